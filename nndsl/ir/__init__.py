@@ -1,0 +1,24 @@
+"""The typed graph and the programs made of it."""
+
+from nndsl.ir.graph import Builder, Node, Origin, reachable
+from nndsl.ir.op import Attribute, Attributes, Domain, Emission, NoGradient, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.types import DType, Kind, TensorType
+
+__all__ = [
+    "Attribute",
+    "Attributes",
+    "Builder",
+    "DType",
+    "Domain",
+    "Emission",
+    "Kind",
+    "NoGradient",
+    "Node",
+    "NumpyRule",
+    "Op",
+    "Origin",
+    "RuleError",
+    "Sample",
+    "TensorType",
+    "reachable",
+]

@@ -1,0 +1,142 @@
+"""The typed graph: immutable, hash-consed nodes, made by a builder.
+
+An expression written twice with the same operands is one node. What tells two nodes apart is op, inputs, attributes and type;
+where a node came from (its origins) and how a person called it (its names) do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nndsl.ir.op import Attribute, Op
+    from nndsl.ir.types import TensorType
+    from nndsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node came from: the user's line (`span`) and the step it belongs to.
+
+    scope: path of the step, as weights are named by it ("Digits/features"); "" outside any model.
+    title: the step as the user wrote it ("features: Dense(hidden, activation=relu)"); the line's text outside of one.
+    library: the line of the library, inside a library layer or function.
+    backward: made by differentiation.
+    """
+
+    span: Span
+    scope: str = ""
+    title: str = ""
+    library: Span | None = None
+    backward: bool = False
+
+
+class Node:
+    """One operation applied to nodes. Made by `Builder` only; equal nodes of one builder are the same object.
+
+    `id` grows with creation, so ordering by it is a topological order.
+    """
+
+    __slots__ = ("attributes", "builder", "id", "inputs", "names", "op", "origins", "type")
+
+    def __init__(
+        self,
+        builder: Builder,
+        id: int,
+        op: Op,
+        inputs: tuple[Node, ...],
+        attributes: tuple[tuple[str, Attribute], ...],
+        type: TensorType,
+    ) -> None:
+        self.builder = builder
+        self.id = id
+        self.op = op
+        self.inputs = inputs
+        self.attributes = attributes
+        self.type = type
+        self.origins: list[Origin] = []
+        self.names: list[str] = []
+
+    def __getitem__(self, attribute: str) -> Attribute:
+        """The attribute called `attribute`; KeyError where there is none."""
+        for name, value in self.attributes:
+            if name == attribute:
+                return value
+        raise KeyError(attribute)
+
+    def named(self, name: str) -> Node:
+        """This node, remembered as `name` (for the generated source)."""
+        if name not in self.names:
+            self.names.append(name)
+        return self
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name} %{self.id}: {self.type}>"
+
+
+Key = tuple["Op", tuple[int, ...], tuple[tuple[str, "Attribute"], ...], "TensorType"]
+
+
+class Builder:
+    """Makes nodes, each different one once. `at(origin)` says where the nodes made meanwhile come from."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[Key, Node] = {}
+        self._origins: tuple[Origin, ...] = ()
+
+    def node(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, Attribute]) -> Node:
+        """The node of `op` over `inputs`. Raises RuleError for operands or attributes that the op can't take."""
+        type = op.type_rule(tuple(node.type for node in inputs), attributes)
+        return self._intern(op, inputs, attributes, type)
+
+    def leaf(self, op: Op, type: TensorType, attributes: Mapping[str, Attribute]) -> Node:
+        """The node of a leaf op, of the given type."""
+        return self._intern(op, (), attributes, type)
+
+    def again(self, node: Node, inputs: tuple[Node, ...]) -> Node:
+        """`node` over other inputs: its op and attributes, the type computed anew, its origins and names kept."""
+        if inputs == node.inputs:
+            return node
+        type = node.type if node.op.leaf else node.op.type_rule(tuple(i.type for i in inputs), dict(node.attributes))
+        with self.at(*node.origins):
+            made = self._intern(node.op, inputs, dict(node.attributes), type)
+        for name in node.names:
+            made.named(name)
+        return made
+
+    def _intern(
+        self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, Attribute], type: TensorType
+    ) -> Node:
+        ordered = tuple(sorted(attributes.items()))
+        key = (op, tuple(node.id for node in inputs), ordered, type)
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = Node(self, len(self._nodes), op, inputs, ordered, type)
+        for origin in self._origins:
+            if len(node.origins) < 8 and origin not in node.origins:
+                node.origins.append(origin)
+        return node
+
+    @contextmanager
+    def at(self, *origins: Origin) -> Iterator[None]:
+        """Nodes made (or found) inside come from `origins`."""
+        before, self._origins = self._origins, origins
+        try:
+            yield
+        finally:
+            self._origins = before
+
+
+def reachable(roots: Iterable[Node]) -> list[Node]:
+    """Every node that `roots` need, themselves included, inputs before users (in order of their ids)."""
+    seen: dict[int, Node] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.id not in seen:
+            seen[node.id] = node
+            stack.extend(node.inputs)
+    return [seen[id] for id in sorted(seen)]

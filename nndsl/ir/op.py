@@ -1,0 +1,141 @@
+"""What a primitive operation is: one record that holds everything about it.
+
+The records themselves live in `nndsl.ops`, a file a family. Nothing but that file, the rewrites and the tests names an op.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Builder, Node
+    from nndsl.ir.types import TensorType
+
+Attribute = int | float | bool | str | None | tuple["Attribute", ...]
+Attributes = Mapping[str, Attribute]
+TypeRule = Callable[[tuple["TensorType", ...], Attributes], "TensorType"]
+GradientRule = Callable[["Node", "Node"], "tuple[Node | None, ...]"]
+"""(ct, out) -> for each of `out.inputs` its gradient, of exactly that input's type, or None where none flows."""
+
+
+class RuleError(Exception):
+    """Operands that an op can't take. `operands` are the positions at fault; the checker knows where they came from."""
+
+    def __init__(self, message: str, *operands: int, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operands = operands
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class NoGradient:
+    """Why an op has no gradient: `reason` finishes the sentence "`argmax` can't be differentiated: ...".
+
+    `zero`: the derivative is 0 wherever it exists (comparisons, rounding, random draws), so it stops silently there.
+    Otherwise differentiating through it is an error that says the reason.
+    """
+
+    reason: str
+    zero: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """What an op's source rule may use: names and literals of its operands, of its result, and its types.
+
+    node: the node itself (attributes, types). operands: source text of each input, atomic (a name or a literal).
+    out: the name of the result's buffer. scratch: names of the buffers asked for by `NumpyRule.scratch`.
+    prepared: names of what `NumpyRule.prepare` asked to be made once. n: the source text of the number of samples in the batch. dtype: "float32" or "float64".
+    """
+
+    node: Node
+    operands: tuple[str, ...]
+    out: str
+    scratch: tuple[str, ...] = ()
+    prepared: tuple[str, ...] = ()
+    n: str = "n"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class NumpyRule:
+    """How an op is written in NumPy. Names are NumPy's own, `np.` in front (the emitter may import them bare).
+
+    expression: the textbook form, one expression over whole batches (a per-sample value carries a leading axis n).
+    statements: the planned form, lines that compute into `out` and allocate nothing; None for views.
+    scratch: buffers that `statements` needs, each as (shape, "float" | "int" | "bool", per sample?).
+    prepare: what `statements` needs made once for the workspace, outside the step: (name to build on, expression) each, over
+    `operands`, `out` and `scratch`: reshaped or transposed views (`x_rows = x.reshape(n * 7, 64)`), index arrays (`np.arange(n)`).
+    in_place: operands whose buffer the result may overwrite (same shape and dtype).
+    view: the result is a view of operand 0: `expression` makes it once, outside the step.
+    host: a number of the host (kind STEP): `expression` is Python arithmetic in float64 (`math.sqrt(a)`).
+    runtime: names from `nndsl.runtime.kernels` that the source calls.
+    """
+
+    expression: Callable[[Emission], str]
+    statements: Callable[[Emission], list[str]] | None = None
+    scratch: Callable[[Node], tuple[tuple[tuple[int, ...], str, bool], ...]] | None = None
+    prepare: Callable[[Emission], tuple[tuple[str, str], ...]] | None = None
+    in_place: tuple[int, ...] = ()
+    view: bool = False
+    host: Callable[[Emission], str] | None = None
+    runtime: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Numbers to draw a test input from: uniform in [low, high), or distinct multiples of `spacing` shuffled (no ties).
+
+    `integers` draws whole numbers in [low, high); `avoid` keeps floats at least `margin` from the points where the op has a kink.
+    """
+
+    low: float = -2.0
+    high: float = 2.0
+    integers: bool = False
+    avoid: tuple[float, ...] = ()
+    margin: float = 0.1
+    distinct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One way to call an op in the gradient and parity checks: input types, where to draw them from, attributes."""
+
+    types: tuple[TensorType, ...]
+    domains: tuple[Domain, ...] = ()
+    attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """A primitive operation. Calling it with nodes (and attributes by name) makes, or finds, the node that applies it.
+
+    flops: floating-point operations of one node, per sample where its type (or an input's) is per sample, else in all.
+    samples: at least one Sample, unless `leaf`; a test fails for an op without.
+    elementwise: each element of the result depends on the same element of each input; all types have one shape and kind.
+    leaf: has no inputs; its type is given, not computed (`type_rule` is not asked).
+    """
+
+    name: str
+    documentation: str
+    type_rule: TypeRule
+    gradient: GradientRule | NoGradient
+    numpy: NumpyRule
+    flops: Callable[[Node], int]
+    samples: tuple[Sample, ...] = ()
+    elementwise: bool = False
+    leaf: bool = False
+
+    def __call__(self, *inputs: Node, **attributes: Attribute) -> Node:
+        """The node of this op over `inputs` (at least one), in their builder. Raises RuleError for operands it can't take."""
+        return inputs[0].builder.node(self, inputs, attributes)
+
+    def make(self, builder: Builder, type: TensorType, **attributes: Attribute) -> Node:
+        """The node of a leaf, of the given type."""
+        return builder.leaf(self, type, attributes)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"

@@ -1,0 +1,309 @@
+"""A checked program: everything about a `.nn` file that running it needs, as graphs.
+
+`check/` makes it, `autodiff` and `passes/` replace its nodes, `plan/` and `emit/` turn it into source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nndsl.diagnostics import Diagnostic
+    from nndsl.ir.graph import Builder, Node, Origin
+    from nndsl.ir.op import Attribute
+    from nndsl.ir.types import TensorType
+    from nndsl.source import SourceFile, Span
+
+# ------------------------------------------------------------------------------------------------ what is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `initial` is drawn once, by `--seed`."""
+
+    path: str
+    type: TensorType
+    initial: Node
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An array that steps change without a gradient (a moving average). `path` as a weight's."""
+
+    path: str
+    type: TensorType
+    initial: Node
+    origin: Origin
+
+
+# ------------------------------------------------------------------------------------------------ data
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderCall:
+    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data` by name, its arguments, and the folder that paths start from."""
+
+    reader: str
+    arguments: tuple[tuple[str, Attribute], ...]
+    folder: Path
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A raw column that some field needs, as leaf `column(name=..., role=...)` of the fields' graphs.
+
+    role: "number" (floats as they are), "class" (ids 0..k-1 of `names`, in that order; an unknown one is an error) or
+    "category" (ids 1..k of the names that the training split has, 0 for any other; `names` holds all that the file has).
+    fill: the text that stands for a missing one, or None where a missing one is an error.
+    """
+
+    key: str
+    name: str
+    role: str
+    type: TensorType
+    names: tuple[str, ...] = ()
+    fill: str | None = None
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A constant learnt from the training split, as leaf `fitted(name=...)`: `statistic` of `node` over its rows.
+
+    statistic: "mean", "standard_deviation" (population; 1 where it is 0), "minimum", "maximum", "median" (each column its own; of
+    what is not missing). Fits are in an order in which each needs only those before it.
+    """
+
+    name: str
+    statistic: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the data: its value for each row (`node`, over `column` and `fitted` leaves), and its class names if it has any."""
+
+    name: str
+    node: Node
+    classes: tuple[str, ...] | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Shares of the rows, in the order written: ("train", 0.8), ... Seeded and disjoint, or `in_order` of the file.
+
+    stratify: the field whose classes every part has in equal shares. group: the column (key) whose equal values stay together.
+    """
+
+    parts: tuple[tuple[str, float], ...]
+    stratify: str | None = None
+    group: str | None = None
+    in_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataProgram:
+    """A `data` block. Rows come from `reader`, or are written in the file (`inline`: column name -> nested tuples, a row each).
+
+    part_readers: parts with files of their own ("test from csv(...)"). Without `split` all rows are "train".
+    """
+
+    name: str
+    reader: ReaderCall | None
+    inline: tuple[tuple[str, tuple[Attribute, ...]], ...]
+    columns: tuple[Column, ...]
+    fits: tuple[Fit, ...]
+    fields: tuple[Field, ...]
+    split: Split | None
+    part_readers: tuple[tuple[str, ReaderCall], ...]
+    span: Span
+
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A float64 sum over all samples of a split: leaf `total(index=...)` of the values computed from it.
+
+    node: a per-sample scalar (float, int or bool).
+    """
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A number reported for a split: `value` (kind STEP) is computed on the host from the step graph's totals."""
+
+    name: str
+    value: Node
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A state of an optimizer. scalar: one float64 number a group (kind STEP); else one array shaped like the weights."""
+
+    name: str
+    initial: float
+    scalar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One `over ... using ...`: how the weights of a group change, written once over the group's flat vector.
+
+    Graphs here have the leaves `flat_weight`, `flat_gradient` and `slot(name=...)` (float[size] shared, size = all weights of the group
+    together), scalar slots (kind STEP), `step` and `epoch`. `weight` is the new flat weight, `slots` the new slots in their order.
+    Clipping is part of the graph.
+    """
+
+    optimizer: str
+    weights: tuple[str, ...]
+    slots: tuple[Slot, ...]
+    new_weight: Node
+    new_slots: tuple[Node, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Minimize:
+    """One `minimize`, the `index`th of its block. It turns weights of version v into v + 1 (leaf `weight(path=, version=)`).
+
+    loss: what is differentiated: a shared scalar, the mean over the batch (weights counted) plus shared terms.
+    gradients: (path, gradient of the loss by that weight), filled by `autodiff`. every: acts on each `every`th step.
+    """
+
+    index: int
+    loss: Node
+    updates: tuple[Update, ...]
+    every: int
+    span: Span
+    gradients: tuple[tuple[str, Node], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepGraph:
+    """What is computed for one batch, in training or in evaluation. Statement order is in the weights' versions.
+
+    totals: sums that reported numbers need. reported: loss first, then the metrics. predictions: per-sample values by name
+    (evaluation only), with class names for ids. states: (path, new value), training only. minimizes: training only.
+    """
+
+    totals: tuple[Total, ...]
+    reported: tuple[Reported, ...]
+    predictions: tuple[tuple[str, Node, tuple[str, ...] | None], ...]
+    states: tuple[tuple[str, Node], ...]
+    minimizes: tuple[Minimize, ...]
+
+    def roots(self) -> tuple[Node, ...]:
+        """Every node that must be computed, in the order that `with_roots` takes them."""
+        found: list[Node] = []
+        self._rebuilt(lambda node: found.append(node) or node)
+        return tuple(found)
+
+    def with_roots(self, roots: tuple[Node, ...]) -> StepGraph:
+        """This graph over other nodes, given in the order of `roots`."""
+        following = iter(roots)
+        return self._rebuilt(lambda _: next(following))
+
+    def _rebuilt(self, new: Callable[[Node], Node]) -> StepGraph:
+        return StepGraph(
+            totals=tuple(Total(new(t.node)) for t in self.totals),
+            reported=tuple(replace(r, value=new(r.value)) for r in self.reported),
+            predictions=tuple((name, new(node), classes) for name, node, classes in self.predictions),
+            states=tuple((path, new(node)) for path, node in self.states),
+            minimizes=tuple(_minimize_over(m, new) for m in self.minimizes),
+        )
+
+
+def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
+    return replace(
+        minimize,
+        loss=new(minimize.loss),
+        gradients=tuple((path, new(node)) for path, node in minimize.gradients),
+        updates=tuple(
+            replace(u, new_weight=new(u.new_weight), new_slots=tuple(map(new, u.new_slots))) for u in minimize.updates
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """`EarlyStopping(monitor=accuracy, patience=2)`: one of the runtime's callbacks by name, every argument filled in."""
+
+    name: str
+    arguments: tuple[tuple[str, Attribute], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`expect test accuracy >= 0.9`."""
+
+    part: str
+    metric: str
+    operator: str
+    bound: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TrainProgram:
+    """A `train` block. `settings` holds every setting, defaults filled in: epochs, steps, batch_size, shuffle, ...
+
+    data: name of the data block, or None for fresh draws (then `steps` counts). fields: names of the fields that training needs.
+    """
+
+    name: str
+    data: str | None
+    fields: tuple[str, ...]
+    settings: tuple[tuple[str, Attribute], ...]
+    training: StepGraph
+    evaluation: StepGraph
+    callbacks: tuple[Callback, ...]
+    expectations: tuple[Expectation, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class LayerInfo:
+    """One row of `nndsl summary`: a step of a model as it was first applied."""
+
+    path: str
+    kind: str
+    output: TensorType
+    weights: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A network: its inputs as first applied, its steps in order."""
+
+    name: str
+    inputs: tuple[tuple[str, TensorType], ...]
+    layers: tuple[LayerInfo, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A whole checked file."""
+
+    file: SourceFile
+    sources: tuple[SourceFile, ...]
+    builder: Builder
+    weights: tuple[Weight, ...]
+    states: tuple[State, ...]
+    data: tuple[DataProgram, ...]
+    models: tuple[ModelInfo, ...]
+    trains: tuple[TrainProgram, ...]
+    warnings: tuple[Diagnostic, ...] = ()

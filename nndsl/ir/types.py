@@ -1,0 +1,70 @@
+"""Types of values in the graph: what the numbers are, one sample's shape, and who shares the value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum
+from math import prod
+
+
+class DType(Enum):
+    """The kind of number. FLOAT is float32 or float64, as the program is emitted; INT is int32."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+
+
+class Kind(IntEnum):
+    """Who shares a value; a result is of the greatest kind among its operands.
+
+    STEP: a number of this step (`step`, schedules, totals), computed on the host in float64, cast once.
+    SHARED: one value for all samples (weights, statistics, what is computed from them, sums over the batch).
+    SAMPLE: each sample has its own; the batch axis is not part of the shape.
+    """
+
+    STEP = 0
+    SHARED = 1
+    SAMPLE = 2
+
+
+_SUFFIX = {Kind.STEP: " step", Kind.SHARED: " shared", Kind.SAMPLE: " per sample"}
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """`float[8, 8] per sample`: dtype, shape (per sample, never with a batch axis) and kind. STEP values have shape ()."""
+
+    dtype: DType
+    shape: tuple[int, ...]
+    kind: Kind
+
+    @property
+    def rank(self) -> int:
+        """Number of axes of one sample."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements of one sample (or of the shared value)."""
+        return prod(self.shape)
+
+    def with_shape(self, shape: tuple[int, ...]) -> TensorType:
+        """The same numbers in another shape."""
+        return replace(self, shape=shape)
+
+    def with_dtype(self, dtype: DType) -> TensorType:
+        """The same shape of other numbers."""
+        return replace(self, dtype=dtype)
+
+    def with_kind(self, kind: Kind) -> TensorType:
+        """The same value, shared by others."""
+        return replace(self, kind=kind)
+
+    @property
+    def shape_text(self) -> str:
+        """`[8, 8]`, as a user writes it."""
+        return f"[{', '.join(map(str, self.shape))}]"
+
+    def __str__(self) -> str:
+        return f"{self.dtype.value}{self.shape_text}{_SUFFIX[self.kind]}"
