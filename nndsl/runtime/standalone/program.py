@@ -1,0 +1,230 @@
+"""What a generated module declares about itself: its weights, its data, its train blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+"""An array of numbers, truth values or text."""
+
+Table = dict[str, Array]
+"""Columns or fields by name, one row each along the first axis."""
+
+Layout = tuple[tuple[str, tuple[int, ...]], ...]
+"""Paths and shapes of the parts of a flat vector, in their order, without gaps."""
+
+
+class Memory:
+    """Everything that training changes: flat vectors of weights, gradients and states, and what optimizers remember.
+
+    weights, gradients, states: 1-D, of type `dtype`; `weight(path)`, `gradient(path)`, `state(path)` are views of parts.
+    slots: an optimizer's arrays, shaped like the flat weights of their group, by "<train>/<minimize>.<update>/<name>".
+    scalars: an optimizer's numbers, by the same kind of name; they are replaced, not changed in place.
+    fitted: for each data block what was learnt from its training rows, by name.
+
+    The vectors are made once and never replaced, so workspaces may keep views of them.
+    """
+
+    def __init__(self, program: Program, dtype: str) -> None:
+        self.dtype = np.dtype(dtype)
+        self._weight_places = _places(program.weights)
+        self._state_places = _places(program.states)
+        self.weights: Array = np.zeros(_size(program.weights), self.dtype)
+        self.gradients: Array = np.zeros(_size(program.weights), self.dtype)
+        self.states: Array = np.zeros(_size(program.states), self.dtype)
+        self.slots: dict[str, Array] = {}
+        self.scalars: dict[str, float] = {}
+        self.fitted: dict[str, Table] = {}
+
+    def weight(self, path: str) -> Array:
+        """The weight at `path`, a view in its own shape."""
+        start, stop, shape = self._weight_places[path]
+        return self.weights[start:stop].reshape(shape)
+
+    def gradient(self, path: str) -> Array:
+        """The gradient of the weight at `path`, a view in the weight's shape."""
+        start, stop, shape = self._weight_places[path]
+        return self.gradients[start:stop].reshape(shape)
+
+    def state(self, path: str) -> Array:
+        """The state at `path`, a view in its own shape."""
+        start, stop, shape = self._state_places[path]
+        return self.states[start:stop].reshape(shape)
+
+    def begin(self, train: Train) -> None:
+        """Gives the optimizers of `train` their initial slots and numbers. Comes before its workspaces are made."""
+        for name, size, initial in train.slots:
+            if name not in self.slots:
+                self.slots[name] = np.empty(size, self.dtype)
+            self.slots[name].fill(initial)
+        for name, initial in train.scalars:
+            self.scalars[name] = initial
+
+
+def _places(layout: Layout) -> dict[str, tuple[int, int, tuple[int, ...]]]:
+    """For each path: where it starts and stops in the flat vector, and its shape."""
+    places: dict[str, tuple[int, int, tuple[int, ...]]] = {}
+    start = 0
+    for path, shape in layout:
+        size = int(np.prod(shape, dtype=np.int64))
+        places[path] = (start, start + size, shape)
+        start += size
+    return places
+
+
+def _size(layout: Layout) -> int:
+    return sum(int(np.prod(shape, dtype=np.int64)) for _, shape in layout)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A workspace for batches of one size: every buffer, made once, and the function that computes one step in them.
+
+    run: `run(step, epoch, first)` computes one step over what the caller put into `inputs`. `step` and `epoch` count
+        from 1 (`step` is 0 outside of training); `first` is the position of the batch's first sample in its epoch or
+        part, for random draws.
+    inputs: for each field a buffer (n, ...) that the caller fills before `run`.
+    outputs: what was predicted, (n, ...) each, valid until the next `run`.
+    totals: float64 sums over samples; `run` adds to them, the caller zeroes them.
+    """
+
+    run: Callable[[int, int, int], None]
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    totals: NDArray[np.float64]
+
+
+Workspace = Callable[[int, Memory, int], Step]
+"""`workspace(n, memory, seed)`: makes the step for batches of n samples. Floats are of `memory.dtype`, which may differ
+from the program's own: gradients are checked in float64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Train:
+    """A train block.
+
+    name: as the run folder is called. data: name of its data block, None for fresh draws in every step.
+    fields: fields that `training` and `evaluation` read. prediction_fields: those that `prediction` reads.
+    training, evaluation: workspaces; both have the same totals. prediction: None where the block has no `predict`.
+    reported: names of what `report` gives, "loss" first.
+    report: `report(totals, samples, step, epoch)`: the reported numbers by name, from the sums over `samples` samples.
+        What is not defined (0 / 0) is nan, never an exception.
+    prediction_classes: for each predicted value, in order, the class names of its ids, or None.
+    settings: every setting of the block, defaults included: "epochs" or "steps", "batch_size", "shuffle", ...
+    slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
+    callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
+    """
+
+    name: str
+    data: str | None
+    fields: tuple[str, ...]
+    settings: Mapping[str, bool | int | float | str | None]
+    training: Workspace
+    evaluation: Workspace
+    reported: tuple[str, ...]
+    report: Callable[[NDArray[np.float64], int, int, int], dict[str, float]]
+    prediction: Workspace | None = None
+    prediction_fields: tuple[str, ...] = ()
+    prediction_classes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, tuple[str, ...] | None])
+    slots: tuple[tuple[str, int, float], ...] = ()
+    scalars: tuple[tuple[str, float], ...] = ()
+    callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
+    expectations: tuple[tuple[str, str, str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A raw column that the data's fields are computed from.
+
+    key: its name in `Data.fit` and `Data.prepare`. name: its name in the file; several keys may read one column.
+    role: "number" (as it is), "class" (ids 0..k-1 of `names`; any other is an error) or "category" (ids 1..k of those
+        of `names` that the training rows have, 0 for any other).
+    shape: of one row. fill: what stands for a missing text, None where a missing one is an error.
+    """
+
+    key: str
+    name: str
+    role: str
+    shape: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    fill: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the data: its name, kind of number ("float", "int" or "bool"), one sample's shape, and its class names.
+
+    classes: None where it has none.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Shares of the rows by part, in the order written: (("train", 0.8), ("test", 0.2)).
+
+    stratify: name of the field whose classes every part gets in equal shares. group: key of the column whose equal values
+    stay together. in_order: parts follow one another in the rows' order; otherwise the rows are shuffled first.
+    """
+
+    parts: tuple[tuple[str, float], ...]
+    stratify: str | None = None
+    group: str | None = None
+    in_order: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A data block: which columns it needs, how its fields are computed, how its rows are split.
+
+    columns, fields, split: as above; without a split all rows are "train".
+    fit: `fit(columns)`: what is learnt from the training rows, by name; columns by key, encoded (ids for texts).
+    prepare: `prepare(columns, fitted)`: every field for each row, by name, in the program's types.
+    inline: rows written in the file itself, by column name; None where rows come from a file.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    fields: tuple[Field, ...]
+    fit: Callable[[Table], Table]
+    prepare: Callable[[Table, Table], Table]
+    split: Split | None = None
+    inline: Mapping[str, Array] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All of a generated module.
+
+    name: the `.nn` file's name without its ending. source: that file's name. source_hash: of all the texts it was made
+    from. version: of the nndsl that wrote it. dtype: "float32" or "float64".
+    weights, states: layouts of the flat vectors. initialize: `initialize(memory, seed)` writes every initial weight and
+    state in place.
+    data, trains: the blocks by name, in the file's order.
+    """
+
+    name: str
+    source: str
+    source_hash: str
+    version: str
+    dtype: str
+    weights: Layout
+    states: Layout
+    initialize: Callable[[Memory, int], None]
+    data: Mapping[str, Data]
+    trains: Mapping[str, Train]
+
+    def memory(self, seed: int, dtype: str | None = None) -> Memory:
+        """Fresh weights and states, drawn by `seed`; floats are `dtype`, by default the program's."""
+        memory = Memory(self, dtype or self.dtype)
+        self.initialize(memory, seed)
+        return memory
