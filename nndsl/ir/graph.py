@@ -68,7 +68,11 @@ class Node:
         raise KeyError(attribute)
 
     def named(self, name: str) -> Node:
-        """This node, remembered as `name` (for the generated source)."""
+        """This node, remembered as `name` (for the generated source); the name given last is the one a reader sees first.
+
+        A name inside a step carries the step's path, as weights do ("Digits/features/y"); one of the user's own lines
+        outside of models stands alone ("scores"). A gradient's name is what it is the gradient of, with "_gradient" behind.
+        """
         if name not in self.names:
             self.names.append(name)
         return self
