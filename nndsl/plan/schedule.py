@@ -14,45 +14,59 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------------------------------------------ places
 
 
+# Splats: a node in `Literal` or `Host`, or in `ViewOf` a node that is one, has no array: the number itself is the operand.
+# Only elementwise ops, SetGradient, SetState and SetFlat read splats; for any other reader the plan gives the node an array.
+
+
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A number written into the line that uses it."""
+    """A number written into the line that uses it (leaf `constant`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A Python number of the step (kind STEP), a local variable."""
+    """A Python number of the step, a local variable: every node of kind STEP, and `from_step` of one where a splat will do.
+
+    Leaves (`step`, `epoch`, `batch_size`, a scalar slot) are there already; the others are computed by a Compute action.
+    A `from_step` in Host has no Compute of its own: it is its operand's number.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A leaf that the workspace holds under a fixed view: a field's batch, a weight, a state, part of the flat vectors, a slot."""
+    """A leaf that the workspace holds under a fixed view: a field's batch, a weight, a state, part of the flat vectors, a slot.
+
+    So are constants, made once: an `array`, and a `constant` that something else than elementwise ops reads, filled with its value.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class InBuffer:
-    """The first `size * n` (or `size`) elements of buffer `buffer`, in the node's shape."""
+    """The first `size * n` (or `size`) elements of buffer `buffer`, in the node's shape; C-contiguous."""
 
     buffer: int
 
 
 @dataclass(frozen=True, slots=True)
 class ViewOf:
-    """A view, made once, of where another node lives."""
+    """A view, made once, of where another node lives. The base may be a view itself, or a splat (see above)."""
 
     base: Node
 
 
 @dataclass(frozen=True, slots=True)
 class GradientOf:
-    """Computed straight into the flat gradient vector, at the weight's place."""
+    """Computed straight into the flat gradient vector, at the weight's place (no SetGradient follows)."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class InPlace:
-    """Computed into the flat vector that it replaces: "weight", or the slot of that name."""
+    """Computed into one of the update's own flat vectors: "weight", or the slot of that name.
+
+    The new weight or slot itself, or a value on the way that borrows the vector once its old value was read for the last time.
+    """
 
     name: str
 
@@ -74,7 +88,11 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """Compute a node into its place; `scratch` are the buffers its rule asked for."""
+    """Compute a node into its place; `scratch` are the buffers its rule asked for, in its order.
+
+    Two kinds of nodes are copied instead: a weight or state leaf in a buffer (its value now, kept for readers after it changes), and
+    a view (`NumpyRule.view`) in a buffer, where a view can't be had or would not last: `np.copyto(place, expression)`.
+    """
 
     node: Node
     scratch: tuple[int, ...] = ()
@@ -82,7 +100,7 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class AddTotal:
-    """totals[index] += the float64 sum of a per-sample scalar over the batch."""
+    """totals[index] += the float64 sum of a per-sample scalar over the batch; its node has an array."""
 
     index: int
     node: Node
@@ -105,6 +123,17 @@ class SetState:
 
 
 @dataclass(frozen=True, slots=True)
+class SetFlat:
+    """Copy a node into one of the update's flat vectors where it could not be computed there: "weight", or a slot's name.
+
+    Only in an update's schedule, after the last read of the old value. Scalar slots (kind STEP) are always set so.
+    """
+
+    name: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyUpdate:
     """Update `number` of minimize `minimize`: runs the update's own schedule over its weights' ranges of the flat vectors.
 
@@ -117,7 +146,7 @@ class ApplyUpdate:
     schedule: Schedule
 
 
-Action = Compute | AddTotal | SetGradient | SetState | ApplyUpdate
+Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate
 
 
 @dataclass(frozen=True, slots=True)
