@@ -22,7 +22,7 @@ Layout = tuple[tuple[str, tuple[int, ...]], ...]
 class Memory:
     """Everything that training changes: flat vectors of weights, gradients and states, and what optimizers remember.
 
-    weights, gradients, states: 1-D, of type `dtype`; `weight(path)`, `gradient(path)`, `state(path)` are views of parts.
+    weights, gradients, states: 1-D, of type `dtype`; `weight(path)`, `gradient(path)`, `state(path)` are its parts.
     slots: an optimizer's arrays, shaped like the flat weights of their group, by "<train>/<minimize>.<update>/<name>".
     scalars: an optimizer's numbers, by the same kind of name; they are replaced, not changed in place.
     fitted: for each data block what was learnt from its training rows, by name.
@@ -157,7 +157,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the data: its name, kind of number ("float", "int" or "bool"), one sample's shape, and its class names.
+    """A field of the data: name, kind of number ("float", "int" or "bool"), one sample's shape, and its class names.
 
     classes: None where it has none.
     """
@@ -172,7 +172,7 @@ class Field:
 class Split:
     """Shares of the rows by part, in the order written: (("train", 0.8), ("test", 0.2)).
 
-    stratify: name of the field whose classes every part gets in equal shares. group: key of the column whose equal values
+    stratify: the field whose classes every part gets in equal shares. group: key of the column whose equal values
     stay together. in_order: parts follow one another in the rows' order; otherwise the rows are shuffled first.
     """
 
