@@ -71,6 +71,8 @@ class NumpyRule:
     `operands`, `out` and `scratch`: reshaped or transposed views (`x_rows = x.reshape(n * 7, 64)`), index arrays (`np.arange(n)`).
     in_place: operands whose buffer the result may overwrite (same shape and dtype).
     view: the result is a view of operand 0: `expression` makes it once, outside the step.
+    contiguous: operands that `statements` or `prepare` need as one C-contiguous block (to reshape without copying): the plan copies
+    other views first. For a view, (0,) says that it is one only of a contiguous operand, and then contiguous itself (`reshape`).
     host: a number of the host (kind STEP): `expression` is Python arithmetic in float64 (`math.sqrt(a)`).
     runtime: names from `nndsl.runtime.kernels` that the source calls.
     """
@@ -81,6 +83,7 @@ class NumpyRule:
     prepare: Callable[[Emission], tuple[tuple[str, str], ...]] | None = None
     in_place: tuple[int, ...] = ()
     view: bool = False
+    contiguous: tuple[int, ...] = ()
     host: Callable[[Emission], str] | None = None
     runtime: tuple[str, ...] = ()
 
