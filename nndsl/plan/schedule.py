@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------------------------------------------ places
 
 
-# Splats: a node in `Literal` or `Host`, or in `ViewOf` a node that is one, has no array: the number itself is the operand.
-# Only elementwise ops, SetGradient, SetState and SetFlat read splats; for any other reader the plan gives the node an array.
+# Splats: a node in `Literal` or `Host`, or in `ViewOf` a node that is one, has no array: the number itself is the
+# operand. Only elementwise ops, SetGradient, SetState and SetFlat read splats; any other reader gets an array.
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,18 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A Python number of the step, a local variable: every node of kind STEP, and `from_step` of one where a splat will do.
+    """A Python number of the step, a local variable: every node of kind STEP, and `from_step` where a splat will do.
 
-    Leaves (`step`, `epoch`, `batch_size`, a scalar slot) are there already; the others are computed by a Compute action.
+    Leaves (`step`, `epoch`, `batch_size`, a scalar slot) are there already; Compute actions compute the others.
     A `from_step` in Host has no Compute of its own: it is its operand's number.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A leaf that the workspace holds under a fixed view: a field's batch, a weight, a state, part of the flat vectors, a slot.
+    """A leaf that the workspace holds under a fixed view: a field's batch, a weight, a state, a flat vector, a slot.
 
-    So are constants, made once: an `array`, and a `constant` that something else than elementwise ops reads, filled with its value.
+    So are constants, made once: an `array`, and a `constant` that needs an array, filled with its value.
     """
 
 
@@ -65,7 +65,8 @@ class GradientOf:
 class InPlace:
     """Computed into one of the update's own flat vectors: "weight", or the slot of that name.
 
-    The new weight or slot itself, or a value on the way that borrows the vector once its old value was read for the last time.
+    The new weight or slot itself, or a value on the way that borrows the vector between the last read of its old
+    value and the computation of the new one.
     """
 
     name: str
@@ -90,8 +91,9 @@ class Buffer:
 class Compute:
     """Compute a node into its place; `scratch` are the buffers its rule asked for, in its order.
 
-    Two kinds of nodes are copied instead: a weight or state leaf in a buffer (its value now, kept for readers after it changes), and
-    a view (`NumpyRule.view`) in a buffer, where a view can't be had or would not last: `np.copyto(place, expression)`.
+    Two kinds of nodes are copied instead, both in buffers: a weight, state or slot leaf (its value now, for readers
+    after it changes: `np.copyto(place, leaf)`), and a view (`NumpyRule.view`) that can't be had as one, of an operand
+    that is not contiguous (`np.copyto(place, expression)`).
     """
 
     node: Node
@@ -124,7 +126,7 @@ class SetState:
 
 @dataclass(frozen=True, slots=True)
 class SetFlat:
-    """Copy a node into one of the update's flat vectors where it could not be computed there: "weight", or a slot's name.
+    """Copy a node into a flat vector of the update where it could not be computed there: "weight", or a slot's name.
 
     Only in an update's schedule, after the last read of the old value. Scalar slots (kind STEP) are always set so.
     """
@@ -135,7 +137,7 @@ class SetFlat:
 
 @dataclass(frozen=True, slots=True)
 class ApplyUpdate:
-    """Update `number` of minimize `minimize`: runs the update's own schedule over its weights' ranges of the flat vectors.
+    """Update `number` of minimize `minimize`: runs its own schedule over its weights' parts of the flat vectors.
 
     After this line every read of those weights sees the new ones.
     """
@@ -153,7 +155,7 @@ Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate
 class Schedule:
     """Actions in order, a place for every node they use, and the buffers.
 
-    outputs: nodes whose values are read from outside after the step (predictions): their places stay untouched to the end.
+    outputs: nodes that are read from outside after the step (predictions): their places stay untouched to the end.
     """
 
     actions: tuple[Action, ...]
