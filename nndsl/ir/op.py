@@ -120,6 +120,7 @@ class Op:
     samples: at least one Sample, unless `leaf`; a test fails for an op without.
     elementwise: each element of the result depends on the same element of each input; all types have one shape and kind.
     leaf: has no inputs; its type is given, not computed (`type_rule` is not asked).
+    attributes: the names of the attributes that every node of this op has.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Op:
     samples: tuple[Sample, ...] = ()
     elementwise: bool = False
     leaf: bool = False
+    attributes: tuple[str, ...] = ()
 
     def __call__(self, *inputs: Node, **attributes: Attribute) -> Node:
         """The node of this op over `inputs` (at least one), in their builder. Raises RuleError for operands it can't take."""
