@@ -59,7 +59,8 @@ class Column:
 
     role: "number" (floats as they are), "class" (ids 0..k-1 of `names`, in that order; an unknown one is an error) or
     "category" (ids 1..k of the names that the training split has, 0 for any other; `names` holds all that the file has).
-    fill: the text that stands for a missing one, or None where a missing one is an error.
+    fill: the text that stands for a missing one, or None where a missing one is an error. For a number any text will do: a missing
+    one is nan in the graph, which replaces it.
     """
 
     key: str

@@ -144,7 +144,8 @@ class Column:
     key: its name in `Data.fit` and `Data.prepare`. name: its name in the file; several keys may read one column.
     role: "number" (as it is), "class" (ids 0..k-1 of `names`; any other is an error) or "category" (ids 1..k of those
         of `names` that the training rows have, 0 for any other).
-    shape: of one row. fill: what stands for a missing text, None where a missing one is an error.
+    shape: of one row. fill: what stands for a missing text; None where a missing value is an error. A number's is only that it
+    is not None: a missing one stays nan, and the fields' computation replaces it.
     """
 
     key: str
@@ -159,13 +160,15 @@ class Column:
 class Field:
     """A field of the data: name, kind of number ("float", "int" or "bool"), one sample's shape, and its class names.
 
-    classes: None where it has none.
+    classes: None where it has none. columns: keys of the columns that it is computed from (empty: not known, it may be any);
+    new rows may lack the columns that no wanted field needs, a label's for instance.
     """
 
     name: str
     dtype: str
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
