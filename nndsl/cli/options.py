@@ -1,0 +1,74 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nndsl.cli.output import remember_json
+
+
+def _sets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    sets: dict[str, str] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip() or not text.strip():
+            raise click.BadParameter(f"{value!r} should read name=value, as in `--set hidden=128`", ctx, parameter)
+        if name.strip() in sets:
+            raise click.BadParameter(f"{name.strip()!r} is set twice", ctx, parameter)
+        sets[name.strip()] = text.strip()
+    return sets
+
+
+file_argument = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn")
+
+set_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_sets,
+    help="Give the file's `let NAME = ...` another value. May be repeated.",
+)
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=remember_json,
+    help="Print the result, or the mistakes, as JSON on stdout.",
+)
+
+train_option = click.option("--train", metavar="NAME", help="Only the train block of this name.")
+
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    show_default=True,
+    help="The floating-point numbers that the network computes with.",
+)
+
+level_option = click.option(
+    "-O",
+    "level",
+    type=click.IntRange(0, 1),
+    default=1,
+    show_default=True,
+    metavar="LEVEL",
+    help="-O0 writes textbook NumPy, one line an operation; -O1 plans buffers and works in place.",
+)
+
+verify_option = click.option("--verify", is_flag=True, help="Check the compiler's graph after every pass (slower).")
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Everything random follows from it."
+)
+
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="RUN|FILE",
+    help="A run folder or a weights file.  [default: runs/<train name>]",
+)
