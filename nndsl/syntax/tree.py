@@ -135,9 +135,17 @@ class Chain:
     steps: tuple[Expression, ...]
 
 
-Expression = (
-    Number | String | Boolean | Dots | Name | ListOf | Unary | Binary | Call | Index | Member | Chain
-)
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """`Digits from "runs/Digits" frozen`: a model with the weights of an earlier run. Stands after `=` and `label:` only."""
+
+    span: Span
+    model: Expression
+    run: String
+    frozen: bool
+
+
+Expression = Number | String | Boolean | Dots | Name | ListOf | Unary | Binary | Call | Index | Member | Chain | Trained
 
 # ---------------------------------------------------------------------------------------------- statements
 
@@ -238,6 +246,25 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanSequence:
+    """`x_t in x` of a scan: the name of one time's value, and the sequence."""
+
+    span: Span
+    name: Name
+    values: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """`scan x_t in x, keep in mask with h = zeros([units]) { }`: the loop over time; `carries` bind one name each."""
+
+    span: Span
+    sequences: tuple[ScanSequence, ...]
+    carries: tuple[Binding, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One `80%` share of a split: `train 80%`."""
 
@@ -314,6 +341,16 @@ class ExpectStatement:
     bound: Expression
 
 
+@dataclass(frozen=True, slots=True)
+class Show:
+    """`show Generator(noise) every 10 epochs`; `every` and its `unit` may be missing."""
+
+    span: Span
+    values: tuple[Argument, ...]
+    every: Expression | None
+    unit: Name | None
+
+
 Statement = (
     Binding
     | Apply
@@ -325,12 +362,14 @@ Statement = (
     | If
     | For
     | Repeat
+    | Scan
     | Split
     | PartFrom
     | MinimizeStatement
     | MetricStatement
     | PredictStatement
     | ExpectStatement
+    | Show
 )
 
 # ---------------------------------------------------------------------------------------------- definitions

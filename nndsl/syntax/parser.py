@@ -1,0 +1,246 @@
+"""Tokens to tree: the LALR automaton, and how it goes on after a mistake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from nndsl.diagnostics.model import Diagnostic, error
+from nndsl.source import SourceFile, Span
+from nndsl.syntax.layout import DEEPEST
+from nndsl.syntax.lexer import BROKEN, END, NEWLINE, GivenUpError, Token
+from nndsl.syntax.tables import Tables, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from nndsl.syntax.build import Builder
+    from nndsl.syntax.tree import Program
+
+PASSED_ON = ("tuple", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A token that does not fit: where, what came before, and what would have fitted."""
+
+    file: SourceFile
+    tokens: Sequence[Token]
+    index: int
+    expected: frozenset[str]
+    statement: int
+    """Index of the first token of the statement that it stands in."""
+    top_level: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    action: str | None
+    origin: str
+    length: int
+    single: int | None
+    parts: tuple[int, ...]
+    plain: bool  # parts are 0, 1, 2, ... all of them
+
+
+@cache
+def _rules() -> list[_Rule]:
+    rules: list[_Rule] = []
+    for action, origin, length, recipe in tables()["rules"]:
+        single = recipe if isinstance(recipe, int) else None
+        parts = () if isinstance(recipe, int) else tuple(recipe)
+        rules.append(_Rule(action, origin, length, single, parts, parts == tuple(range(length))))
+    return rules
+
+
+@dataclass(slots=True)
+class Parser:
+    """One parse. Stacks run in parallel: states (one more than the others), values, their places and depths."""
+
+    file: SourceFile
+    tokens: list[Token]
+    builder: Builder
+    report: Callable[[Diagnostic], None]
+    explain: Callable[[Mistake], Diagnostic]
+    table: Tables = field(default_factory=tables)
+    states: list[int] = field(default_factory=lambda: [0])
+    values: list[Any] = field(default_factory=list[Any])
+    starts: list[int] = field(default_factory=list[int])
+    ends: list[int] = field(default_factory=list[int])
+    depths: list[int] = field(default_factory=list[int])
+    steps: int = 0
+    """Shifts and reductions so far: grows with the text's length, whatever the text."""
+
+    def parse(self) -> Program:
+        """The tree of all that could be read; every mistake has been reported."""
+        actions, words, text = self.table["actions"], self.table["words"], self.file.text
+        tokens, states = self.tokens, self.states
+        index = 0
+        while True:
+            token = tokens[index]
+            choices = actions[states[-1]]
+            action = None
+            if token.kind == "NAME":
+                word = words.get(text[token.start : token.end])
+                if word is not None:
+                    action = choices.get(word)
+            if action is None:
+                action = choices.get(token.kind)
+            self.steps += 1
+            if action is None:
+                index = self._recover(index)
+            elif action >= 0:
+                states.append(action)
+                self.values.append(token)
+                self.starts.append(token.start)
+                self.ends.append(token.end)
+                self.depths.append(0)
+                index += 1
+            elif not self._reduce(_rules()[-1 - action], token):
+                index = self._too_deep(index)
+            if token.kind == END and states[-1] == self.table["end_state"]:
+                return cast("Program", self.values[-1])
+
+    # ------------------------------------------------------------------------------------------ reducing
+
+    def _reduce(self, rule: _Rule, following: Token) -> bool:
+        """Replaces the parts of `rule` on the stacks by its value. False if the tree would become too deep."""
+        states = self.states
+        length = rule.length
+        if length == 1 and rule.single == 0:
+            states.pop()
+            states.append(self.table["gotos"][states[-1]][rule.origin])
+            return True
+        if length:
+            values = self.values[-length:]
+            start, end, depth = self.starts[-length], self.ends[-1], max(self.depths[-length:])
+        else:
+            start = end = min(following.start, self.ends[-1] if self.ends else following.start)
+            values, depth = [], 0
+        if rule.single is not None:
+            value = values[rule.single]
+        else:
+            arguments = values if rule.plain else _arguments(values, rule.parts)
+            if rule.action is None:
+                value = arguments
+            else:
+                value = getattr(self.builder, rule.action)(Span(self.file, start, end), *arguments)
+                depth += not isinstance(value, (tuple, str))
+                if depth > DEEPEST:
+                    return False
+        if length:
+            del (
+                states[-length:],
+                self.values[-length:],
+                self.starts[-length:],
+                self.ends[-length:],
+                self.depths[-length:],
+            )
+        self._push(rule.origin, value, start, end, depth)
+        return True
+
+    def _push(self, origin: str, value: object, start: int, end: int, depth: int) -> None:
+        self.states.append(self.table["gotos"][self.states[-1]][origin])
+        self.values.append(value)
+        self.starts.append(start)
+        self.ends.append(end)
+        self.depths.append(depth)
+
+    def _too_deep(self, index: int) -> int:
+        place = Span(self.file, self.tokens[index - 1].start, self.tokens[index - 1].end)
+        message = f"this is nested more than {DEEPEST} levels deep"
+        label = "so far"
+        help = "give the first part a name of its own, and go on with that"
+        self.report(error("NN006", message, place, label, help=help))
+        return self._skip(index)
+
+    # ------------------------------------------------------------------------------------------ mistakes
+
+    def _recover(self, index: int) -> int:
+        """Says what is wrong with token `index` and goes on after the statement that it stands in."""
+        if self.tokens[index].kind != BROKEN:
+            statement = self._statement_start()
+            expected = frozenset(kind for kind in self.table["actions"][self.states[-1]] if self._fits(kind))
+            top_level = "statement" not in self._open_lists()
+            self.report(self.explain(Mistake(self.file, self.tokens, index, expected, statement, top_level)))
+        return self._skip(index)
+
+    def _open_lists(self) -> list[str]:
+        """The lists of items or statements that are being read, outermost first."""
+        gotos = self.table["gotos"]
+        return ["item" if "item" in gotos[s] else "statement" for s in self.states if _LISTS & gotos[s].keys()]
+
+    def _statement_start(self) -> int:
+        """Index of the first token of the innermost statement (or item) that is being read."""
+        gotos = self.table["gotos"]
+        depth = len(self.states) - 1
+        while not _LISTS & gotos[self.states[depth]].keys():
+            depth -= 1
+        if depth >= len(self.starts):
+            return -1
+        start = self.starts[depth]
+        low, high = 0, len(self.tokens)
+        while low < high:
+            middle = (low + high) // 2
+            if self.tokens[middle].start < start:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _fits(self, kind: str) -> bool:
+        """Whether a token of this kind could really come next (the table may reduce first and fail afterwards)."""
+        states = list(self.states)
+        while True:
+            action = self.table["actions"][states[-1]].get(kind)
+            if action is None:
+                return False
+            if action >= 0:
+                return True
+            rule = _rules()[-1 - action]
+            if rule.length:
+                del states[-rule.length :]
+            states.append(self.table["gotos"][states[-1]][rule.origin])
+            if kind == END and states[-1] == self.table["end_state"]:
+                return True
+
+    def _skip(self, index: int) -> int:
+        """Puts nothing in the place of the statement being read, and gives the index of the token that ends it."""
+        gotos = self.table["gotos"]
+        while not _LISTS & gotos[self.states[-1]].keys():
+            self.states.pop()
+            self.values.pop()
+            self.starts.pop()
+            self.ends.pop()
+            self.depths.pop()
+        top_level = "item" in gotos[self.states[-1]]
+        place = self.ends[-1] if self.ends else 0
+        self._push("item" if top_level else "statement", None, place, place, 0)
+        depth = 0
+        while (kind := self.tokens[index].kind) != END:
+            if depth == 0 and (kind == NEWLINE or (kind == "CLOSE_BRACE" and not top_level)):
+                break
+            depth += (kind == "OPEN_BRACE") - (kind == "CLOSE_BRACE")
+            index += 1
+        return index
+
+
+_LISTS = {"item", "statement"}
+
+
+def _arguments(values: list[Any], parts: tuple[int, ...]) -> list[Any]:
+    """The values that `parts` name (see `generate._recipe`). The list of a growing `_rule` is taken over, not copied."""
+    if parts and parts[0] == -2:
+        arguments: list[Any] = values[0]
+        parts = parts[1:]
+    else:
+        arguments = []
+    for part in parts:
+        if part >= 0:
+            arguments.append(values[part])
+        elif part == -1:
+            arguments.append(None)
+        else:
+            arguments.extend(values[-2 - part])
+    return arguments
