@@ -1,0 +1,161 @@
+"""Raw columns, and what they are in computations: numbers, or ids for names.
+
+A table is a `dict` of raw columns by the name that the file gives them, one row each along the first axis: numbers as
+they are stored, text as fixed-width unicode. A missing number is nan, a missing text is "".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nndsl.runtime.standalone.program import Array, Column
+
+
+class DataError(ValueError):
+    """Data that can't be used. The message names column and row (counted from 0).
+
+    kind: one word for what is wrong: "column" (there is none of that name), "type", "shape", "number", "missing",
+    "infinite", "class" (a name that the program does not know), "category", "rows" (their number), "split", "fit",
+    "field".
+    column: the column's name in its table; row: its position there; part: which table, "all" or the part it belongs
+    to.
+    """
+
+    def __init__(self, kind: str, problem: str, column: str | None = None, row: int | None = None) -> None:
+        super().__init__(problem)
+        self.kind = kind
+        self.problem = problem
+        self.column = column
+        self.row = row
+        self.part = "all"
+
+    def __str__(self) -> str:
+        place = [f"column {self.column}"] if self.column is not None else []
+        place += [f"row {self.row} (counted from 0)"] if self.row is not None else []
+        place += [f"of the {self.part} data"] if place and self.part != "all" else []
+        return f"{', '.join(place)}: {self.problem}" if place else self.problem
+
+
+@contextmanager
+def naming_table(table: str) -> Generator[None]:
+    """Says which table a DataError inside belongs to."""
+    try:
+        yield
+    except DataError as error:
+        error.part = table
+        raise
+
+
+def raw_column(columns: Mapping[str, Array], name: str) -> Array:
+    """The column called `name`: numbers, truth values or text, one row each. Raises DataError for anything else."""
+    if name not in columns:
+        known = ", ".join(columns) or "none"
+        raise DataError("column", f"there is no column {name!r}; the columns are: {known}", name)
+    values = np.asarray(columns[name])
+    if values.ndim == 0:
+        raise DataError("shape", "a column has a value for each row; this is a single value", name)
+    if values.dtype.kind == "S":
+        try:
+            values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError:
+            raise DataError("type", "the column holds bytes that are not UTF-8 text", name) from None
+    if values.dtype.kind not in "biufU":
+        raise DataError("type", f"values of type {values.dtype} are neither numbers nor text", name)
+    return values
+
+
+def encode_column(
+    column: Column, values: Array, vocabulary: Array | None = None, rows: NDArray[np.int64] | None = None
+) -> Array:
+    """What a column is in computations: float64 numbers (nan where missing), or int32 ids for its names.
+
+    values [n, ...]: raw. vocabulary: names behind the ids 1, 2, ... of a category. rows [n]: their positions in the
+    table, for messages. Raises DataError for what is missing and has no `fill`, infinite, or a class that
+    `column.names` lacks.
+    """
+    rows = np.arange(len(values)) if rows is None else rows
+    if values.shape[1:] != tuple(column.shape):
+        problem = f"a row has shape {list(values.shape[1:])}, the program was made for {list(column.shape)}"
+        raise DataError("shape", problem, column.name)
+    if column.role == "number":
+        return _encode_numbers(column, values, rows)
+    unique, inverse = named_values(values)
+    if (unique == "").any():
+        if column.fill is None:
+            row = rows[np.flatnonzero((unique == "")[inverse])[0]]
+            raise DataError("missing", "a value is missing", column.name, int(row))
+        unique = np.where(unique == "", column.fill, unique)
+    known = list(column.names) if column.role == "class" else list(map(str, [] if vocabulary is None else vocabulary))
+    first = 0 if column.role == "class" else 1
+    numbers = {name: number for number, name in enumerate(known, first)}
+    ids = np.array([numbers.get(str(name), first - 1) for name in unique], np.int32)[inverse]
+    if first == 0 and (ids < 0).any():
+        position = int(np.flatnonzero(ids < 0)[0])
+        named = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+        problem = f"{str(unique[inverse[position]])!r} is none of the classes {named}"
+        raise DataError("class", problem, column.name, int(rows[position]))
+    return ids
+
+
+def _encode_numbers(column: Column, values: Array, rows: NDArray[np.int64]) -> Array:
+    """float64 [n, ...]. Text is read as numbers; "true" and "false" are 1 and 0."""
+    if values.dtype.kind == "U":
+        numbers = np.empty(values.shape)
+        for position, text in np.ndenumerate(values):
+            number = _read_number(str(text))
+            if number is None:
+                raise DataError("number", f"{str(text)!r} is not a number", column.name, int(rows[position[0]]))
+            numbers[position] = number
+    else:
+        numbers = values.astype(np.float64)
+    for kind, wrong, problem in (
+        ("missing", np.isnan(numbers) if column.fill is None else None, "a value is missing"),
+        ("infinite", np.isinf(numbers), "the value is infinite"),
+    ):
+        if wrong is not None and wrong.any():
+            raise DataError(kind, problem, column.name, int(rows[np.argwhere(wrong)[0][0]]))
+    return numbers
+
+
+def _read_number(text: str) -> float | None:
+    """The number that a text says, nan for an empty one, or None."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return float(text.lower() == "true")
+    try:
+        return float(text) if text and "_" not in text else (np.nan if not text else None)
+    except ValueError:
+        return None
+
+
+def named_values(values: Array) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
+    """(names, [n] positions in them) of a column's values, each as `value_name` says."""
+    if values.dtype.kind == "f":
+        values = values + 0.0  # -0.0 is 0
+    unique, inverse = np.unique(values, return_inverse=True)
+    return np.array([value_name(value) for value in unique], np.str_), inverse.reshape(-1)
+
+
+def value_name(value: Any) -> str:
+    """The name of one value of a column: "3" for 3 and 3.0, "0.5", "true", the text itself; "" for nan."""
+    if isinstance(value, np.str_ | str):
+        return str(value)
+    if isinstance(value, np.bool_ | bool):
+        return "true" if value else "false"
+    if value != value:
+        return ""
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else str(value)
+
+
+def sorted_names(names: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Names in their order: by value where all are numbers, by letters otherwise."""
+    try:
+        values = names.astype(np.float64)
+    except ValueError:
+        return np.sort(names)
+    return names[np.lexsort((names, values))]
