@@ -394,13 +394,16 @@ class Builder:
 
 
 MEANT = {
-    "CARET": "^",
     "AND": "and",
     "OR": "or",
     "NOT": "not",
-    "EQUALS": "==",
-    "DIFFERS": "!=",
+    "MINUS": "-",
     "STAR": "*",
     "SLASH": "/",
+    "CARET": "^",
+    "EQUALS": "==",
+    "DIFFERS": "!=",
+    "LESS_OR_EQUAL": "<=",
+    "MORE_OR_EQUAL": ">=",
 }
-MEANT |= {"MINUS": "-", "LESS_OR_EQUAL": "<=", "MORE_OR_EQUAL": ">="}
+"""Operators that may have been written in another language's way."""

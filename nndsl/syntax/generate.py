@@ -1,15 +1,16 @@
 """From grammars/nn.lark to tables.json: `python -m nndsl.syntax.generate [GRAMMAR]`.
 
-Lark's LALR(1) construction takes a fifth of a second and importing Lark a tenth, which is more than `nndsl check` may take
-in all. So both happen here, before packaging, and the parser reads plain tables.
+Lark's LALR(1) construction takes a fifth of a second and importing Lark a tenth, more than `nndsl check` may take in
+all. So both happen here, before packaging, and the parser reads plain tables.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.syntax.tables import TABLES, Tables
 
@@ -28,10 +29,21 @@ def grammar_path() -> Path:
 
 
 def tables_of(grammar: str) -> Tables:
-    """Everything that the lexer and the parser need to know of a grammar in Lark's notation. The same text gives the same tables."""
-    from lark import Lark
+    """All that the lexer and the parser need of a grammar in Lark's notation; the same text gives the same tables.
 
-    lark: Any = Lark(grammar, parser="lalr", start=START, maybe_placeholders=True)
+    Raises lark.GrammarError where the grammar is not LALR(1): no conflict is resolved in silence.
+    """
+    from lark import GrammarError, Lark, logger
+
+    conflicts: list[str] = []
+    watch = logging.Handler()
+    watch.emit = lambda record: conflicts.append(record.getMessage())
+    logger.addHandler(watch)
+    logger.setLevel(logging.WARNING)
+    lark: Any = Lark(grammar, parser="lalr", start=START, maybe_placeholders=True, debug=True)
+    logger.removeHandler(watch)
+    if conflicts:
+        raise GrammarError("\n".join(conflicts))
     table = lark.parser.parser._parse_table
     rules: list[Rule] = sorted(lark.rules, key=_rule_key)
     number_of_rule = {rule: index for index, rule in enumerate(rules)}
@@ -39,13 +51,14 @@ def tables_of(grammar: str) -> Tables:
 
     actions: list[dict[str, int]] = []
     gotos: list[dict[str, int]] = []
+    nonterminals = {rule.origin.name for rule in rules}
     for state in order:
         reached: dict[str, int] = {}
         acted: dict[str, int] = {}
         for symbol, (action, target) in sorted(table.states[state].items()):
             if action.name != "Shift":
                 acted[symbol] = -1 - number_of_rule[target]
-            elif symbol in lark_nonterminals(rules):
+            elif symbol in nonterminals:
                 reached[symbol] = number_of_state[target]
             else:
                 acted[symbol] = number_of_state[target]
@@ -73,11 +86,6 @@ def tables_of(grammar: str) -> Tables:
     }
 
 
-def lark_nonterminals(rules: list[Rule]) -> set[str]:
-    """Names of all rules."""
-    return {rule.origin.name for rule in rules}
-
-
 def _rule_key(rule: Rule) -> tuple[str, list[str], str]:
     return rule.origin.name, [symbol.name for symbol in rule.expansion], rule.alias or ""
 
@@ -100,11 +108,10 @@ def _action(rule: Rule) -> str | None:
     return None if name.startswith("_") else name
 
 
-def _recipe(rule: Rule) -> list[int] | int | None:
-    """Which parts of a rule become arguments of its action.
+def _recipe(rule: Rule) -> list[int] | int:
+    """Which parts of a rule become arguments of its action; a number where the rule only passes on that part.
 
-    A list: n >= 0 is part n, -1 a None for a missing `[...]`, -2 - n all values of part n, itself a list. A number: the rule
-    passes on that part alone. None: a `_rule`, whose value is the list of its parts (the list is `_parts(rule)`).
+    In a list, n >= 0 is part n, -1 a None for a missing `[...]`, and -2 - n all values of part n, which is a list.
     """
     parts = _parts(rule)
     if rule.options.expand1 and not rule.alias and len(parts) == 1 and parts[0] >= 0:
@@ -122,7 +129,7 @@ def _parts(rule: Rule) -> list[int]:
         parts += [-1] * missing[index]
         if not symbol.is_term and symbol.name.startswith("_"):
             parts.append(-2 - index)
-        elif not symbol.is_term or rule.options.keep_all_tokens or not symbol.filter_out:
+        elif not symbol.is_term or rule.options.keep_all_tokens or not getattr(symbol, "filter_out", False):
             parts.append(index)
     return parts + [-1] * missing[-1]
 
@@ -132,7 +139,7 @@ def written(tables: Tables) -> str:
     lines: list[str] = []
     for key, value in tables.items():
         if isinstance(value, list):
-            rows: list[Any] = value
+            rows = cast("list[object]", value)
             items = ",\n".join(" " + json.dumps(row, separators=(",", ":")) for row in rows)
             lines.append(f"{json.dumps(key)}:[\n{items}\n]")
         else:

@@ -1,7 +1,7 @@
 """Lines and brackets: which line ends end a statement, and which brackets do not fit.
 
-Works on all tokens at once, so that one forgotten bracket is one message at the bracket, and the lines after it still make
-sense to the parser.
+Works on all tokens at once, so that one forgotten bracket is one message at the bracket, and the lines after it still
+make sense to the parser.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class _Layout:
         return token.start - (self.file.text.rfind("\n", 0, token.start) + 1)
 
     def _line_end(self, following: Token, index: int) -> None:
-        """A line has ended before `following`: a NEWLINE if that ends a statement, and a look at what should be closed by now."""
+        """A line has ended before `following`: a NEWLINE if that ends a statement, a look at what should be closed."""
         if self.stack and self.stack[-1].token.kind != "OPEN_BRACE":
             if not self._begins_statement(following, index):
                 self._missing_comma(following)

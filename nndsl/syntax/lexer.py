@@ -1,4 +1,4 @@
-"""Text to tokens. Knows nothing of what a line is (that is `layout`), but names what other languages write differently."""
+"""Text to tokens. Knows nothing of lines (that is `layout`), but names what other languages write differently."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def tokens_of(file: SourceFile, start: int, end: int, report: Callable[[Diagnostic], None]) -> list[Token]:
-    """The tokens of text[start:end], every line's end among them; mistakes are reported and mended where the meaning is clear."""
+    """The tokens of text[start:end], line ends among them. Reports mistakes, and mends them where the meaning is clear."""
     return _Lexer(file, end, report).tokens(start)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nndsl.diagnostics.model import Diagnostic, error
 from nndsl.source import SourceFile, Span
 from nndsl.syntax.layout import DEEPEST
-from nndsl.syntax.lexer import BROKEN, END, NEWLINE, GivenUpError, Token
+from nndsl.syntax.lexer import BROKEN, END, NEWLINE, Token
 from nndsl.syntax.tables import Tables, tables
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ _LISTS = {"item", "statement"}
 
 
 def _arguments(values: list[Any], parts: tuple[int, ...]) -> list[Any]:
-    """The values that `parts` name (see `generate._recipe`). The list of a growing `_rule` is taken over, not copied."""
+    """The values that `parts` name (see `generate._recipe`). The list of a growing `_rule` is taken over, uncopied."""
     if parts and parts[0] == -2:
         arguments: list[Any] = values[0]
         parts = parts[1:]

@@ -10,7 +10,7 @@ from typing import TypedDict
 TABLES = Path(__file__).parent / "tables.json"
 
 RuleRow = tuple[str | None, str, int, list[int] | int]
-"""Action (a method of the builder, or None), what the rule defines, number of parts, and which parts become arguments."""
+"""Action (a method of the builder, or None), what the rule defines, number of parts, which parts become arguments."""
 
 
 class Tables(TypedDict):

@@ -137,7 +137,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`Digits from "runs/Digits" frozen`: a model with the weights of an earlier run. Stands after `=` and `label:` only."""
+    """`Digits from "runs/Digits" frozen`: a model with an earlier run's weights. After `=`, `label:`, `output` only."""
 
     span: Span
     model: Expression
