@@ -101,7 +101,7 @@ def _pattern() -> re.Pattern[str]:
 
 
 def tokens_of(file: SourceFile, start: int, end: int, report: Callable[[Diagnostic], None]) -> list[Token]:
-    """The tokens of text[start:end], line ends among them. Reports mistakes, and mends them where the meaning is clear."""
+    """The tokens of text[start:end], line ends among them. Mistakes are reported, and mended where that is safe."""
     return _Lexer(file, end, report).tokens(start)
 
 

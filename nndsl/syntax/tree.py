@@ -6,15 +6,13 @@ Every node is frozen and carries its `span`. Layers, losses and options do not a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nndsl.source import SourceFile, Span
+from nndsl.syntax.node import Node
 
 # ---------------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Node):
     """`3`, `0.5`, `1e-3`; `80%` is 0.8 (percent=True). `value` is an int where the text is one."""
 
     span: Span
@@ -22,47 +20,41 @@ class Number:
     percent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(Node):
     """`"text"`: double quotes, escapes resolved in `value`."""
 
     span: Span
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(Node):
     """`true` or `false`."""
 
     span: Span
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Dots:
+class Dots(Node):
     """`...`: all leading axes."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Node):
     """A name on its own."""
 
     span: Span
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Node):
     """`[a, b]`: a list, a shape or inline data."""
 
     span: Span
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Node):
     """`-x` or `not x`; `operator` is "-" or "not"."""
 
     span: Span
@@ -70,8 +62,7 @@ class Unary:
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Node):
     """`left operator right`: + - * / // % ^ @ == != < <= > >= and or | (`|` joins the options of a parameter)."""
 
     span: Span
@@ -80,8 +71,7 @@ class Binary:
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Node):
     """One argument of a call, by position (`name` is None) or by name."""
 
     span: Span
@@ -89,8 +79,7 @@ class Argument:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Node):
     """`function(arguments)`."""
 
     span: Span
@@ -98,8 +87,7 @@ class Call:
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Node):
     """`1:4` inside an index; either end may be missing."""
 
     span: Span
@@ -107,8 +95,7 @@ class Slice:
     stop: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Node):
     """`x[0]`, `x[1:4]`, `x[..., 0]`; also the type `int[time]` (a Name indexed by dimensions)."""
 
     span: Span
@@ -116,8 +103,7 @@ class Index:
     items: tuple[Expression | Slice, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Node):
     """`value.name`: a part of something (an output, a label, a weight, a field)."""
 
     span: Span
@@ -126,8 +112,7 @@ class Member:
     name_span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Node):
     """`start -> step -> step`: values flow through steps. `steps` has at least one."""
 
     span: Span
@@ -135,8 +120,7 @@ class Chain:
     steps: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
+class Trained(Node):
     """`Digits from "runs/Digits" frozen`: a model with an earlier run's weights. After `=`, `label:`, `output` only."""
 
     span: Span
@@ -150,8 +134,7 @@ Expression = Number | String | Boolean | Dots | Name | ListOf | Unary | Binary |
 # ---------------------------------------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Node):
     """`name = value`, or `a, b = value` for several outputs. At the top level only as `Let`."""
 
     span: Span
@@ -159,8 +142,7 @@ class Binding:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Node):
     """A bare line: a step applied to the line before, or a chain that says where it starts. `label: ...` names it."""
 
     span: Span
@@ -168,8 +150,7 @@ class Apply:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Node):
     """`input image: [8, 8] = default`; `type` and `default` may be missing."""
 
     span: Span
@@ -178,8 +159,7 @@ class Input:
     default: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Node):
     """`output value` or `output name = value`."""
 
     span: Span
@@ -187,8 +167,7 @@ class Output:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class WeightStatement:
+class WeightStatement(Node):
     """`weight kernel: [d, units] = initializer`."""
 
     span: Span
@@ -197,8 +176,7 @@ class WeightStatement:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class StateStatement:
+class StateStatement(Node):
     """`state moving_mean: [d] = zeros`; in an optimizer the type is missing (the weight's) or `[]`."""
 
     span: Span
@@ -207,8 +185,7 @@ class StateStatement:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class AssertStatement:
+class AssertStatement(Node):
     """`assert condition, "message with {names}"`; the message may be missing."""
 
     span: Span
@@ -216,8 +193,7 @@ class AssertStatement:
     message: String | None
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Node):
     """`if condition { } else { }`; `else if` is an If as the only statement of `otherwise`."""
 
     span: Span
@@ -226,8 +202,7 @@ class If:
     otherwise: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Node):
     """`for name in values { }`, run at compile time."""
 
     span: Span
@@ -236,8 +211,7 @@ class For:
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Node):
     """`repeat count { }`, run at compile time."""
 
     span: Span
@@ -245,8 +219,7 @@ class Repeat:
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ScanSequence:
+class ScanSequence(Node):
     """`x_t in x` of a scan: the name of one time's value, and the sequence."""
 
     span: Span
@@ -254,8 +227,7 @@ class ScanSequence:
     values: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Node):
     """`scan x_t in x, keep in mask with h = zeros([units]) { }`: the loop over time; `carries` bind one name each."""
 
     span: Span
@@ -264,8 +236,7 @@ class Scan:
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Node):
     """One `80%` share of a split: `train 80%`."""
 
     span: Span
@@ -273,8 +244,7 @@ class Part:
     share: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Node):
     """`split train 80%, test 20%, stratify=label` or `split ... in order`, in a data block."""
 
     span: Span
@@ -283,8 +253,7 @@ class Split:
     in_order: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PartFrom:
+class PartFrom(Node):
     """`test from csv("t.csv")`, in a data block: a file of its own for one part."""
 
     span: Span
@@ -292,8 +261,7 @@ class PartFrom:
     reader: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class OverUsing:
+class OverUsing(Node):
     """One `over Generator, Encoder using Adam(1e-3)` of a minimize; `targets` is empty where `over` is missing."""
 
     span: Span
@@ -302,8 +270,7 @@ class OverUsing:
     clips: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MinimizeStatement:
+class MinimizeStatement(Node):
     """`minimize loss [weighted by w] {[over ...] using optimizer [clip_norm=1.0]} [every 5]`."""
 
     span: Span
@@ -313,8 +280,7 @@ class MinimizeStatement:
     every: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class MetricStatement:
+class MetricStatement(Node):
     """`metric accuracy(scores, label)` or `metric name = expression`."""
 
     span: Span
@@ -322,16 +288,14 @@ class MetricStatement:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class PredictStatement:
+class PredictStatement(Node):
     """`predict digit = argmax(scores), confidence = ...`."""
 
     span: Span
     values: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectStatement:
+class ExpectStatement(Node):
     """`expect test accuracy >= 0.9`."""
 
     span: Span
@@ -341,8 +305,7 @@ class ExpectStatement:
     bound: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(Node):
     """`show Generator(noise) every 10 epochs`; `every` and its `unit` may be missing."""
 
     span: Span
@@ -375,8 +338,7 @@ Statement = (
 # ---------------------------------------------------------------------------------------------- definitions
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Node):
     """`units: int = 3`, `scores: [..., n]`, `padding: valid | same = valid`."""
 
     span: Span
@@ -385,8 +347,7 @@ class Parameter:
     default: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Let:
+class Let(Node):
     """`let hidden = 64`: a compile-time value that `--set` may override."""
 
     span: Span
@@ -394,8 +355,7 @@ class Let:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Node):
     """`import Residual, Block from "blocks.nn"`."""
 
     span: Span
@@ -403,8 +363,7 @@ class Import:
     path: String
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Node):
     """`layer`, `function`, `metric`, `model` or `optimizer`, by `kind`.
 
     A body written `= expression` is one `Output`. `documentation` is the comment right above, without its `#`.
@@ -418,8 +377,7 @@ class Definition:
     documentation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(Node):
     """`model Deep = ResNet(depth=9)`: a network of its own, made from a model's definition."""
 
     span: Span
@@ -428,8 +386,7 @@ class Alias:
     documentation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Node):
     """`data digits from builtin("digits") { ... }`; `reader` is None where the rows are written in the block."""
 
     span: Span
@@ -438,8 +395,7 @@ class Data:
     body: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Train:
+class Train(Node):
     """`train Digits on digits { ... }`; `data` is None for fresh draws instead of data."""
 
     span: Span
@@ -451,8 +407,7 @@ class Train:
 TopLevel = Let | Import | Definition | Alias | Data | Train
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Node):
     """A whole file, in its order."""
 
     file: SourceFile
