@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 def explain(mistake: Mistake) -> Diagnostic:
     """The diagnostic for a token that does not fit."""
-    token = mistake.tokens[mistake.index]
+    token = mistake.tokens[mistake.place]
     span = Span(mistake.file, token.start, token.end)
     return error("NN001", f"unexpected `{span.text}`", span, f"expected {', '.join(sorted(mistake.expected))}")

@@ -6,8 +6,7 @@ make sense to the parser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nndsl.diagnostics.model import Diagnostic, Label, error
 from nndsl.source import SourceFile, Span
@@ -56,15 +55,14 @@ OPERAND_ENDS = {"NAME", "NUMBER", "PERCENT", "STRING", "TRUE", "FALSE", "DOTS", 
 OPERAND_STARTS = {"NAME", "NUMBER", "PERCENT", "STRING", "TRUE", "FALSE", "DOTS", "NOT"}
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(NamedTuple):
     """A bracket not closed yet. `place` is its index in the output; `indent` that of the line it stands on."""
 
     token: Token
     place: int
     indent: int
     groups: bool
-    comma: Token | None = None
+    commas: list[Token]
 
 
 def laid_out(file: SourceFile, tokens: list[Token], end: int, report: Callable[[Diagnostic], None]) -> list[Token]:
@@ -72,16 +70,17 @@ def laid_out(file: SourceFile, tokens: list[Token], end: int, report: Callable[[
     return _Layout(file, tokens, end, report).run()
 
 
-@dataclass(slots=True)
 class _Layout:
-    file: SourceFile
-    tokens: list[Token]
-    end: int
-    report: Callable[[Diagnostic], None]
-    out: list[Token] = field(default_factory=list[Token])
-    stack: list[_Open] = field(default_factory=list[_Open])
-    indent: int = 0
-    suspect: Token | None = None  # a `{` whose `}` stands further left than its line: probably another's
+    def __init__(self, file: SourceFile, tokens: list[Token], end: int, report: Callable[[Diagnostic], None]) -> None:
+        self.file = file
+        self.tokens = tokens
+        self.end = end
+        self.report = report
+        self.out: list[Token] = []
+        self.stack: list[_Open] = []
+        self.indent = 0
+        self.suspect: Token | None = None
+        """A `{` whose `}` stands further left than its line: that was probably meant for another."""
 
     def run(self) -> list[Token]:
         line_ended = False
@@ -100,8 +99,8 @@ class _Layout:
             elif kind in CLOSING:
                 self._close(token, index)
             else:
-                if kind == "COMMA" and self.stack and self.stack[-1].comma is None:
-                    self.stack[-1].comma = token
+                if kind == "COMMA" and self.stack:
+                    self.stack[-1].commas.append(token)
                 self.out.append(token)
         self._finish()
         return self.out
@@ -167,7 +166,7 @@ class _Layout:
             message = f"this is nested more than {DEEPEST} levels deep"
             self.report(error("NN006", message, span, help="give the inner parts names of their own"))
             raise GivenUpError
-        self.stack.append(_Open(token, len(self.out), self.indent, groups and token.kind == "OPEN_PARENTHESIS"))
+        self.stack.append(_Open(token, len(self.out), self.indent, groups and token.kind == "OPEN_PARENTHESIS", []))
         self.out.append(token)
 
     def _close(self, token: Token, index: int) -> None:
@@ -187,7 +186,7 @@ class _Layout:
         opening = self.stack.pop()
         if wanted == "OPEN_BRACE" and token.first and self.indent < opening.indent and self.suspect is None:
             self.suspect = opening.token
-        if opening.groups and opening.comma is not None:
+        if opening.groups and opening.commas:
             self._tuple(opening, token, index)
         else:
             self.out.append(token)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from nndsl.diagnostics.model import Diagnostic, error
 from nndsl.source import SourceFile, Span
 from nndsl.syntax.layout import DEEPEST
 from nndsl.syntax.lexer import BROKEN, END, NEWLINE, Token
-from nndsl.syntax.tables import Tables, tables
+from nndsl.syntax.tables import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,24 +17,20 @@ if TYPE_CHECKING:
     from nndsl.syntax.build import Builder
     from nndsl.syntax.tree import Program
 
-PASSED_ON = ("tuple", "list")
 
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """A token that does not fit: where, what came before, and what would have fitted."""
+class Mistake(NamedTuple):
+    """A token that does not fit: `tokens[place]`, what came before, and what would have fitted."""
 
     file: SourceFile
     tokens: Sequence[Token]
-    index: int
+    place: int
     expected: frozenset[str]
     statement: int
     """Index of the first token of the statement that it stands in."""
     top_level: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(NamedTuple):
     action: str | None
     origin: str
     length: int
@@ -54,23 +49,30 @@ def _rules() -> list[_Rule]:
     return rules
 
 
-@dataclass(slots=True)
 class Parser:
     """One parse. Stacks run in parallel: states (one more than the others), values, their places and depths."""
 
-    file: SourceFile
-    tokens: list[Token]
-    builder: Builder
-    report: Callable[[Diagnostic], None]
-    explain: Callable[[Mistake], Diagnostic]
-    table: Tables = field(default_factory=tables)
-    states: list[int] = field(default_factory=lambda: [0])
-    values: list[Any] = field(default_factory=list[Any])
-    starts: list[int] = field(default_factory=list[int])
-    ends: list[int] = field(default_factory=list[int])
-    depths: list[int] = field(default_factory=list[int])
-    steps: int = 0
-    """Shifts and reductions so far: grows with the text's length, whatever the text."""
+    def __init__(
+        self,
+        file: SourceFile,
+        tokens: list[Token],
+        builder: Builder,
+        report: Callable[[Diagnostic], None],
+        explain: Callable[[Mistake], Diagnostic],
+    ) -> None:
+        self.file = file
+        self.tokens = tokens
+        self.builder = builder
+        self.report = report
+        self.explain = explain
+        self.table = tables()
+        self.states = [0]
+        self.values: list[Any] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.depths: list[int] = []
+        self.steps = 0
+        """Shifts and reductions so far: grows with the text's length, whatever the text."""
 
     def parse(self) -> Program:
         """The tree of all that could be read; every mistake has been reported."""
