@@ -36,7 +36,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A place and what is to be said about it. The primary label (`^^^`) is where the mistake is; others (`---`) explain it."""
+    """A place and what is said about it. The primary label (`^^^`) is where the mistake is; others (`---`) explain it."""
 
     span: Span
     message: str = ""
@@ -45,7 +45,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A mistake or a doubt: `message` in one line, labelled places (the primary first), notes and the help that mends it.
+    """A mistake or a doubt: `message` in a line, labelled places (the primary first), notes and the help that mends it.
 
     `labels` is empty where no file can be pointed at (a flag, a missing file).
     """
