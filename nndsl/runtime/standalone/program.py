@@ -25,6 +25,7 @@ class Memory:
     weights, gradients, states: 1-D, of type `dtype`; `weight(path)`, `gradient(path)`, `state(path)` are its parts.
     slots: an optimizer's arrays, shaped like the flat weights of their group, by "<train>/<minimize>.<update>/<name>".
     scalars: an optimizer's numbers, by the same kind of name; they are replaced, not changed in place.
+    After a training step `gradients` still holds the gradients as differentiation gave them, before any clipping.
     fitted: for each data block what was learnt from its training rows, by name.
 
     The vectors are made once and never replaced, so workspaces may keep views of them.
@@ -116,6 +117,7 @@ class Train:
         What is not defined (0 / 0) is nan, never an exception.
     prediction_classes: for each predicted value, in order, the class names of its ids, or None.
     settings: every setting of the block, defaults included: "epochs" or "steps", "batch_size", "shuffle", ...
+    trained: paths of the weights that some `minimize` of the block updates.
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
     """
@@ -131,6 +133,7 @@ class Train:
     prediction: Workspace | None = None
     prediction_fields: tuple[str, ...] = ()
     prediction_classes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, tuple[str, ...] | None])
+    trained: tuple[str, ...] = ()
     slots: tuple[tuple[str, int, float], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
@@ -144,8 +147,8 @@ class Column:
     key: its name in `Data.fit` and `Data.prepare`. name: its name in the file; several keys may read one column.
     role: "number" (as it is), "class" (ids 0..k-1 of `names`; any other is an error) or "category" (ids 1..k of those
         of `names` that the training rows have, 0 for any other).
-    shape: of one row. fill: what stands for a missing text; None where a missing value is an error. A number's is only that it
-    is not None: a missing one stays nan, and the fields' computation replaces it.
+    shape: of one row. fill: what stands for a missing text; None where a missing value is an error. A number's is only
+    that it is not None: a missing one stays nan, and the fields' computation replaces it.
     """
 
     key: str
@@ -160,8 +163,8 @@ class Column:
 class Field:
     """A field of the data: name, kind of number ("float", "int" or "bool"), one sample's shape, and its class names.
 
-    classes: None where it has none. columns: keys of the columns that it is computed from (empty: not known, it may be any);
-    new rows may lack the columns that no wanted field needs, a label's for instance.
+    classes: None where it has none. columns: keys of the columns that it is computed from (empty: not known, it may be
+    any); new rows may lack the columns that no wanted field needs, a label's for instance.
     """
 
     name: str

@@ -1,0 +1,313 @@
+"""The command line of a standalone file: train, evaluate, predict, check-gradients."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from nndsl.runtime.standalone.callbacks import TrainingError
+from nndsl.runtime.standalone.columns import DataError
+from nndsl.runtime.standalone.data import load_data, prepare_new
+from nndsl.runtime.standalone.files import (
+    FileError,
+    read_columns,
+    read_weights,
+    write_history,
+    write_predictions,
+    write_weights,
+)
+from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_table
+from nndsl.runtime.standalone.loop import (
+    EpochDone,
+    FitDone,
+    StepDone,
+    class_names,
+    epoch_count,
+    evaluate,
+    expectation_holds,
+    fit,
+    predict,
+)
+from nndsl.runtime.standalone.program import Memory, Program, Table, Train
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+MISTAKE = 1
+INTERRUPTED = 130
+
+
+class Interruption:
+    """While it is entered, Ctrl-C sets `asked` and lets the step end; a second Ctrl-C interrupts as usual."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._before: Any = None
+
+    def __enter__(self) -> Interruption:
+        try:
+            self._before = signal.signal(signal.SIGINT, self._ask)
+        except ValueError:
+            # Not the main thread: it gets no signals, whoever runs it stops it in another way.
+            self._before = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def main(program: Program) -> NoReturn:
+    """Runs the command line of this process and ends it."""
+    sys.exit(run_command(program, sys.argv[1:]))
+
+
+def run_command(program: Program, arguments: Sequence[str]) -> int:
+    """Runs one command. Exit code: 0 done, 1 a mistake in files or values, 130 interrupted.
+
+    Raises SystemExit: 2 for a command line that makes no sense, 0 for `--help`.
+    """
+    options = _parser(program).parse_args(arguments)
+    try:
+        with np.errstate(all="ignore"):
+            return options.command(program, options)
+    except (DataError, FileError, TrainingError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return MISTAKE
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
+
+def _parser(program: Program) -> ArgumentParser:
+    from argparse import ArgumentParser
+
+    parser = ArgumentParser(description=f"A network and its training, made from {program.source}; needs only NumPy.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    columns = "an .npz file of the raw columns, a row for each sample"
+
+    def command(name: str, function: Any, summary: str, data: str | None) -> ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.set_defaults(command=function)
+        added.add_argument("data", metavar="DATA.npz", nargs=data, type=Path, help=columns)
+        added.add_argument("--train", metavar="NAME", choices=list(program.trains), help="which train block")
+        added.add_argument("--seed", type=_seed, help="what everything random follows from; 0 if not given")
+        return added
+
+    training = command("train", _train, "train the network", "?")
+    training.add_argument("--epochs", type=_count, metavar="N", help="instead of the program's")
+    training.add_argument("--batch-size", type=_count, metavar="N", help="instead of the program's")
+    training.add_argument("--start", type=Path, metavar="W.npz", help="weights to begin with")
+    training.add_argument("--weights", type=Path, metavar="W.npz", help="where to write the weights")
+    training.add_argument("--history", type=Path, metavar="H.csv", help="where to write a row for each epoch")
+    evaluating = command("evaluate", _evaluate, "evaluate the network on one part of the data", "?")
+    evaluating.add_argument("--weights", type=Path, metavar="W.npz", required=True, help="what train wrote")
+    evaluating.add_argument("--part", help="train, validation or test; the last there is if not given")
+    predicting = command("predict", _predict, "predict for new rows", None)
+    predicting.add_argument("--weights", type=Path, metavar="W.npz", required=True, help="what train wrote")
+    predicting.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="an .npz or .csv file")
+    command("check-gradients", _check, "compare the gradients with finite differences, in float64", "?")
+    return parser
+
+
+def _count(text: str) -> int:
+    """A whole number of at least 1; argparse says it where it is not."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _seed(text: str) -> int:
+    """A whole number from 0 to 2^63 - 1."""
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError
+    return number
+
+
+_count.__name__ = "positive whole number"
+_seed.__name__ = "seed (a whole number from 0 on)"
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def _train(program: Program, options: Namespace) -> int:
+    seed = options.seed or 0
+    memory = program.memory(seed)
+    if options.start is not None:
+        read_weights(options.start, program, memory)
+    rows: list[dict[str, float]] = []
+    code = 0
+    for train in _chosen(program, options):
+        parts = _parts(program, train, memory, options.data, seed)
+        done = _fitted(train, memory, parts, seed, options, rows)
+        if isinstance(done, FitDone):
+            code = max(code, _finished(train, memory, parts, seed, done))
+        if options.history is not None:
+            write_history(options.history, rows)
+        if options.weights is not None:
+            about = {"train": train.name, "seed": seed, "epochs": len(rows), "version": program.version}
+            write_weights(options.weights, program, memory, about)
+            sys.stdout.write(f"weights written to {options.weights}\n")
+        if done is None:
+            sys.stderr.write("interrupted\n")
+            return INTERRUPTED
+    return code
+
+
+def _fitted(
+    train: Train,
+    memory: Memory,
+    parts: Mapping[str, Table],
+    seed: int,
+    options: Namespace,
+    rows: list[dict[str, float]],
+) -> FitDone | None:
+    """Trains, tells of each epoch and adds its row. None where Ctrl-C ended it."""
+    epochs = epoch_count(train, options.epochs)
+    with Interruption() as interruption:
+        for event in fit(train, memory, parts, seed, options.epochs, options.batch_size):
+            match event:
+                case StepDone():
+                    if interruption.asked:
+                        return None
+                case EpochDone():
+                    rows.append(event.row())
+                    sys.stdout.write(f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {epoch_line(event)}\n")
+                    sys.stdout.flush()
+                case FitDone():
+                    return event
+    return None
+
+
+def _finished(train: Train, memory: Memory, parts: Mapping[str, Table], seed: int, done: FitDone) -> int:
+    """Says how training ended, evaluates the test part and looks at what was expected. The exit code."""
+    if done.stopped is not None:
+        sys.stdout.write(f"stopped after epoch {done.epochs}: {done.stopped}\n")
+    if done.restored is not None:
+        sys.stdout.write(f"the weights are those of epoch {done.restored}\n")
+    found = {part: evaluate(train, memory, fields, seed) for part, fields in parts.items() if _is_asked(train, part)}
+    if "test" in found:
+        sys.stdout.write(f"test  {numbers_line(found['test'])}\n")
+    code = 0
+    for part, metric, operator, bound in train.expectations:
+        if part in found and not expectation_holds(found[part][metric], operator, bound):
+            sys.stderr.write(f"error: {part} {metric} is {found[part][metric]:.6g}, expected {operator} {bound:.6g}\n")
+            code = MISTAKE
+    return code
+
+
+def _is_asked(train: Train, part: str) -> bool:
+    return part == "test" or any(part == expected for expected, _, _, _ in train.expectations)
+
+
+def _evaluate(program: Program, options: Namespace) -> int:
+    memory, about = _trained(program, options)
+    seed = int(about.get("seed", 0)) if options.seed is None else options.seed
+    for train in _chosen(program, options):
+        parts = _parts(program, train, memory, options.data, seed, fitted=True)
+        part = options.part or next(name for name in ("test", "validation", "train") if name in parts)
+        if part not in parts:
+            raise TrainingError(f"the data has no part {part}: it has {', '.join(parts)}")
+        sys.stdout.write(f"{part}  {numbers_line(evaluate(train, memory, parts[part], seed))}\n")
+    return 0
+
+
+def _predict(program: Program, options: Namespace) -> int:
+    memory, about = _trained(program, options)
+    seed = int(about.get("seed", 0)) if options.seed is None else options.seed
+    train = next((train for train in _chosen(program, options) if train.prediction is not None), None)
+    if train is None or train.data is None:
+        raise TrainingError(f"{program.source} has no train block with data and a `predict` line")
+    columns = _one_table(options.data)
+    data = program.data[train.data]
+    fields = prepare_new(data, columns, memory.fitted.get(train.data, {}), train.prediction_fields, program.dtype)
+    found = class_names(train, predict(train, memory, fields, seed))
+    write_predictions(options.output, found)
+    sys.stdout.write(f"predictions for {len(next(iter(found.values())))} rows written to {options.output}\n")
+    return 0
+
+
+def _check(program: Program, options: Namespace) -> int:
+    seed = options.seed or 0
+    code = 0
+    for train in _chosen(program, options):
+        has_rows = train.data is not None and (options.data is not None or program.data[train.data].inline is not None)
+        fields = (
+            _parts(program, train, Memory(program, program.dtype), options.data, seed)["train"] if has_rows else None
+        )
+        errors = check_gradients(program, train, fields, seed)
+        sys.stdout.write(f"{train.name}: gradients of the loss against central differences in float64\n")
+        sys.stdout.write(f"{gradient_table(errors)}\n")
+        if not all(error.agrees for error in errors):
+            code = MISTAKE
+    return code
+
+
+# ------------------------------------------------------------------------------------------------ what commands share
+
+
+def _chosen(program: Program, options: Namespace) -> list[Train]:
+    """The train blocks meant. Raises TrainingError where their data differ and one must be picked."""
+    if options.train is not None:
+        return [program.trains[options.train]]
+    trains = list(program.trains.values())
+    if not trains:
+        raise TrainingError(f"{program.source} has no train block")
+    if len({train.data for train in trains if train.data is not None}) > 1:
+        raise TrainingError(f"train blocks with different data: pick one of {', '.join(program.trains)} by --train")
+    return trains
+
+
+def _trained(program: Program, options: Namespace) -> tuple[Memory, dict[str, Any]]:
+    """A memory with the weights of the file that the user names, and what that file says about itself."""
+    memory = Memory(program, program.dtype)
+    return memory, read_weights(options.weights, program, memory)
+
+
+def _parts(
+    program: Program, train: Train, memory: Memory, path: Path | None, seed: int, fitted: bool = False
+) -> dict[str, Table]:
+    """The fields of every part. What is learnt from training rows goes to `memory`, or comes from it if `fitted`."""
+    if train.data is None:
+        return {}
+    data = program.data[train.data]
+    if path is None and data.inline is None:
+        raise TrainingError(f"{train.name} is trained on {data.name}: say which .npz file has its columns")
+    tables = {} if path is None else read_columns(path)
+    learnt = memory.fitted.get(data.name, {}) if fitted else None
+    prepared = load_data(data, tables, seed, dtype=program.dtype, fitted=learnt, fields=train.fields)
+    memory.fitted[data.name] = prepared.fitted
+    return prepared.parts
+
+
+def _one_table(path: Path) -> Table:
+    tables = read_columns(path)
+    if list(tables) != ["all"]:
+        raise FileError(f"{path} should hold the columns of the rows to predict, and no parts")
+    return tables["all"]
+
+
+def numbers_line(numbers: Mapping[str, float]) -> str:
+    """Reported numbers as people read them: `loss 0.1234  accuracy 0.97`."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+
+
+def epoch_line(event: EpochDone) -> str:
+    """An epoch's numbers on one line."""
+    if not event.validation:
+        return numbers_line(event.train)
+    return f"{numbers_line(event.train)}  validation: {numbers_line(event.validation)}"
