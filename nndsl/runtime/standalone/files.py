@@ -139,11 +139,11 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 def read_arrays(path: Path) -> Table:
     """The arrays of an `.npz` file. Raises FileError for anything else."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
+        loaded: Any = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
             raise FileError(f"{path} holds one array without a name; an .npz file is wanted")
-        with loaded as archive:
-            return {name: archive[name] for name in archive.files}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
     except (ValueError, EOFError, BadZipFile, KeyError) as error:
         raise FileError(f"{path} is not an .npz file of arrays: {error}") from None
     except OSError as error:
