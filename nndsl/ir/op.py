@@ -48,7 +48,8 @@ class Emission:
 
     node: the node itself (attributes, types). operands: source text of each input, atomic (a name or a literal).
     out: the name of the result's buffer. scratch: names of the buffers asked for by `NumpyRule.scratch`.
-    prepared: names of what `NumpyRule.prepare` asked to be made once. n: the source text of the number of samples in the batch. dtype: "float32" or "float64".
+    prepared: names of what `NumpyRule.prepare` asked to be made once. n: the source text of the number of samples in the batch. dtype: NumPy's name of the
+    floats (without `np.`), "float32" or "float64", or "real": a variable, where the same source runs in both.
     """
 
     node: Node
