@@ -1,1 +1,22 @@
+"""Real data: readers by name, and the tables that they open."""
 
+from nndsl.data.builtin import BUILTINS
+from nndsl.data.loading import DataProblem, explain, open_tables, read_tables
+from nndsl.data.readers import READERS, Parameter, Reader, open_file, open_reader, open_table
+from nndsl.data.table import ColumnInfo, Table
+
+__all__ = [
+    "BUILTINS",
+    "READERS",
+    "ColumnInfo",
+    "DataProblem",
+    "Parameter",
+    "Reader",
+    "Table",
+    "explain",
+    "open_file",
+    "open_reader",
+    "open_table",
+    "open_tables",
+    "read_tables",
+]

@@ -22,8 +22,7 @@ class DataError(ValueError):
     kind: one word for what is wrong: "column" (there is none of that name), "type", "shape", "number", "missing",
     "infinite", "class" (a name that the program does not know), "category", "rows" (their number), "split", "fit",
     "field".
-    column: the column's name in its table; row: its position there; part: which table, "all" or the part it belongs
-    to.
+    column: its name in its table; row: its position there; part: which table, "all" or the part that it belongs to.
     """
 
     def __init__(self, kind: str, problem: str, column: str | None = None, row: int | None = None) -> None:
@@ -103,7 +102,7 @@ def encode_column(
 
 
 def _encode_numbers(column: Column, values: Array, rows: NDArray[np.int64]) -> Array:
-    """float64 [n, ...]. Text is read as numbers; "true" and "false" are 1 and 0."""
+    """float64, int32 or bool [n, ...], as the column says. Text is read as numbers; "true" and "false" are 1 and 0."""
     if values.dtype.kind == "U":
         numbers = np.empty(values.shape)
         for position, text in np.ndenumerate(values):
@@ -119,7 +118,14 @@ def _encode_numbers(column: Column, values: Array, rows: NDArray[np.int64]) -> A
     ):
         if wrong is not None and wrong.any():
             raise DataError(kind, problem, column.name, int(rows[np.argwhere(wrong)[0][0]]))
-    return numbers
+    if column.dtype == "float":
+        return numbers
+    made = numbers.astype(np.int32 if column.dtype == "int" else np.bool_)
+    if (made != numbers).any():
+        wanted = "a whole number" if column.dtype == "int" else "0 or 1 (false or true)"
+        row = np.argwhere(made != numbers)[0]
+        raise DataError("number", f"{numbers[tuple(row)]} is not {wanted}", column.name, int(rows[row[0]]))
+    return made
 
 
 def _read_number(text: str) -> float | None:

@@ -5,9 +5,10 @@ The generated module says for each data block, as functions:
 `fit(columns)`: what is learnt from the training rows: for each `Fit` in order `name: fitted_<statistic>(values)`.
 `prepare(columns, fitted)`: every field by name.
 
-`columns[key]` is [n, ...]: float64 numbers (nan where missing and the column has a `fill`), or int32 ids (role
-"class": 0..k-1; "category": 1..k, 0 for what training never saw). Both compute in float64 whatever the program's
-floats are, on any number of rows, each row on its own; results are cast to the program's floats once, here.
+`columns[key]` is [n, ...]: float64 numbers (nan where missing and the column has a `fill`; int32 or bool where the
+column says so), or int32 ids (role "class": 0..k-1; "category": 1..k, 0 for what training never saw). Both compute in
+float64 whatever the program's floats are, on any number of rows, each row on its own; results are cast to the
+program's floats once, here.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _part_rows(
     places: dict[str, tuple[str, NDArray[np.int64]]] = {}
     for table, columns in tables.items():
         with naming_table(table):
-            rows = _row_count(data, columns, None)
+            rows = _row_count(data, columns, None if table == "all" else [field.name for field in data.fields])
             if table != "all":
                 places[table] = (table, np.arange(rows))
                 continue
@@ -157,7 +158,7 @@ def _needed_keys(data: Data, fields: Sequence[str] | None) -> set[str]:
     """Keys of the columns that these fields are computed from; all where a field does not say."""
     wanted = [field for field in data.fields if fields is None or field.name in fields]
     if fields is None or any(not field.columns for field in wanted):
-        return {column.key for column in data.columns}
+        return {column.key for column in data.columns}  # those of the split too
     return {key for field in wanted for key in field.columns}
 
 
@@ -188,7 +189,8 @@ class EncodedColumns(dict[str, Array]):
             values = raw_column(self._raw, column.name)[self._rows]
             self[key] = encode_column(column, values, self._fitted.get(_names_key(column)), self._rows)
         else:
-            kind = np.float64 if column.role == "number" else np.int32
+            kind = {"float": np.float64, "int": np.int32, "bool": np.bool_}[column.dtype]
+            kind = kind if column.role == "number" else np.int32
             self[key] = np.zeros((len(self._rows), *column.shape), kind)
         return self[key]
 

@@ -148,7 +148,8 @@ class Column:
     role: "number" (as it is), "class" (ids 0..k-1 of `names`; any other is an error) or "category" (ids 1..k of those
         of `names` that the training rows have, 0 for any other).
     shape: of one row. fill: what stands for a missing text; None where a missing value is an error. A number's is only
-    that it is not None: a missing one stays nan, and the fields' computation replaces it.
+    that it is not None: a missing one stays nan, and the fields' computation replaces it. dtype: of a number, "float",
+    "int" or "bool".
     """
 
     key: str
@@ -157,6 +158,7 @@ class Column:
     shape: tuple[int, ...] = ()
     names: tuple[str, ...] = ()
     fill: str | None = None
+    dtype: str = "float"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,244 @@
+"""The readers `npz` and `npy`: NumPy's own files.
+
+Headers are read here, strictly, so that no Python object is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import struct
+import zipfile
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from nndsl.data.files import MOST_COMPRESSED, damaged, other_kind, read_exactly, reading, reason
+from nndsl.data.table import ColumnInfo, Table
+from nndsl.diagnostics import UserError, error
+
+if TYPE_CHECKING:
+    from nndsl.data.table import Array
+    from nndsl.source import Span
+
+MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 10_000
+
+_KINDS = {"b": "bool", "i": "number", "u": "number", "f": "number", "S": "text", "U": "text"}
+_PROBLEMS = {
+    "O": "holds Python objects, which are never loaded; save numbers, or text as `values.astype(str)`",
+    "c": "holds complex numbers; save real and imaginary parts as two columns",
+    "M": 'holds dates; save them as numbers, `values.astype("int64")`',
+    "m": 'holds durations; save them as numbers, `values.astype("int64")`',
+    "V": "holds records; save each of their parts as an array of its own",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an .npy header says.
+
+    dtype: NumPy's text for it (">f4"); start: where the numbers begin; size: how many bytes they take.
+    """
+
+    dtype: str
+    fortran_order: bool
+    shape: tuple[int, ...]
+    start: int
+    size: int
+
+    def info(self, name: str) -> ColumnInfo:
+        """The array as a column; it has at least one axis."""
+        kind = self.dtype[1]
+        problem = _PROBLEMS.get(kind)
+        if kind == "f" and self.dtype[2:] not in ("2", "4", "8"):
+            problem = f"holds {int(self.dtype[2:]) * 8}-bit floats; save them as float64"
+        if problem is None and not self.size and self.shape[0]:
+            problem = "has rows without values"
+        return ColumnInfo(name, _KINDS.get(kind, "text"), self.shape[1:], self._read_as(), self.shape[0], problem)
+
+    def _read_as(self) -> str:
+        """`float64` for `>f8`, as `str(array.dtype)` says it; bytes are read as text."""
+        kind, width = self.dtype[1], self.dtype[2:]
+        match kind:
+            case "f" | "i" | "u":
+                return {"f": "float", "i": "int", "u": "uint"}[kind] + str(int(width) * 8)
+            case "b":
+                return "bool"
+            case _:
+                return f"<U{width}"
+
+
+def read_header(file: IO[bytes], source: str, span: Span | None) -> Header:
+    """The header at the start of an .npy file. Raises UserError: NN404 for another kind of file, NN405 if damaged."""
+    start = file.read(8)
+    if not start.startswith(MAGIC):
+        other_kind(source, "an array that NumPy saved (.npy)", span)
+    version = start[6:8]
+    if version not in (b"\x01\x00", b"\x02\x00", b"\x03\x00"):
+        damaged(source, "its version of the format is unknown", span)
+    length_bytes = 2 if version == b"\x01\x00" else 4
+    packed = file.read(length_bytes)
+    if len(packed) < length_bytes:
+        damaged(source, "it ends within its header", span)
+    (length,) = struct.unpack("<H" if length_bytes == 2 else "<I", packed)
+    if length > LONGEST_HEADER:
+        damaged(source, f"its header would be {length:,} bytes long", span)
+    text = file.read(length)
+    if len(text) < length:
+        damaged(source, "it ends within its header", span)
+    try:
+        return _parsed_header(text.decode("utf-8" if version == b"\x03\x00" else "latin-1"), 8 + length_bytes + length)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        damaged(source, "its header can't be understood", span)
+
+
+def _parsed_header(text: str, start: int) -> Header:
+    """Raises ValueError, or what `ast.literal_eval` raises, for anything but the dictionary that NumPy writes."""
+    found = ast.literal_eval(text.strip())
+    if not isinstance(found, dict) or set(cast("dict[object, object]", found)) != {"descr", "fortran_order", "shape"}:
+        raise ValueError
+    values = cast("dict[str, object]", found)
+    dtype, fortran_order, shape = values["descr"], values["fortran_order"], values["shape"]
+    if isinstance(dtype, list):
+        dtype = "|V1"
+    if not isinstance(dtype, str) or not isinstance(fortran_order, bool) or not isinstance(shape, tuple):
+        raise ValueError
+    match = re.fullmatch(r"([<>|=])([?a-zA-Z])(\d{0,9})(\[.*\])?", dtype, re.ASCII)
+    if match is None:
+        raise ValueError
+    order, kind, width = match[1], "b" if match[2] == "?" else match[2], int(match[3] or 1)
+    if kind not in "".join((*_KINDS, *_PROBLEMS)) or (kind in "biuf" and width not in (1, 2, 4, 8, 12, 16)):
+        raise ValueError
+    lengths: list[int] = []
+    for length in cast("tuple[object, ...]", shape):
+        if type(length) is not int or length < 0:
+            raise ValueError
+        lengths.append(length)
+    size = width * (4 if kind == "U" else 1)
+    for length in lengths:
+        size *= length
+    return Header(f"{order}{kind}{width}", fortran_order, tuple(lengths), start, size)
+
+
+def array_of(content: bytes, header: Header, source: str, span: Span | None) -> Array:
+    """The array whose numbers are `content`, in the machine's byte order, rows contiguous; bytes become text."""
+    import numpy as np
+
+    order = "F" if header.fortran_order else "C"
+    try:
+        values = np.frombuffer(content, np.dtype(header.dtype)).reshape(header.shape, order=order)
+        if values.dtype.kind == "S":
+            return np.char.decode(values, "utf-8")
+        return np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False))
+    except UnicodeDecodeError:
+        damaged(source, "its text is not UTF-8", span)
+    except (ValueError, TypeError, OverflowError) as failure:
+        damaged(source, reason(failure), span)
+    except MemoryError:
+        raise UserError(error("NN424", f"{source} does not fit in memory", span)) from None
+
+
+class NpyTable(Table):
+    """One .npy file for each column."""
+
+    def __init__(self, files: Sequence[tuple[str, str, Path]], span: Span | None) -> None:
+        super().__init__(files[0][1], span)
+        self._files = {name: (source, path) for name, source, path in files}
+        self._headers = {name: self._header(source, path) for name, (source, path) in self._files.items()}
+
+    def _header(self, source: str, path: Path) -> Header:
+        with reading(source, self.span), path.open("rb") as file:
+            header = read_header(file, source, self.span)
+            size = path.stat().st_size
+        if not header.shape:
+            message = f"{source} holds a single value, not rows"
+            raise UserError(error("NN418", message, self.span))
+        if size != header.start + header.size and header.dtype[1] not in _PROBLEMS:
+            damaged(source, f"its header announces {header.size:,} bytes, it holds {size - header.start:,}", self.span)
+        if not header.shape[0]:
+            raise UserError(error("NN410", f"{source} has no rows", self.span))
+        return header
+
+    @property
+    def schema(self) -> tuple[ColumnInfo, ...]:
+        """From the headers alone."""
+        return tuple(header.info(name) for name, header in self._headers.items())
+
+    def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
+        """Numbers as they are stored, text as unicode."""
+        found: dict[str, Array] = {}
+        for name in names:
+            (source, path), header = self._files[name], self._headers[name]
+            content = read_exactly(path, header.start, header.size, source, self.span)
+            found[name] = array_of(content, header, source, self.span)
+        return found
+
+    def place(self, name: str, row: int) -> str:
+        """Each column has a file of its own."""
+        return f"{self._files[name][0]}, row {row} (counted from 0)"
+
+
+class NpzTable(Table):
+    """An .npz file: a column for each array in it that has rows."""
+
+    def __init__(self, source: str, path: Path, span: Span | None) -> None:
+        super().__init__(source, span)
+        self._path = path
+        self._members: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+        if start.startswith(MAGIC):
+            other_kind(source, "an .npz file, but a single array", span, help="`npy(...)` reads it")
+        if not start.startswith(b"PK"):
+            other_kind(source, "an .npz file, which NumPy's `savez` writes", span)
+        with _unpacking(source, span), zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.filename.endswith(".npy"):
+                    self._add(archive, member)
+        if not self._members:
+            raise UserError(error("NN410", f"{source} holds no arrays with rows", span))
+
+    def _add(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+        name = member.filename.removesuffix(".npy")
+        inside = f"{self.source}, array {name}"
+        if name in self._members:
+            damaged(self.source, f'it holds two arrays called "{name}"', self.span)
+        if member.file_size > MOST_COMPRESSED * (member.compress_size + 1):
+            damaged(inside, f"it would unpack to {member.file_size:,} bytes", self.span)
+        with archive.open(member) as file:
+            header = read_header(file, inside, self.span)
+        if member.file_size != header.start + header.size and header.dtype[1] not in _PROBLEMS:
+            found = member.file_size - header.start
+            damaged(inside, f"its header announces {header.size:,} bytes, it holds {found:,}", self.span)
+        if header.shape and header.shape[0]:  # single values and empty arrays are no columns
+            self._members[name] = (member, header)
+
+    @property
+    def schema(self) -> tuple[ColumnInfo, ...]:
+        """From the arrays' headers alone."""
+        return tuple(header.info(name) for name, (_, header) in self._members.items())
+
+    def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
+        """Numbers as they are stored, text as unicode."""
+        found: dict[str, Array] = {}
+        with _unpacking(self.source, self.span), zipfile.ZipFile(self._path) as archive:
+            for name in names:
+                member, header = self._members[name]
+                content = archive.read(member)
+                found[name] = array_of(content[header.start :], header, f"{self.source}, array {name}", self.span)
+        return found
+
+
+@contextmanager
+def _unpacking(source: str, span: Span | None) -> Generator[None]:
+    """What `zipfile` raises for archives that are damaged, encrypted or packed in another way, as UserErrors."""
+    import lzma
+
+    with reading(source, span):
+        try:
+            yield
+        except (RuntimeError, ValueError, LookupError, OverflowError, struct.error, lzma.LZMAError) as failure:
+            damaged(source, reason(failure), span)

@@ -1,0 +1,240 @@
+"""The reader `csv`: comma-separated text, its columns' kinds found by a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from nndsl.data.csv_text import CsvFile
+from nndsl.data.files import reading
+from nndsl.data.names import number_name, sorted_names
+from nndsl.data.scans import KEPT_FROM_BYTES, ColumnScan, Scan, content_key, load_scan, save_scan
+from nndsl.data.table import ColumnInfo, Table, is_number
+from nndsl.diagnostics import InternalError, UserError, error
+
+if TYPE_CHECKING:
+    from nndsl.data.table import Array
+
+MISSING_NUMBERS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"})
+"""What stands for a missing value in a column of numbers. In text only nothing does: "NA" may be Namibia."""
+
+MOST_NAMES = 100
+"""A scan keeps a column's different values up to this many; for more the column is read again when they are needed."""
+
+MOST_TEXT_BYTES = 1 << 31
+"""NumPy keeps a column of text as wide as its longest cell; wider ones than this in all are refused."""
+
+_CHUNK = 4096
+
+
+class CsvTable(Table):
+    """A CSV file. missing: texts that stand for a missing value, None for the usual ones."""
+
+    def __init__(self, file: CsvFile, missing: tuple[str, ...] | None = None) -> None:
+        super().__init__(file.source, file.span)
+        self._file = file
+        self._missing_numbers = MISSING_NUMBERS if missing is None else frozenset({"", *missing})
+        self._missing_texts = frozenset({""}) if missing is None else self._missing_numbers
+        self._scan = self._scanned()
+        self._columns = {column.name: column for column in self._scan.columns}
+
+    @property
+    def schema(self) -> tuple[ColumnInfo, ...]:
+        """Every column; numbers are read as float64."""
+        return tuple(self._info(column) for column in self._scan.columns)
+
+    def _info(self, column: ColumnScan) -> ColumnInfo:
+        match column.kind:
+            case "number":
+                dtype = "float64"
+            case "bool":
+                dtype = "bool"
+            case _:
+                dtype = f"<U{max(1, column.widest)}"
+        return ColumnInfo(column.name, column.kind, (), dtype, self._scan.rows)
+
+    def column_help(self) -> str | None:
+        """A wrong delimiter, or a header that is data."""
+        names = list(self._columns)
+        if len(names) == 1:
+            for delimiter, written in ((";", '";"'), ("\t", r'"\t"'), ("|", '"|"'), (",", '","')):
+                if delimiter in names[0]:
+                    return f"all of a row is one column: is it delimiter={written}?"
+        if self._file.header and not self._file.names and any(is_number(name) for name in names):
+            return "the first line is taken for the names of the columns; if it is data: header=false, names=[...]"
+        return None
+
+    # -------------------------------------------------------------------------------------- scanning
+
+    def _scanned(self) -> Scan:
+        file = self._file
+        with reading(self.source, self.span):
+            if file.path.stat().st_size < KEPT_FROM_BYTES:
+                return self._scan_file()
+            options = (file.delimiter, file.header, file.names, file.encoding, sorted(self._missing_numbers))
+            key = content_key(file.path, *options, sorted(self._missing_texts))
+            found = load_scan(key)
+            if found is None:
+                found = self._scan_file()
+                save_scan(key, found)
+            return found
+
+    def _scan_file(self) -> Scan:
+        names = self._file.columns()
+        columns = [_Scanner(name, self._missing_numbers, self._missing_texts) for name in names]
+        rows = 0
+        for chunk in self._chunks():
+            for column, cells in zip(columns, zip(*chunk, strict=True), strict=True):
+                column.add(cells, rows)
+            rows += len(chunk)
+        if not rows:
+            raise UserError(error("NN410", f"{self.source} has no rows", self.span))
+        return Scan(tuple(column.found() for column in columns), rows)
+
+    def _chunks(self) -> Iterator[list[list[str]]]:
+        records = self._file.records()
+        while chunk := [cells for _, cells in islice(records, _CHUNK)]:
+            yield chunk
+
+    # -------------------------------------------------------------------------------------- reading
+
+    def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
+        """float64, bool or unicode arrays [rows]."""
+        import numpy as np
+
+        self._refuse_wide_text(names)
+        order = [column.name for column in self._scan.columns]
+        positions = {name: order.index(name) for name in names}
+        parts: dict[str, list[Array]] = {name: [] for name in names}
+        for chunk in self._chunks():
+            for name, position in positions.items():
+                parts[name].append(self._values(self._columns[name], [cells[position] for cells in chunk]))
+        return {name: np.concatenate(found) for name, found in parts.items()}
+
+    def _values(self, column: ColumnScan, cells: list[str]) -> Array:
+        import numpy as np
+
+        try:
+            match column.kind:
+                case "number":
+                    if column.missing:
+                        cells = ["nan" if cell in self._missing_numbers else cell for cell in cells]
+                    if column.truths:
+                        cells = [{"true": "1", "false": "0"}.get(cell.lower(), cell) for cell in cells]
+                    return np.array(cells, np.float64)
+                case "bool":
+                    return np.array([cell.lower() == "true" for cell in cells])
+                case _:
+                    return np.array(["" if cell in self._missing_texts else cell for cell in cells])
+        except ValueError:
+            # The scan said otherwise: the file was written to since.
+            raise UserError(error("NN401", f"{self.source} changed while it was read", self.span)) from None
+
+    def _refuse_wide_text(self, names: Sequence[str]) -> None:
+        for name in names:
+            column = self._columns[name]
+            size = 4 * column.widest * self._scan.rows
+            if column.kind == "text" and size > MOST_TEXT_BYTES:
+                message = f"{self.source}: the column {name} would take {size / 2**30:.1f} GiB of memory as text"
+                raise UserError(error("NN424", message, self.span, help="use a column of short names"))
+
+    # -------------------------------------------------------------------------------------- what is known of values
+
+    def different_names(self, name: str) -> tuple[tuple[str, ...], bool]:
+        """From the scan, or the column where it has too many."""
+        column = self._columns[name]
+        if column.names is not None:
+            return column.names, column.missing > 0
+        return super().different_names(name)
+
+    def missing_row(self, name: str) -> int | None:
+        """The first row whose value is missing."""
+        return self._columns[name].first_missing
+
+    def not_a_number(self, name: str) -> tuple[str, str]:
+        """(place, text) of the first cell of a text column that is no number."""
+        found = self._columns[name].not_number
+        if found is None:
+            raise InternalError(f"data: the text column {name} of {self.source} has no cell that is text")
+        return self.place(name, found[0]), found[1]
+
+    def place(self, name: str, row: int) -> str:
+        """The line that the row begins on."""
+        line = next((line for line, _ in islice(self._file.records(), row, None)), None)
+        return f"{self.source}, line {line}, column {name}"
+
+
+class _Scanner:
+    """What the cells of one column have been so far."""
+
+    def __init__(self, name: str, missing_numbers: frozenset[str], missing_texts: frozenset[str]) -> None:
+        self.name = name
+        self.missing_numbers, self.missing_texts = missing_numbers, missing_texts
+        self.not_number: tuple[int, str] | None = None
+        self.only_bools = True
+        self.widest = 0
+        self.missing: dict[str, int] = {}
+        self.first_missing: dict[str, int] = {}
+        self.different: set[str] | None = set()
+
+    def add(self, cells: Sequence[str], first_row: int) -> None:
+        """Further cells, the first of them in row `first_row`."""
+        different = set(cells)
+        self.widest = max(self.widest, *map(len, different))
+        for text in different & self.missing_numbers:
+            self.missing[text] = self.missing.get(text, 0) + cells.count(text)
+            self.first_missing.setdefault(text, first_row + cells.index(text))
+        present = different - self.missing_numbers
+        self.only_bools = self.only_bools and all(cell.lower() in ("true", "false") for cell in present)
+        if self.not_number is None and not _all_numbers(present):
+            row = next(row for row, cell in enumerate(cells) if cell in present and not is_number(cell))
+            self.not_number = (first_row + row, cells[row])
+        if self.different is not None:
+            self.different |= different
+            if len(self.different) > MOST_NAMES + len(self.missing_numbers):
+                self.different = None
+
+    def found(self) -> ColumnScan:
+        """The column's kind and what goes with it."""
+        if self.not_number is None:
+            kind, absent = "number", self.missing_numbers
+        elif self.only_bools:
+            kind, absent = "number" if self.missing else "bool", self.missing_numbers
+        else:
+            kind, absent = "text", self.missing_texts
+        missing = {text: self.first_missing[text] for text in self.missing if text in absent}
+        return ColumnScan(
+            name=self.name,
+            kind=kind,
+            missing=sum(self.missing[text] for text in missing),
+            first_missing=min(missing.values(), default=None),
+            widest=self.widest,
+            not_number=self.not_number if kind == "text" else None,
+            truths=self.only_bools and self.not_number is not None,
+            names=None if self.different is None else self._names(kind, self.different - absent),
+        )
+
+    def _names(self, kind: str, different: set[str]) -> tuple[str, ...] | None:
+        match kind:
+            case "number":
+                truths = {"true": "1", "false": "0"}
+                names: Iterator[Any] = (number_name(float(truths.get(text.lower(), text))) for text in different)
+            case "bool":
+                names = (text.lower() for text in different)
+            case _:
+                names = iter(different)
+        found = sorted_names(names)
+        return found if len(found) <= MOST_NAMES else None
+
+
+def _all_numbers(texts: set[str]) -> bool:
+    joined = "".join(texts)
+    if not joined.isascii() or "_" in joined:
+        return False
+    try:
+        for text in texts:
+            float(text)
+    except ValueError:
+        return False
+    return True

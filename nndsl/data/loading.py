@@ -1,0 +1,94 @@
+"""All the tables of a data block, and its run-time mistakes as diagnostics that point into the `.nn` file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from nndsl.data.readers import open_table
+from nndsl.diagnostics import UserError, error
+
+if TYPE_CHECKING:
+    from nndsl.data.table import Array, Table
+    from nndsl.ir.program import DataProgram
+
+
+class DataProblem(Protocol):
+    """What a generated program's `DataError` says; each program has a class of its own, of this form."""
+
+    kind: str
+    problem: str
+    column: str | None
+    row: int | None
+    part: str
+
+
+CODE_OF_KIND = {
+    "column": "NN411",
+    "type": "NN417",
+    "shape": "NN418",
+    "number": "NN412",
+    "missing": "NN413",
+    "infinite": "NN414",
+    "class": "NN415",
+    "category": "NN421",
+    "rows": "NN416",
+    "split": "NN419",
+    "fit": "NN420",
+    "field": "NN422",
+}
+
+_HELP_OF_KIND = {
+    "missing": 'say what stands for it: `fill(column("{column}"), median)`, or a value in place of `median`',
+    "infinite": "the data holds a number that is too large; take the row out, or mark the value as missing",
+    "class": "the classes are those that the data had when the program was checked",
+    "category": "the program was made when the data had fewer names; check and build it again",
+    "field": "see which operation is undefined there: a division by 0, the logarithm of a number below 0",
+}
+
+
+def open_tables(data: DataProgram) -> dict[str, Table]:
+    """The tables of a data block: "all", which its split divides, and each part that has a file of its own.
+
+    Rows written in the `.nn` file itself are in the generated program and are no table.
+    """
+    tables: dict[str, Table] = {}
+    if data.reader is not None:
+        tables["all"] = open_table(data.reader)
+    for part, call in data.part_readers:
+        tables[part] = open_table(call)
+    return tables
+
+
+def read_tables(data: DataProgram, tables: Mapping[str, Table]) -> dict[str, dict[str, Array]]:
+    """Raw columns of each table, by name: those that the data block needs (for a part not those of the split)."""
+    split_only = {data.split.group} if data.split is not None else set[str | None]()
+    found: dict[str, dict[str, Array]] = {}
+    for part, table in tables.items():
+        names = [column.name for column in data.columns if part == "all" or column.key not in split_only]
+        found[part] = table.read(names)
+    return found
+
+
+def explain(problem: DataProblem, data: DataProgram, tables: Mapping[str, Table]) -> UserError:
+    """A generated program's DataError as a UserError, with the place in the file and in the program."""
+    table = tables.get(problem.part)
+    column = next((column for column in data.columns if column.name == problem.column), None)
+    message = problem.problem
+    if problem.column is not None:
+        message = f"{_place(problem.column, problem.row, table)}: {message}"
+    help = _HELP_OF_KIND.get(problem.kind)
+    return UserError(
+        error(
+            CODE_OF_KIND[problem.kind],
+            message,
+            column.span if column is not None and column.span is not None else data.span,
+            help=None if help is None else help.format(column=problem.column),
+        )
+    )
+
+
+def _place(column: str, row: int | None, table: Table | None) -> str:
+    if table is None:
+        return f"{column}, row {row} (counted from 0)" if row is not None else column
+    return f"{table.source}, column {column}" if row is None else table.place(column, row)

@@ -1,0 +1,40 @@
+"""Names of values, for classes and categories, as generated programs name them (`runtime/standalone/columns.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def number_name(value: Any) -> str:
+    """The name of a number: "3" for 3 and 3.0, "0.5"; "" for nan."""
+    if value != value:
+        return ""
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else str(value)
+
+
+def column_names(values: NDArray[Any]) -> tuple[str, ...]:
+    """The different names among a column's values, in their order, without the missing ones."""
+    import numpy as np
+
+    unique = np.unique(values)
+    match values.dtype.kind:
+        case "U":
+            names = [str(value) for value in unique]
+        case "b":
+            names = ["true" if value else "false" for value in unique]
+        case _:
+            names = [number_name(value) for value in unique]
+    return sorted_names(names)
+
+
+def sorted_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Different names by value where all are numbers, by letters otherwise; "" (missing) is left out."""
+    different = sorted(set(names) - {""})
+    try:
+        return tuple(sorted(different, key=float))
+    except ValueError:
+        return tuple(different)

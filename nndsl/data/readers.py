@@ -1,0 +1,215 @@
+"""The readers that `data ... from NAME(...)` may name: their parameters, and how a call becomes a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from nndsl.data.builtin import BUILTINS, BuiltinTable
+from nndsl.data.files import find_file
+from nndsl.data.table import Table
+from nndsl.diagnostics import UserError, did_you_mean, error
+
+if TYPE_CHECKING:
+    from nndsl.ir.op import Attribute
+    from nndsl.ir.program import ReaderCall
+    from nndsl.source import Span
+
+KINDS = {"text": "a text", "bool": "true or false", "texts": "a list of texts"}
+"""Kinds of parameters, and how messages call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a reader. kind: one of `KINDS` (texts are a tuple of str); default None: it may be left out."""
+
+    name: str
+    kind: str
+    documentation: str
+    default: Attribute = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A reader by name.
+
+    documentation: its first line is the summary.
+    open: (arguments by name, every parameter filled in; folder that paths start from; place of the call) -> table.
+    """
+
+    name: str
+    documentation: str
+    parameters: tuple[Parameter, ...]
+    open: Callable[[Arguments, Path, Span | None], Table]
+
+    def parameter(self, name: str, span: Span | None = None) -> Parameter:
+        """The parameter called `name`. Raises UserError NN402 where there is none."""
+        found = {parameter.name: parameter for parameter in self.parameters}
+        if name in found:
+            return found[name]
+        close = did_you_mean(name, found)
+        help = f"did you mean `{close}`?" if close else f"its parameters are: {', '.join(found)}"
+        raise UserError(error("NN402", f"{self.name} has no parameter `{name}`", span, help=help))
+
+
+Arguments = Mapping[str, "Attribute"]
+
+
+def open_table(call: ReaderCall) -> Table:
+    """The table that a call reads. Raises UserError: NN402 for its arguments, others for the file."""
+    return open_reader(call.reader, dict(call.arguments), call.folder, call.span)
+
+
+def open_reader(name: str, arguments: Arguments, folder: Path, span: Span | None = None) -> Table:
+    """As `open_table`, from the parts of a call; `span` is None on the command line."""
+    reader = READERS.get(name)
+    if reader is None:
+        close = did_you_mean(name, READERS)
+        help = f"did you mean `{close}`?" if close else f"there are: {', '.join(READERS)}"
+        raise UserError(error("NN402", f"there is no reader called {name}", span, help=help))
+    for given in arguments:
+        reader.parameter(given, span)
+    filled = {parameter.name: arguments.get(parameter.name, parameter.default) for parameter in reader.parameters}
+    for parameter in reader.parameters:
+        _check_kind(reader, parameter, filled[parameter.name], span)
+    return reader.open(filled, folder, span)
+
+
+def open_file(path: Path) -> Table:
+    """The table in a file named on the command line, read as its ending says: .csv, .tsv (or with .gz), .npz, .npy."""
+    endings = [ending.lower() for ending in path.suffixes[-2:]]
+    kind = next((ending for ending in reversed(endings) if ending != ".gz"), "")
+    folder, text = path.parent, path.name
+    match kind:
+        case ".npz" | ".npy":
+            return open_reader(kind[1:], {"path": text}, folder)
+        case ".tsv":
+            return open_reader("csv", {"path": text, "delimiter": "\t"}, folder)
+        case _:
+            return open_reader("csv", {"path": text}, folder)
+
+
+def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Span | None) -> None:
+    if value is None and not parameter.required:
+        return
+    match parameter.kind:
+        case "text":
+            fits = isinstance(value, str)
+        case "bool":
+            fits = isinstance(value, bool)
+        case _:
+            fits = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+    if not fits:
+        problem = "is missing" if value is None else f"is {KINDS[parameter.kind]}, not {value!r}"
+        raise UserError(error("NN402", f"`{parameter.name}` of {reader.name} {problem}", span))
+
+
+# ------------------------------------------------------------------------------------------------ the readers
+
+
+def _open_builtin(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    del folder
+    return BuiltinTable(str(arguments["name"]), span)
+
+
+def _open_csv(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.csv_table import CsvTable
+    from nndsl.data.csv_text import CsvFile, check_encoding
+
+    delimiter, encoding = str(arguments["delimiter"]), str(arguments["encoding"])
+    if len(delimiter) != 1 or delimiter in '\r\n"\0':
+        help = r'one character, as in ";" or "\t"'
+        raise UserError(error("NN402", f"{delimiter!r} can't separate the values of a row", span, help=help))
+    check_encoding(encoding, span)
+    text = str(arguments["path"])
+    names = cast("tuple[str, ...]", arguments["names"] or ())
+    file = CsvFile(find_file(text, folder, span), text, span, delimiter, bool(arguments["header"]), names, encoding)
+    return CsvTable(file, cast("tuple[str, ...] | None", arguments["missing"]))
+
+
+def _open_npz(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.arrays import NpzTable
+
+    text = str(arguments["path"])
+    return NpzTable(text, find_file(text, folder, span), span)
+
+
+def _open_npy(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.arrays import NpyTable
+
+    return NpyTable(_column_files(arguments, {"value": "path", "label": "labels"}, folder, span), span)
+
+
+def _open_idx(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.idx import IdxTable
+
+    return IdxTable(_column_files(arguments, {"image": "images", "label": "labels"}, folder, span), span)
+
+
+def _column_files(
+    arguments: Arguments, parameter_of: Mapping[str, str], folder: Path, span: Span | None
+) -> list[tuple[str, str, Path]]:
+    """(column, name as written, path) for each column whose file was given."""
+    given = {column: arguments[parameter] for column, parameter in parameter_of.items()}
+    return [
+        (column, str(text), find_file(str(text), folder, span)) for column, text in given.items() if text is not None
+    ]
+
+
+READERS: dict[str, Reader] = {
+    reader.name: reader
+    for reader in (
+        Reader(
+            "builtin",
+            "Data that comes with nndsl.\n"
+            + "\n".join(f"{name}: {found.documentation}" for name, found in BUILTINS.items()),
+            (Parameter("name", "text", 'which: "digits"', required=True),),
+            _open_builtin,
+        ),
+        Reader(
+            "csv",
+            "Text with a row a line and its values separated by commas (or another character), gzipped or not.\n"
+            "A column is of numbers if every value of it is one, of true and false, or of text. Spaces around a\n"
+            "value do not count. An empty value is missing; among numbers so are NA, N/A, NaN, null, None and ?.\n"
+            "True and false with values missing are numbers, 1 and 0.",
+            (
+                Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),
+                Parameter("delimiter", "text", r'the character between values: ";", "\t"', ","),
+                Parameter("header", "bool", "whether the first line names the columns", True),
+                Parameter("names", "texts", "names of the columns, instead of the header's; without either: 0, 1, ..."),
+                    "names", "texts", "names of the columns, in place of the header's; without either: 0, 1, ..."
+                ),
+                Parameter("encoding", "text", 'how the text was saved: "latin-1", "utf-16"', "utf-8"),
+                Parameter("missing", "texts", "values that stand for a missing one, in place of the usual ones"),
+            ),
+            _open_csv,
+        ),
+        Reader(
+            "npz",
+            "Arrays saved together by NumPy's `savez`: a column each, rows along the first axis.",
+            (Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),),
+            _open_npz,
+        ),
+        Reader(
+            "npy",
+            "An array saved by NumPy's `save`: the column `value`, rows along the first axis.",
+            (
+                Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),
+                Parameter("labels", "text", "a second such file: the column `label`"),
+            ),
+            _open_npy,
+        ),
+        Reader(
+            "idx",
+            "Files in MNIST's format, gzipped or not: the columns `image` and `label`.",
+            (
+                Parameter("images", "text", "the file of images (or of anything else with rows)", required=True),
+                Parameter("labels", "text", "the file of their labels"),
+            ),
+            _open_idx,
+        ),
+    )
+}
