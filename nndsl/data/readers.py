@@ -179,9 +179,7 @@ READERS: dict[str, Reader] = {
                 Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),
                 Parameter("delimiter", "text", r'the character between values: ";", "\t"', ","),
                 Parameter("header", "bool", "whether the first line names the columns", True),
-                Parameter("names", "texts", "names of the columns, instead of the header's; without either: 0, 1, ..."),
-                    "names", "texts", "names of the columns, in place of the header's; without either: 0, 1, ..."
-                ),
+                Parameter("names", "texts", "names of the columns, over the header's; without either: 0, 1, ..."),
                 Parameter("encoding", "text", 'how the text was saved: "latin-1", "utf-16"', "utf-8"),
                 Parameter("missing", "texts", "values that stand for a missing one, in place of the usual ones"),
             ),
