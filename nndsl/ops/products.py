@@ -1,0 +1,217 @@
+"""How `einsum` is written in NumPy: `x @ kernel` and its kin where axes stand so, copies into order where not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import InternalError
+from nndsl.ir.types import Kind
+from nndsl.ops.contraction import Contraction, Gemm, Matrix, as_gemm, sizes_text
+from nndsl.ops.rules import text
+from nndsl.ops.text import derived, reshaped, transposed
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Node
+    from nndsl.ir.op import Emission
+    from nndsl.ops.text import Define, Scratch
+
+_SAMPLES_LETTERS = "nNmMbBqQzZacdefghijklopqrstuvwxyACDEFGHIJKLOPRSTUVWXY"
+
+
+def parse_equation(equation: str) -> tuple[str, str, str]:
+    """Letters of the left operand, the right one and the result, of `"ab,bc->ac"`."""
+    inputs, arrow, out = equation.partition("->")
+    left, comma, right = inputs.partition(",")
+    if not arrow or not comma or not all(part.isalpha() or not part for part in (left, right, out)):
+        raise InternalError(f"ops: {equation!r} is not an equation of two operands")
+    return left, right, out
+
+
+def contraction_of(node: Node) -> Contraction:
+    """The node's contraction over whole arrays: the samples' axis has a letter too."""
+    left, right, out = parse_equation(text(node, "equation"))
+    samples = next(letter for letter in _SAMPLES_LETTERS if letter not in left + right + out)
+    a, b = node.inputs
+    sizes: dict[str, int | None] = dict(zip(left + right, a.type.shape + b.type.shape, strict=True))
+    sizes[samples] = None
+    parts = (
+        samples + letters if type.kind is Kind.SAMPLE else letters
+        for letters, type in ((left, a.type), (right, b.type), (out, node.type))
+    )
+    left, right, out = parts
+    return Contraction(left, right, out, tuple(sorted(sizes.items())))
+
+
+# ------------------------------------------------------------------------------------------------ textbook form
+
+
+def einsum_text(e: Emission) -> str:
+    """The textbook form: a product of matrices as one would write it by hand, NumPy's `einsum` where none fits."""
+    c = contraction_of(e.node)
+    a, b = e.operands
+    if not c.summed:
+        return f"{_aligned(a, c.left, c.out)} * {_aligned(b, c.right, c.out)}"
+    gemm = as_gemm(c)
+    product = _batched_text(e, gemm) if gemm.out.batch else _matrix_text(e, gemm)
+    return product or f'np.einsum("{c.left},{c.right}->{c.out}", {a}, {b})'
+
+
+def _aligned(array: str, letters: str, out: str) -> str:
+    """`array` with its axes in the order of `out` and an axis of one element for each that it lacks."""
+    present = [letter for letter in out if letter in letters]
+    array = transposed(array, [letters.index(letter) for letter in present])
+    index = [":" if letter in letters else "None" for letter in out]
+    while index and index[0] == "None":
+        index.pop(0)
+    if all(part == ":" for part in index):
+        return array
+    return f"{array}[{', '.join(index)}]"
+
+
+def _operands(e: Emission, gemm: Gemm) -> tuple[str, str]:
+    """Texts of the left and the right matrix's arrays."""
+    a, b = e.operands
+    return (b, a) if gemm.swapped else (a, b)
+
+
+def _matrix_text(e: Emission, gemm: Gemm) -> str | None:
+    """`x @ kernel`, `x.T @ ct`, reshaped where several axes are rows, columns or summed; None where axes stand apart."""
+    if gemm.left.copied or gemm.right.copied or gemm.out.copied or gemm.out.axes != gemm.out.order:
+        return None
+    left, right = _operands(e, gemm)
+    rows, summed, columns = gemm.left.first, gemm.left.second, gemm.right.second
+    if not rows and not columns and len(summed) > 1:
+        return f"np.vdot({left}, {right})"
+    right_is_matrix = len(summed) == 1 and len(columns) <= 1
+    if right_is_matrix and gemm.left.axes == gemm.left.order and rows:
+        return f"{left} @ {_as_matrix(e, gemm.right, right)}"
+    product = f"{_as_matrix(e, gemm.left, left)} @ {_as_matrix(e, gemm.right, right)}"
+    if len(rows) <= 1 and len(columns) <= 1:
+        return product
+    return reshaped(f"({product})", sizes_text(list(gemm.out.axes), dict(contraction_of(e.node).sizes), e.n))
+
+
+def _batched_text(e: Emission, gemm: Gemm) -> str | None:
+    """`a @ b` over stacks of matrices, the last two axes exchanged where needed; None where axes stand otherwise."""
+    matrices = (gemm.left, gemm.right, gemm.out)
+    plain = all(
+        matrix.axes.startswith(matrix.batch) and len(matrix.first) == len(matrix.second) == 1 for matrix in matrices
+    )
+    if not plain or gemm.out.axes != gemm.out.order:
+        return None
+    left, right = _operands(e, gemm)
+    return f"{_as_matrix(e, gemm.left, left)} @ {_as_matrix(e, gemm.right, right)}"
+
+
+def _as_matrix(e: Emission, matrix: Matrix, array: str) -> str:
+    """`array` with its axes grouped and ordered as the product wants them; vectors stay vectors."""
+    stored = matrix.stored_groups
+    if any(len(group) > 1 for group in stored):
+        array = reshaped(array, sizes_text(stored, dict(contraction_of(e.node).sizes), e.n))
+    return transposed(array, [stored.index(group) for group in matrix.groups])
+
+
+# ------------------------------------------------------------------------------------------------ planned form
+
+
+def _way(gemm: Gemm, c: Contraction) -> str:
+    """How the planned form computes: "multiply", "einsum" (NumPy's own loops), "dot" or "matmul"."""
+    if not c.summed:
+        return "multiply"
+    if not gemm.out.batch:
+        return "dot"
+    vectors = not gemm.out.first and not gemm.out.second
+    return "einsum" if vectors and (gemm.left.copied or gemm.right.copied) else "matmul"
+
+
+def product_scratch(node: Node) -> tuple[Scratch, ...]:
+    """A buffer for each array whose axes must be copied into another order: left matrix, right matrix, result."""
+    c = contraction_of(node)
+    gemm = as_gemm(c)
+    if _way(gemm, c) not in ("dot", "matmul"):
+        return ()
+    sizes = dict(c.sizes)
+    found: list[Scratch] = []
+    for matrix in (gemm.left, gemm.right, gemm.out):
+        if matrix.copied:
+            lengths = [sizes[letter] for letter in matrix.order]
+            found.append((tuple(size for size in lengths if size is not None), "float", None in lengths))
+    return tuple(found)
+
+
+def write_product(e: Emission, define: Define) -> list[str]:
+    """The planned form: one call into the result's place, between copies where axes do not stand as BLAS wants them."""
+    c = contraction_of(e.node)
+    gemm = as_gemm(c)
+    way = _way(gemm, c)
+    if way == "multiply":
+        a, b = (
+            view if (view := _aligned(array, letters, c.out)) == array else define(derived(array, "aligned"), view)
+            for array, letters in zip(e.operands, (c.left, c.right), strict=True)
+        )
+        return [f"np.multiply({a}, {b}, out={e.out})"]
+    if way == "einsum":
+        a, b = e.operands
+        return [f'np.einsum("{c.left},{c.right}->{c.out}", {a}, {b}, out={e.out})']
+    return _write_gemm(e, define, gemm, "np.dot" if way == "dot" else "np.matmul")
+
+
+def _write_gemm(e: Emission, define: Define, gemm: Gemm, function: str) -> list[str]:
+    scratch = iter(e.scratch)
+    lines: list[str] = []
+    factors: list[str] = []
+    for matrix, array in zip((gemm.left, gemm.right), _operands(e, gemm), strict=True):
+        if matrix.copied:
+            buffer = next(scratch)
+            to, source = _copy_sides(e, define, matrix, array, buffer)
+            lines.append(f"np.copyto({to}, {source})")
+            factors.append(_defined_matrix(e, define, matrix, array, buffer))
+        else:
+            factors.append(_defined_matrix(e, define, matrix, array, None))
+    if not gemm.out.copied:
+        return [*lines, _product_line(e, define, gemm, function, factors, None)]
+    buffer = next(scratch)
+    lines.append(_product_line(e, define, gemm, function, factors, buffer))
+    source, to = _copy_sides(e, define, gemm.out, e.out, buffer)
+    return [*lines, f"np.copyto({to}, {source})"]
+
+
+def _product_line(
+    e: Emission, define: Define, gemm: Gemm, function: str, factors: list[str], buffer: str | None
+) -> str:
+    left, right = factors
+    if function == "np.dot" and buffer is None and gemm.out.axes != gemm.out.order:
+        # `dot` fills only what is stored row by row; `matmul` fills the transpose as well.
+        function = "np.matmul"
+    out = _defined_matrix(e, define, gemm.out, e.out, buffer)
+    return f"{function}({left}, {right}, out={out})"
+
+
+def _copy_sides(e: Emission, define: Define, matrix: Matrix, array: str, buffer: str) -> tuple[str, str]:
+    """The buffer and the array, axis by axis in the order batch, first, second."""
+    sizes = sizes_text(list(matrix.order), dict(contraction_of(e.node).sizes), e.n)
+    ordered = transposed(array, [matrix.axes.index(letter) for letter in matrix.order])
+    return (
+        define(derived(array, "copied"), reshaped(buffer, sizes)),
+        ordered if ordered == array else define(derived(array, "in_order"), ordered),
+    )
+
+
+def _defined_matrix(e: Emission, define: Define, matrix: Matrix, array: str, buffer: str | None) -> str:
+    """The matrix that the product takes, of the array itself or of the buffer that it was copied to."""
+    if buffer is None:
+        view = _as_matrix(e, matrix, array)
+    else:
+        view = reshaped(buffer, sizes_text(matrix.groups, dict(contraction_of(e.node).sizes), e.n))
+    view = _stacked(matrix, view)
+    if view == array:
+        return array
+    return define(derived(array, "transposed" if view == f"{array}.T" else "matrix"), view)
+
+
+def _stacked(matrix: Matrix, view: str) -> str:
+    """In a stack of matrices a vector is a matrix of one row or one column; alone it may stay a vector."""
+    if not matrix.batch or (matrix.first and matrix.second):
+        return view
+    index = [":"] * len(matrix.batch) + [":" if group else "None" for group in (matrix.first, matrix.second)]
+    return f"{view}[{', '.join(index)}]"
