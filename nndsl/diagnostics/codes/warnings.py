@@ -4,4 +4,12 @@ from __future__ import annotations
 
 from nndsl.diagnostics.model import Code
 
-CODES: tuple[Code, ...] = ()
+CODES: tuple[Code, ...] = (
+    Code(
+        "NN901",
+        "a value that nobody uses",
+        "A name is bound and never read. A name that begins with `_` may go unread.",
+        "model M {\n  input x: [4]\n  y = x * 2\n  x -> Dense(3)\n}\n",
+        "model M {\n  input x: [4]\n  y = x * 2\n  y -> Dense(3)\n}\n",
+    ),
+)

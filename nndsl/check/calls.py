@@ -1,0 +1,503 @@
+"""Calls: parameters bound to arguments, functions run, layers given their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nndsl import ops
+from nndsl.check import hints
+from nndsl.check.arithmetic import as_node, cast
+from nndsl.check.context import Frame
+from nndsl.check.expressions import argument, evaluate
+from nndsl.check.lints import refuse_probabilities, remember_probabilities
+from nndsl.check.patterns import (
+    OptionPattern,
+    Pattern,
+    TensorPattern,
+    WordPattern,
+    as_option,
+    match_shape,
+    matches_word,
+    read_pattern,
+    wanted_text,
+)
+from nndsl.check.scope import Scope
+from nndsl.check.values import (
+    Argument,
+    Arguments,
+    Builtin,
+    Function,
+    Layer,
+    Model,
+    Optimizer,
+    Option,
+    Parts,
+    SilencedError,
+    Step,
+    Value,
+    describe,
+)
+from nndsl.diagnostics import did_you_mean
+from nndsl.ir import DType, Kind, Node
+from nndsl.syntax import tree
+
+if TYPE_CHECKING:
+    from nndsl.check.context import Context
+    from nndsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a call is bound against. inputs: names of `input` statements that it may give, too."""
+
+    what: str
+    parameters: tuple[tree.Parameter, ...]
+    inputs: tuple[str, ...] = ()
+    many: bool = False
+
+    def names(self) -> list[str]:
+        """Every name that an argument may have."""
+        return [*(parameter.name.name for parameter in self.parameters), *self.inputs]
+
+
+def input_names(definition: tree.Definition) -> tuple[str, ...]:
+    """Names of a definition's `input` statements."""
+    return tuple(item.name.name for item in definition.body if isinstance(item, tree.Input))
+
+
+# ------------------------------------------------------------------------------------------------ calls
+
+
+def call(context: Context, scope: Scope, expression: tree.Call) -> Value:
+    """`callee(arguments)`: what it is depends on the callee (see the language's "Steps, layers, models")."""
+    callee = evaluate(context, scope, expression.function)
+    span = expression.span
+    match callee:
+        case Function():
+            return _call_function(context, scope, callee, expression)
+        case Layer():
+            given = bind(context, scope, layer_signature(callee), expression.arguments, span)
+            return Step(callee, tuple(given.items()), span)
+        case Optimizer():
+            if callee.arguments:
+                raise context.mistake("NN305", f"{callee.name} has its parameters already", span)
+            signature = Signature(callee.name, callee.definition.parameters)
+            given = bind(context, scope, signature, expression.arguments, span)
+            return replace(callee, arguments=tuple(given.items()))
+        case Step():
+            return _call_step(context, scope, callee, expression)
+        case Model():
+            return _call_model(context, scope, callee, expression)
+        case _:
+            raise context.mistake(
+                "NN306",
+                f"{describe(callee)} can't be called",
+                span,
+                help=_call_help(expression, callee),
+            )
+
+
+def _call_help(expression: tree.Call, callee: Value) -> str | None:
+    if isinstance(expression.function, tree.Call) and expression.arguments:
+        inner, given = expression.function.span.text, expression.arguments[0].value.span.text
+        return f"a value flows into a step with an arrow: `{given} -> {inner}`"
+    if isinstance(callee, Node | Parts):
+        return "for a product write `*`"
+    return None
+
+
+def _call_step(context: Context, scope: Scope, step: Step, expression: tree.Call) -> Value:
+    from nndsl.check.steps import apply_step
+
+    if isinstance(expression.function, tree.Call):
+        raise context.mistake(
+            "NN306",
+            f"{expression.function.span.text} is a step, and parentheses after it are Keras's way to apply it",
+            expression.span,
+            help=_call_help(expression, step),
+        )
+    positional, named = _given_values(context, scope, expression)
+    return apply_step(context, step, positional, named, expression.span)
+
+
+def _call_model(context: Context, scope: Scope, model: Model, expression: tree.Call) -> Value:
+    from nndsl.check.steps import apply_model
+
+    positional, named = _given_values(context, scope, expression)
+    if not positional and not named and input_names(model.definition):
+        raise context.mistake(
+            "NN307",
+            f"{model.path}() has no input",
+            expression.span,
+            help=f"give it values: `{model.path}({', '.join(input_names(model.definition))})`; another network is "
+            f"declared with `model Other = {model.definition.name.name}(...)`",
+        )
+    return apply_model(context, model, positional, named, expression.span)
+
+
+def _given_values(context: Context, scope: Scope, expression: tree.Call) -> tuple[list[Argument], dict[str, Argument]]:
+    positional: list[Argument] = []
+    named: dict[str, Argument] = {}
+    for item in expression.arguments:
+        given = Argument(evaluate(context, scope, item.value), item.value.span)
+        if item.name is None:
+            positional.append(given)
+        elif item.name in named:
+            raise context.mistake("NN303", f"`{item.name}` is given twice", item.span)
+        else:
+            named[item.name] = given
+    return positional, named
+
+
+def layer_signature(layer: Layer) -> Signature:
+    """A layer's parameters, and its inputs beyond the first, which a call may name."""
+    return Signature(layer.name, layer.definition.parameters, input_names(layer.definition)[1:])
+
+
+# ------------------------------------------------------------------------------------------------ binding
+
+
+def bind(
+    context: Context, scope: Scope, signature: Signature, arguments: Sequence[tree.Argument], span: Span
+) -> dict[str, Argument]:
+    """Arguments by parameter name, evaluated in the caller's scope. Mistakes: unknown, twice, too many."""
+    parameters = {parameter.name.name: parameter for parameter in signature.parameters}
+    bound: dict[str, Argument] = {}
+    order = list(parameters)
+    for position, item in enumerate(arguments):
+        name = item.name
+        if name is None:
+            if position >= len(order):
+                raise _too_many(context, signature, item, arguments)
+            name = order[position]
+        elif name not in parameters and name not in signature.inputs:
+            raise _unknown_argument(context, signature, name, item)
+        if name in bound:
+            raise context.mistake("NN303", f"`{name}` is given twice", item.span)
+        pattern = _pattern(context, parameters.get(name))
+        bound[name] = Argument(_argument_value(context, scope, item.value, pattern, name), item.value.span)
+    return bound
+
+
+def _pattern(context: Context, parameter: tree.Parameter | None) -> Pattern | None:
+    return None if parameter is None or parameter.type is None else read_pattern(context, parameter.type)
+
+
+def _argument_value(
+    context: Context, scope: Scope, expression: tree.Expression, pattern: Pattern | None, name: str
+) -> Value:
+    """An argument; a bare word is an option where the parameter offers it."""
+    if not isinstance(pattern, OptionPattern):
+        value = evaluate(context, scope, expression)
+        if pattern is not None:
+            _check_word(context, pattern, value, expression.span, name)
+        return value
+    listed = ", ".join(pattern.words)
+    match expression:
+        case tree.Name(name=word) if word in pattern.words:
+            return Option(word)
+        case tree.Name(name=word) if scope.lookup(word) is None:
+            close = did_you_mean(word, pattern.words)
+            raise context.mistake(
+                "NN310",
+                f"`{name}` can't be {word}",
+                expression.span,
+                help=f"did you mean `{close}`? It is one of {listed}" if close else f"it is one of {listed}",
+            )
+        case tree.String(value=text) if text in pattern.words:
+            raise context.mistake(
+                "NN310", "options are bare words, without quotes", expression.span, help=f"write `{name}={text}`"
+            )
+        case _:
+            option = as_option(evaluate(context, scope, expression), pattern.words)
+            if option is None:
+                raise context.mistake("NN310", f"`{name}` is one of {listed}", expression.span)
+            return option
+
+
+def _check_word(context: Context, pattern: Pattern, value: Value, span: Span, name: str) -> None:
+    if isinstance(pattern, WordPattern) and not matches_word(pattern.word, value):
+        raise context.mistake(
+            "NN302",
+            f"`{name}` must be {wanted_text(pattern)}, not {describe(value)}",
+            span,
+            help="`//` divides whole numbers and drops the rest"
+            if pattern.word == "int" and isinstance(value, float)
+            else None,
+        )
+
+
+def _too_many(
+    context: Context, signature: Signature, item: tree.Argument, arguments: Sequence[tree.Argument]
+) -> Exception:
+    names = signature.names()
+    takes = f"takes {len(signature.parameters)}" if signature.parameters else "takes none"
+    listed = f": {', '.join(names)}" if names else ""
+    return context.mistake(
+        "NN303",
+        f"{signature.what} {takes} and is given {len(arguments)} arguments",
+        item.span,
+        help=f"it {takes}{listed}",
+    )
+
+
+def _unknown_argument(context: Context, signature: Signature, name: str, item: tree.Argument) -> Exception:
+    close = did_you_mean(name, signature.names())
+    reflex = hints.for_argument(name)
+    listed = ", ".join(signature.names())
+    help = f"did you mean `{close}`?" if close else reflex or (f"it has: {listed}" if listed else "it has none")
+    return context.mistake("NN301", f"{signature.what} has no argument `{name}`", item.span, help=help)
+
+
+# ------------------------------------------------------------------------------------------------ functions
+
+
+def _call_function(context: Context, scope: Scope, function: Function, expression: tree.Call) -> Value:
+    """A function over its arguments; without its first one it waits for it."""
+    if isinstance(function.definition, Builtin):
+        return _call_builtin(context, scope, function, function.definition, expression)
+    signature = Signature(function.name, function.definition.parameters)
+    given = bind(context, scope, signature, expression.arguments, expression.span)
+    if function.bound:
+        given = _complete(context, function, given, expression)
+    first = function.definition.parameters[0] if function.definition.parameters else None
+    if first is not None and first.name.name not in given and first.default is None:
+        return replace(function, bound=tuple(given.items()))
+    return run_function(context, function, given, expression.span)
+
+
+def _complete(
+    context: Context, function: Function, given: dict[str, Argument], expression: tree.Call
+) -> dict[str, Argument]:
+    """A waiting function's bound arguments together with those of this call."""
+    both = {**dict(function.bound), **given}
+    if len(both) < len(function.bound) + len(given):
+        raise context.mistake("NN303", f"{function.name} was given this argument before", expression.span)
+    return both
+
+
+def apply_function(context: Context, function: Function, first: Argument, span: Span) -> Value:
+    """A waiting function given what it waits for."""
+    name = function.first_parameter
+    bound = dict(function.bound)
+    if name is None or name in bound:
+        raise context.mistake("NN306", f"{function.name} does not wait for a value", span)
+    if isinstance(function.definition, Builtin):
+        return _run_builtin(context, function.definition, {name: first, **bound}, span, function.scope)
+    return run_function(context, function, {name: first, **bound}, span)
+
+
+def run_function(context: Context, function: Function, given: dict[str, Argument], span: Span) -> Value:
+    """Run a function written in the language: parameters bound and matched, then its body."""
+    from nndsl.check.bodies import run_body
+
+    definition = function.definition
+    assert isinstance(definition, tree.Definition)
+    refuse_probabilities(context, function, given, span)
+    scope = Scope(function.scope)
+    frame = Frame("function", definition.name.name, span, context.path, "")
+    with context.inside(frame):
+        bind_parameters(context, scope, definition, given, span)
+        result = run_body(context, scope, frame, definition)
+    remember_probabilities(context, function, result, span)
+    if isinstance(result, Node) and not result.names:
+        result.named(context.joined(definition.name.name))
+    return result
+
+
+def bind_parameters(
+    context: Context, scope: Scope, definition: tree.Definition, given: dict[str, Argument], span: Span
+) -> None:
+    """Bind a body's parameters in order: what is given (matched with its type), else the default, else a mistake."""
+    words: set[str] = set()
+    for parameter in definition.parameters:
+        pattern = _pattern(context, parameter)
+        if isinstance(pattern, OptionPattern):
+            words.update(pattern.words)
+    scope.options = frozenset(words)
+    for parameter in definition.parameters:
+        name = parameter.name.name
+        if name in given:
+            scope.bind(name, _matched(context, scope, parameter, given[name]))
+        elif parameter.default is not None:
+            scope.bind(name, evaluate(context, scope, parameter.default))
+        else:
+            raise context.mistake(
+                "NN307", f"{definition.name.name} needs `{name}`", span, help=_signature_help(definition)
+            )
+
+
+def _signature_help(definition: tree.Definition) -> str:
+    parts = [
+        p.name.name if p.default is None else f"{p.name.name}={p.default.span.text}" for p in definition.parameters
+    ]
+    return f"{definition.name.name}({', '.join(parts)})"
+
+
+def _matched(context: Context, scope: Scope, parameter: tree.Parameter, given: Argument) -> Value:
+    pattern = _pattern(context, parameter)
+    match pattern:
+        case None:
+            return _bare(given.value)
+        case WordPattern():
+            _check_word(context, pattern, given.value, given.span, parameter.name.name)
+            return given.value
+        case OptionPattern():
+            option = as_option(given.value, pattern.words)
+            if option is None:
+                raise context.mistake("NN310", f"`{parameter.name.name}` is {wanted_text(pattern)}", given.span)
+            return option
+        case TensorPattern():
+            return _matched_tensor(context, scope, pattern, given, parameter.name.name)
+
+
+def _bare(value: Value) -> Value:
+    """A single output as the value it is; several outputs stay together."""
+    return value.outputs[0][1] if isinstance(value, Parts) and len(value.outputs) == 1 else value
+
+
+def _matched_tensor(context: Context, scope: Scope, pattern: TensorPattern, given: Argument, name: str) -> Value:
+    """A value of the right numbers whose sizes the pattern binds. For `[...]` a lone number stays one."""
+    value = as_node(context, given.value, given.span)
+    only_dots = len(pattern.dimensions) == 1 and isinstance(pattern.dimensions[0], tree.Dots)
+    if not isinstance(value, Node):
+        if only_dots:
+            return value
+        raise context.mistake(
+            "NN302", f"`{name}` must be a value of shape {pattern.span.text}, not {describe(value)}", given.span
+        )
+    value = _of_dtype(context, pattern, value, given.span, name)
+    if only_dots and value.type.kind is Kind.SAMPLE:
+        if scope.dots == () and value.type.shape == (1,):
+            value = context.apply(ops.reshape, [value], given.span, shape=())
+        elif scope.dots == (1,) and value.type.shape == ():
+            value = context.apply(ops.reshape, [value], given.span, shape=(1,))
+    if only_dots and value.type.kind is not Kind.SAMPLE and value.type.rank == 0:
+        return value
+    match_shape(context, pattern, value.type.shape, scope, given.span, f"`{name}`")
+    return value
+
+
+def _of_dtype(context: Context, pattern: TensorPattern, node: Node, span: Span, name: str) -> Node:
+    wanted, have = pattern.dtype, node.type.dtype
+    if wanted is None or wanted is have:
+        return node
+    if wanted is DType.FLOAT or (wanted is DType.INT and have is DType.BOOL):
+        return cast(context, node, wanted, span)
+    if wanted is DType.INT:
+        raise context.mistake(
+            "NN211",
+            f"`{name}` must be class ids (whole numbers), and these are floats",
+            span,
+            f"{node.type.dtype.value}{node.type.shape_text}",
+            help='for classes, say so in the data block: `label = class(column("label"))`; `int(x)` drops the fraction',
+        )
+    raise context.mistake(
+        "NN211",
+        f"`{name}` must be true or false, and these are numbers",
+        span,
+        f"{node.type.dtype.value}{node.type.shape_text}",
+        help="compare them first: `x > 0`, `label == 1`",
+    )
+
+
+# ------------------------------------------------------------------------------------------------ builtins
+
+
+def _call_builtin(context: Context, scope: Scope, function: Function, builtin: Builtin, expression: tree.Call) -> Value:
+    given = dict(function.bound)
+    names = [parameter.name for parameter in builtin.parameters]
+    rest: list[Value] = []
+    many = builtin.parameters[-1] if builtin.parameters and builtin.parameters[-1].many else None
+    waiting = [name for name in names if name not in given]
+    for position, item in enumerate(expression.arguments):
+        value = argument(context, scope, item.value) if item.name != "axis" else _axis(context, scope, item)
+        name = item.name
+        if name is None and many is not None and position >= len(names) - 1:
+            rest.append(value.value)
+            continue
+        if name is None:
+            if position >= len(waiting):
+                raise context.mistake(
+                    "NN303",
+                    f"{builtin.name} takes {len(names)} and is given {len(expression.arguments)} arguments",
+                    item.span,
+                    help=f"it has: {', '.join(names)}",
+                )
+            name = waiting[position]
+        elif name not in names:
+            close = did_you_mean(name, names)
+            help = f"did you mean `{close}`?" if close else hints.for_argument(name) or f"it has: {', '.join(names)}"
+            raise context.mistake("NN301", f"{builtin.name} has no argument `{name}`", item.span, help=help)
+        if name in given:
+            raise context.mistake("NN303", f"`{name}` is given twice", item.span)
+        given[name] = value
+    if many is not None:
+        given[many.name] = Argument(tuple(rest), expression.span)
+    first = builtin.parameters[0] if builtin.parameters else None
+    if first is not None and first.required and first.name not in given:
+        return replace(function, bound=tuple(given.items()), scope=scope)
+    return _run_builtin(context, builtin, given, expression.span, scope)
+
+
+def _axis(context: Context, scope: Scope, item: tree.Argument) -> Argument:
+    """`axis=...` means the leading axes that this body's pattern bound: they are the first ones."""
+    if not isinstance(item.value, tree.Dots):
+        return argument(context, scope, item.value)
+    outer: Scope | None = scope
+    while outer is not None and outer.dots is None:
+        outer = outer.parent
+    if outer is None or outer.dots is None:
+        raise context.mistake(
+            "NN205",
+            "nothing says what `...` stands for here",
+            item.value.span,
+            help="a pattern does: `input x: [..., d]`",
+        )
+    return Argument(tuple(range(len(outer.dots))), item.value.span)
+
+
+def _run_builtin(
+    context: Context, builtin: Builtin, given: dict[str, Argument], span: Span, scope: Scope | None
+) -> Value:
+    values: dict[str, Argument] = {}
+    for parameter in builtin.parameters:
+        if parameter.name in given:
+            values[parameter.name] = given[parameter.name]
+        elif parameter.required:
+            names = ", ".join(p.name for p in builtin.parameters)
+            raise context.mistake("NN307", f"{builtin.name} needs `{parameter.name}`", span, help=f"it has: {names}")
+        elif parameter.default is not None:
+            values[parameter.name] = Argument(parameter.default, span)
+    return builtin.call(context, Arguments(values, span, scope))
+
+
+def call_value(context: Context, callee: Value, given: Argument, span: Span) -> Value:
+    """Anything that waits for one value, given it: a function, a step, a model."""
+    from nndsl.check.steps import apply_model, apply_step
+
+    match callee:
+        case Function():
+            return apply_function(context, callee, given, span)
+        case Layer():
+            return apply_step(context, Step(callee, (), span), [given], {}, span)
+        case Step():
+            return apply_step(context, callee, [given], {}, span)
+        case Model():
+            return apply_model(context, callee, [given], {}, span)
+        case Parts() if len(callee.outputs) == 1:
+            return call_value(context, callee.outputs[0][1], given, span)
+        case _:
+            if given.value is None:
+                raise SilencedError
+            raise context.mistake("NN306", f"{describe(callee)} is not a step", span, help=_step_help(callee))
+
+
+def _step_help(callee: Value) -> str | None:
+    if isinstance(callee, Node):
+        return "a function waits for its first argument: give the others by name, `leaky_relu(negative_slope=0.2)`"
+    if isinstance(callee, Optimizer):
+        return "an optimizer stands after `using` in a train block"
+    return None

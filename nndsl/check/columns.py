@@ -1,0 +1,360 @@
+"""Columns in a data block: what `column(...)`, `class(...)`, `fill(...)`, `standardize(...)` stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from nndsl import ops
+from nndsl.check.arithmetic import alike, arithmetic, as_node, broadcast, list_shape
+from nndsl.check.values import (
+    Argument,
+    Arguments,
+    Builtin,
+    BuiltinParameter,
+    Option,
+    RawColumn,
+    Value,
+    describe,
+    is_number,
+)
+from nndsl.ir import DType, Kind, Node, TensorType
+from nndsl.ir.program import Column, Fit
+
+if TYPE_CHECKING:
+    from nndsl.check.context import Context
+    from nndsl.data import Table
+    from nndsl.source import Span
+
+
+@dataclass(slots=True)
+class DataNotes:
+    """What a data block gathers while its fields are checked.
+
+    table: the rows in the file, None where they are written in the block (`inline`, by column name).
+    names: class names behind each id (by node), `ids`: how many ids a node may hold.
+    """
+
+    table: Table | None
+    columns: dict[str, Column] = field(default_factory=dict[str, Column])
+    fits: list[Fit] = field(default_factory=list[Fit])
+    inline: dict[str, tuple[Value, ...]] = field(default_factory=dict[str, tuple[Value, ...]])
+    names: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
+    ids: dict[int, int] = field(default_factory=dict[int, int])
+    field: str = ""
+
+
+def notes(context: Context, span: Span, what: str) -> DataNotes:
+    """The notes of the data block that is being checked; a mistake outside of one."""
+    if context.data is None:
+        raise context.mistake(
+            "NN450",
+            f"`{what}` belongs in a data block",
+            span,
+            help="fields of the data are in scope in the train block by name",
+        )
+    return context.data
+
+
+def ids_of(context: Context, node: Node) -> int | None:
+    """How many different ids a node of the data may hold, where that is known."""
+    if context.data is not None:
+        return context.data.ids.get(node.id)
+    names = context.field_classes.get(str(node["name"])) if node.op is ops.field else None
+    return None if names is None else len(names)
+
+
+# ------------------------------------------------------------------------------------------------ columns
+
+
+def _column(context: Context, given: Arguments) -> Value:
+    name = given["name"]
+    if not isinstance(name, str):
+        raise context.mistake(
+            "NN302", f"a column is named by a text, not {describe(name)}", given.span_of("name"),
+            help='for example `column("Age")`',
+        )  # fmt: skip
+    return raw_column(context, name, given.span_of("name"))
+
+
+def raw_column(context: Context, name: str, span: Span) -> RawColumn:
+    """The column of the file called `name`; a mistake where it has none."""
+    known = notes(context, span, "column")
+    if known.table is None:
+        raise context.mistake(
+            "NN450", "this data has no file: its rows are written here", span, help="`x = [[0, 1], [1, 0]]` is a field"
+        )
+    info = known.table.column(name, span)
+    dtype = DType.BOOL if info.kind == "bool" else DType.FLOAT
+    return RawColumn(name, name, info.kind, tuple(info.shape), span, dtype)
+
+
+def number_column(context: Context, column: RawColumn) -> Node:
+    """A column as numbers."""
+    known = notes(context, column.span, "column")
+    if known.table is not None:
+        known.table.number(column.name, column.span)
+        if column.fill is None:
+            known.table.require_present(column.name, column.span)
+    elif column.kind == "text":
+        raise context.mistake("NN452", "this is text, not numbers", column.span, help="`class(...)` gives it ids")
+    type = TensorType(column.dtype, column.shape, Kind.SAMPLE)
+    return _leaf(context, known, column, "number", type, ())
+
+
+def _leaf(
+    context: Context, known: DataNotes, column: RawColumn, role: str, type: TensorType, names: tuple[str, ...]
+) -> Node:
+    base = column.key if role == "number" else f"{column.key}.{role}"
+    entry = Column(base, column.name, role, type, names, column.fill, column.span)
+    key, number = base, 2
+    while key in known.columns and replace(known.columns[key], span=None, key="") != replace(entry, span=None, key=""):
+        key, number = f"{base}_{number}", number + 1
+    known.columns.setdefault(key, replace(entry, key=key))
+    return context.leaf(ops.column, type, column.span, name=key).named(key)
+
+
+def _columns(context: Context, given: Arguments) -> Value:
+    names = given["names"]
+    assert isinstance(names, tuple)
+    if not names:
+        raise context.mistake("NN307", "`columns` needs the names of columns", given.span)
+    found: list[Value] = []
+    for name in names:
+        if not isinstance(name, str):
+            raise context.mistake("NN302", f"a column is named by a text, not {describe(name)}", given.span)
+        found.append(raw_column(context, name, given.span))
+    if any(isinstance(c, RawColumn) and c.shape for c in found):
+        raise context.mistake(
+            "NN452", "`columns` puts single numbers side by side, and one of these is more", given.span
+        )
+    return tuple(found)
+
+
+def side_by_side(context: Context, value: Value, span: Span) -> Node:
+    """A column, or several as one value, or a computed value: as a node."""
+    if isinstance(value, tuple) and value and all(isinstance(v, RawColumn) for v in value):
+        nodes = [number_column(context, v) for v in value if isinstance(v, RawColumn)]
+        parts = [context.apply(ops.reshape, [node], span, shape=(1,)) for node in nodes]
+        return parts[0] if len(parts) == 1 else context.apply(ops.concatenate, parts, span, axis=0)
+    node = as_node(context, value, span)
+    if not isinstance(node, Node):
+        raise context.mistake("NN452", f"a field has a value for each row, and this is {describe(value)}", span)
+    return node
+
+
+# ------------------------------------------------------------------------------------------------ classes
+
+
+def _ids(role: str) -> Builtin:
+    """`class` and `category`: a column as ids."""
+
+    def call(context: Context, given: Arguments) -> Value:
+        known = notes(context, given.span, role)
+        column = given["column"]
+        if isinstance(column, tuple) and known.table is None:
+            column = inline_column(context, column, given.span)
+        if not isinstance(column, RawColumn):
+            raise context.mistake(
+                "NN452",
+                f"`{role}` takes a column as it is in the file, not {describe(column)}",
+                given.span_of("column"),
+                help=f'for example `{role}(column("label"))`',
+            )
+        if column.shape:
+            raise context.mistake("NN452", f"`{role}` wants one value a row", given.span_of("column"))
+        names = distinct_names(context, known, column)
+        node = _leaf(context, known, column, role, TensorType(DType.INT, (), Kind.SAMPLE), names)
+        if role == "class":
+            known.names[node.id] = names
+        known.ids[node.id] = len(names) if role == "class" else len(names) + 1
+        return node
+
+    what = (
+        "A column as class ids 0, 1, ...: the network is to tell them apart. Names are sorted; numbers by size."
+        if role == "class"
+        else "A column as ids 1, 2, ... of what the training rows have; 0 for anything else."
+    )
+    return Builtin(role, (BuiltinParameter("column"),), call, what)
+
+
+def category_leaf(context: Context, column: RawColumn) -> str:
+    """The key of a column read as categories, to keep equal values together."""
+    known = notes(context, column.span, "column")
+    names = distinct_names(context, known, column)
+    node = _leaf(context, known, column, "category", TensorType(DType.INT, (), Kind.SAMPLE), names)
+    return str(node["name"])
+
+
+def distinct_names(context: Context, known: DataNotes, column: RawColumn) -> tuple[str, ...]:
+    """The different values of a column, as names."""
+    if known.table is None:
+        values = {_name(value) for value in known.inline[column.name]}
+        return tuple(sorted(values, key=_by_size))
+    if column.fill is None:
+        known.table.require_present(column.name, column.span)
+    names = known.table.classes(column.name, column.span, column.fill)
+    if len(names) < 2:
+        raise context.mistake(
+            "NN453",
+            f'the column "{column.name}" has {len(names)} different values: there is nothing to tell apart',
+            column.span,
+        )
+    return names
+
+
+def _name(value: Value) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _by_size(name: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(name), name)
+    except ValueError:
+        return (1, 0.0, name)
+
+
+# ------------------------------------------------------------------------------------------------ rows in the file
+
+
+def inline_column(context: Context, rows: tuple[Value, ...], span: Span) -> RawColumn:
+    """A list written in the data block as a column: one row an item."""
+    known = notes(context, span, "rows")
+    key = known.field
+    while key in known.inline and known.inline[key] != rows:
+        key += "_"
+    if not rows:
+        raise context.mistake("NN451", "there is no row here", span)
+    counts = {len(other) for other in known.inline.values()} - {len(rows)}
+    if counts:
+        raise context.mistake("NN451", f"this field has {len(rows)} rows, and the field before it {counts.pop()}", span)
+    known.inline[key] = rows
+    shapes = {list_shape(context, row, span) for row in rows}
+    if len(shapes) > 1:
+        raise context.mistake("NN207", "the rows are of different shapes", span)
+    flat = list(_flat(rows))
+    if all(isinstance(value, str) for value in flat):
+        return RawColumn(key, key, "text", shapes.pop(), span, DType.FLOAT)
+    if not all(isinstance(value, bool | int | float) for value in flat):
+        raise context.mistake("NN451", "a row holds numbers, or a text", span)
+    if all(isinstance(value, bool) for value in flat):
+        dtype = DType.BOOL
+    else:
+        dtype = DType.FLOAT if any(isinstance(value, float) for value in flat) else DType.INT
+    return RawColumn(key, key, "number", shapes.pop(), span, dtype)
+
+
+def _flat(value: Value) -> list[Value]:
+    return [leaf for item in value for leaf in _flat(item)] if isinstance(value, tuple) else [value]
+
+
+# ------------------------------------------------------------------------------------------------ learnt transforms
+
+
+def _fit(context: Context, known: DataNotes, statistic: str, node: Node, span: Span) -> Node:
+    base = f"{known.field}.{statistic}"
+    for fit in known.fits:
+        if fit.statistic == statistic and fit.node is node:
+            base = fit.name
+            break
+    else:
+        names = {fit.name for fit in known.fits}
+        number = 2
+        while base in names:
+            base, number = f"{known.field}.{statistic}_{number}", number + 1
+        known.fits.append(Fit(base, statistic, node))
+    return context.leaf(ops.fitted, TensorType(DType.FLOAT, node.type.shape, Kind.SHARED), span, name=base).named(base)
+
+
+def _float_rows(context: Context, given: Arguments) -> Node:
+    node = side_by_side(context, given["x"], given.span_of("x"))
+    nodes = alike(
+        context, [Argument(node, given.span), Argument(0.0, given.span)], given.span, symbol="+", dtype=DType.FLOAT
+    )
+    return nodes[0]
+
+
+def _scaling(name: str, low: str, high: str, documentation: str) -> Builtin:
+    """`standardize` and `normalize`: (x - a) / b with a and b learnt from the training rows."""
+
+    def call(context: Context, given: Arguments) -> Value:
+        known = notes(context, given.span, name)
+        node, span = _float_rows(context, given), given.span
+        offset = _fit(context, known, low, node, span)
+        scale = _fit(context, known, high, node, span)
+        if name == "normalize":
+            difference = arithmetic(context, "-", Argument(scale, span), Argument(offset, span), span)
+            one = context.constant(1.0, difference.type)
+            zero = context.constant(0.0, difference.type)
+            spread = context.apply(ops.greater, [difference, zero], span)
+            scale = context.apply(ops.where, [spread, difference, one], span)
+        centred = arithmetic(context, "-", Argument(node, span), Argument(offset, span), span)
+        return arithmetic(context, "/", Argument(centred, span), Argument(scale, span), span)
+
+    return Builtin(name, (BuiltinParameter("x"),), call, documentation)
+
+
+_STATISTICS = {"median": "median", "mean": "mean"}
+
+
+def _fill(context: Context, given: Arguments) -> Value:
+    """A column with something in the place of what is missing."""
+    known, span = notes(context, given.span, "fill"), given.span
+    column, value = given["x"], given["value"]
+    if isinstance(column, RawColumn) and column.kind == "text":
+        if not isinstance(value, str):
+            raise context.mistake("NN302", "a missing text is filled with a text", given.span_of("value"))
+        return replace(column, fill=value)
+    statistic = value.name if isinstance(value, Option) else None
+    if statistic is None and not is_number(value):
+        raise context.mistake(
+            "NN302", "a missing number is filled with a number, `median` or `mean`", given.span_of("value")
+        )
+    node = side_by_side(context, _marked(column, statistic or str(value)), given.span_of("x"))
+    missing = context.apply(ops.not_equal, [node, node], span)
+    if statistic is None:
+        assert isinstance(value, int | float)
+        filling = context.constant(float(value), node.type)
+    else:
+        filling = broadcast(context, _fit(context, known, statistic, node, span), node.type.shape, Kind.SAMPLE, span)
+    return context.apply(ops.where, [missing, filling, node], span)
+
+
+def _marked(value: Value, fill: str) -> Value:
+    """Columns whose missing numbers are allowed, because something fills them."""
+    if isinstance(value, RawColumn):
+        return replace(value, fill=fill)
+    return tuple(_marked(item, fill) for item in value) if isinstance(value, tuple) else value
+
+
+DATA_BUILTINS: dict[str, Builtin] = {
+    builtin.name: builtin
+    for builtin in (
+        Builtin("column", (BuiltinParameter("name"),), _column, "A column of the file, by its name."),
+        Builtin(
+            "columns",
+            (BuiltinParameter("names", many=True, required=False),),
+            _columns,
+            "Several columns of numbers side by side, as one value of shape [k].",
+        ),
+        _ids("class"),
+        _ids("category"),
+        Builtin(
+            "fill",
+            (BuiltinParameter("x"), BuiltinParameter("value")),
+            _fill,
+            "A column with `value` where it is missing: a number, a text, or `median` or `mean` of the training rows.",
+        ),
+        _scaling(
+            "standardize",
+            "mean",
+            "standard_deviation",
+            "(x - mean) / standard deviation, each number by its own, learnt from the training rows.",
+        ),
+        _scaling(
+            "normalize", "minimum", "maximum", "(x - minimum) / (maximum - minimum), learnt from the training rows."
+        ),
+    )
+}

@@ -1,0 +1,281 @@
+"""Data blocks: fields over the columns of a file, or rows written in the block; splits; parts of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nndsl.check import hints
+from nndsl.check.bodies import check_assert, misplaced, run_control
+from nndsl.check.columns import DATA_BUILTINS, DataNotes, category_leaf, inline_column, number_column, side_by_side
+from nndsl.check.context import Frame
+from nndsl.check.expressions import evaluate
+from nndsl.check.scope import Scope
+from nndsl.check.values import BROKEN, DataSet, FieldInfo, Function, Option, RawColumn, Value, describe, is_number
+from nndsl.diagnostics import did_you_mean
+from nndsl.ir import Kind
+from nndsl.ir.program import DataProgram, Field, ReaderCall, Split
+from nndsl.syntax import tree
+
+if TYPE_CHECKING:
+    from nndsl.check.context import Context
+    from nndsl.ir import Attribute
+
+
+def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[DataProgram, DataSet] | None:
+    """A data block as graphs over its columns, or None where it had mistakes (they are reported)."""
+    from nndsl.data import open_table
+
+    reader = None
+    table = None
+    scope = Scope(file_scope)
+    with context.surviving() as hurt:
+        if block.reader is not None:
+            reader = read_reader(context, file_scope, block.reader)
+            table = open_table(reader)
+    if hurt:
+        return None
+    for name, builtin in DATA_BUILTINS.items():
+        scope.bind(name, Function(builtin, None))
+    for statistic in ("median", "mean"):
+        scope.bind(f"{statistic} of fill", Option(statistic))
+    context.data = DataNotes(table)
+    frame = Frame("data", block.name.name, None, "", "")
+    walk = _DataWalk(context, scope, frame)
+    try:
+        with context.inside(frame):
+            walk.statements(block.body)
+            return None if frame.broken else walk.finished(block, reader)
+    finally:
+        context.data = None
+
+
+class _DataWalk:
+    """One walk through a data block."""
+
+    def __init__(self, context: Context, scope: Scope, frame: Frame) -> None:
+        self.context = context
+        self.scope = scope
+        self.frame = frame
+        self.fields: dict[str, Field] = {}
+        self.infos: dict[str, FieldInfo] = {}
+        self.split: Split | None = None
+        self.readers: dict[str, ReaderCall] = {}
+
+    @property
+    def notes(self) -> DataNotes:
+        """What the fields so far have said of columns and fits."""
+        assert self.context.data is not None
+        return self.context.data
+
+    def statements(self, statements: tuple[tree.Statement, ...]) -> None:
+        """Each statement is tried, so that several mistakes are said in one go."""
+        for statement in statements:
+            with self.context.surviving() as hurt:
+                self.statement(statement)
+            if hurt:
+                self.frame.broken = True
+                if isinstance(statement, tree.Binding):
+                    for name in statement.names:
+                        self.scope.bind(name.name, BROKEN)
+
+    def statement(self, statement: tree.Statement) -> None:
+        """A field, the split, a part with a file of its own."""
+        match statement:
+            case tree.Binding(names=(name,)):
+                self.field(name, statement)
+            case tree.Split():
+                self.read_split(statement)
+            case tree.PartFrom(name=name, reader=reader):
+                if name.name in self.readers:
+                    raise self.context.mistake("NN454", f"the part {name.name} is said twice", statement.span)
+                self.readers[name.name] = read_reader(self.context, self.scope, reader)
+            case tree.AssertStatement():
+                check_assert(self.context, self.scope, statement)
+            case tree.If() | tree.For() | tree.Repeat():
+                run_control(self.context, self.scope, self.frame, statement, self.statements)
+            case _:
+                raise misplaced(self.context, statement, self.frame)
+
+    def field(self, name: tree.Name, statement: tree.Binding) -> None:
+        """`image = column("image") / 16`, or rows written here."""
+        context, notes = self.context, self.notes
+        if name.name in self.fields:
+            raise context.mistake("NN104", f"the field `{name.name}` is said twice", name.span)
+        notes.field = name.name
+        value = self._rows_or_value(statement.value)
+        if isinstance(value, RawColumn) and value.kind == "text" and notes.table is None:
+            raise context.mistake(
+                "NN452",
+                "a network reads numbers, and this is text",
+                statement.value.span,
+                help="`class([...])` gives it ids",
+            )
+        node = (
+            number_column(context, value)
+            if isinstance(value, RawColumn)
+            else side_by_side(context, value, statement.value.span)
+        )
+        if node.type.kind is not Kind.SAMPLE:
+            raise context.mistake(
+                "NN452", "a field has a value for each row, and this is one for all", statement.value.span
+            )
+        node.named(name.name)
+        classes = notes.names.get(node.id)
+        self.fields[name.name] = Field(name.name, node, classes, name.span)
+        self.infos[name.name] = FieldInfo(name.name, node.type, classes, notes.ids.get(node.id), name.span)
+        self.scope.bind(name.name, node)
+
+    def _rows_or_value(self, expression: tree.Expression) -> Value:
+        scope = _FillScope(self.scope)
+        value = evaluate(self.context, scope, expression)
+        if isinstance(value, tuple) and self.notes.table is None and isinstance(expression, tree.ListOf):
+            return inline_column(self.context, value, expression.span)
+        return value
+
+    def read_split(self, statement: tree.Split) -> None:
+        """`split train 80%, test 20%, stratify=label`."""
+        context = self.context
+        if self.split is not None:
+            raise context.mistake("NN454", "there is a split already", statement.span)
+        parts: list[tuple[str, float]] = []
+        for part in statement.parts:
+            share = evaluate(context, self.scope, part.share)
+            if not is_number(share) or not 0 < share <= 1:  # pyright: ignore[reportOperatorIssue] a number
+                raise context.mistake("NN454", "a share is more than 0% and at most 100%", part.share.span)
+            assert isinstance(share, int | float)
+            if any(name == part.name.name for name, _ in parts):
+                raise context.mistake("NN454", f"the part {part.name.name} is said twice", part.span)
+            parts.append((part.name.name, float(share)))
+        total = sum(share for _, share in parts)
+        if total > 1 + 1e-9:
+            raise context.mistake(
+                "NN454", f"these shares are {total:.4g} together: more than everything", statement.span
+            )
+        if "train" not in dict(parts):
+            raise context.mistake(
+                "NN454", "no part is called `train`", statement.span, help="`split train 80%, test 20%`"
+            )
+        self.split = self._with_options(statement, Split(tuple(parts), in_order=statement.in_order))
+
+    def _with_options(self, statement: tree.Split, split: Split) -> Split:
+        context = self.context
+        for option in statement.options:
+            if option.name == "stratify":
+                if not isinstance(option.value, tree.Name) or option.value.name not in self.fields:
+                    names = ", ".join(self.fields)
+                    raise context.mistake(
+                        "NN454", "`stratify` names a field", option.span, help=f"the fields are {names}"
+                    )
+                split = replace(split, stratify=option.value.name)
+            elif option.name == "group":
+                split = replace(split, group=self._group_key(option))
+            else:
+                close = did_you_mean(option.name or "", ("stratify", "group"))
+                help = f"did you mean `{close}`?" if close else hints.for_argument(option.name or "")
+                raise context.mistake(
+                    "NN301", f"a split has no `{option.name}`", option.span, help=help or "it has: stratify, group"
+                )
+        if split.in_order and (split.stratify or split.group):
+            raise context.mistake("NN454", "rows split in order can't be stratified or grouped", statement.span)
+        return split
+
+    def _group_key(self, option: tree.Argument) -> str:
+        value = evaluate(self.context, self.scope, option.value)
+        if isinstance(value, RawColumn) and not value.shape:
+            return category_leaf(self.context, value)
+        raise self.context.mistake("NN454", "`group` names a column", option.span, help='`group=column("patient")`')
+
+    def finished(self, block: tree.Data, reader: ReaderCall | None) -> tuple[DataProgram, DataSet] | None:
+        """The block as a program."""
+        if not self.fields:
+            with self.context.surviving():
+                raise self.context.mistake(
+                    "NN451",
+                    f"the data {block.name.name} has no fields",
+                    block.name.span,
+                    help='`image = column("image")`',
+                )
+            return None
+        inline = tuple((name, _plain_rows(rows)) for name, rows in self.notes.inline.items())
+        program = DataProgram(
+            block.name.name,
+            reader,
+            inline,
+            tuple(self.notes.columns.values()),
+            tuple(self.notes.fits),
+            tuple(self.fields.values()),
+            self.split,
+            tuple(self.readers.items()),
+            block.span,
+        )
+        return program, DataSet(block.name.name, self.infos)
+
+
+class _FillScope(Scope):
+    """A data block's names, with the words `median` and `mean` for `fill` where nothing else is called so."""
+
+    def lookup(self, name: str) -> Value | None:
+        if name in ("median", "mean"):
+            return super().lookup(f"{name} of fill")
+        return super().lookup(name)
+
+
+def _plain_rows(rows: tuple[Value, ...]) -> tuple[Attribute, ...]:
+    return tuple(_plain_rows(row) if isinstance(row, tuple) else row for row in rows)  # pyright: ignore[reportReturnType]
+
+
+# ------------------------------------------------------------------------------------------------ readers
+
+
+def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> ReaderCall:
+    """`csv("titanic.csv", delimiter=";")`: a reader and its arguments, checked."""
+    from nndsl.data import READERS
+
+    if not isinstance(expression, tree.Call) or not isinstance(expression.function, tree.Name):
+        raise context.mistake(
+            "NN402", "this is not a reader", expression.span, help='for example `csv("file.csv")`, `builtin("digits")`'
+        )
+    name = expression.function.name
+    if name not in READERS:
+        close = did_you_mean(name, READERS)
+        help = f"did you mean `{close}`?" if close else f"the readers are {', '.join(READERS)}"
+        raise context.mistake("NN402", f"there is no reader `{name}`", expression.function.span, help=help)
+    parameters = READERS[name].parameters
+    names = [parameter.name for parameter in parameters]
+    values: dict[str, Attribute] = {p.name: p.default for p in parameters if not p.required}
+    given: set[str] = set()
+    for position, item in enumerate(expression.arguments):
+        if item.name is None and position >= len(names):
+            raise context.mistake("NN303", f"{name} takes {len(names)} arguments: {', '.join(names)}", item.span)
+        argument = item.name or names[position]
+        if argument not in names:
+            close = did_you_mean(argument, names)
+            help = f"did you mean `{close}`?" if close else f"it has: {', '.join(names)}"
+            raise context.mistake("NN301", f"{name} has no argument `{argument}`", item.span, help=help)
+        if argument in given:
+            raise context.mistake("NN303", f"`{argument}` is given twice", item.span)
+        given.add(argument)
+        values[argument] = _reader_value(context, scope, item, parameters[names.index(argument)].kind)
+    for parameter in parameters:
+        if parameter.required and parameter.name not in values:
+            raise context.mistake(
+                "NN307", f"{name} needs `{parameter.name}`", expression.span, help=parameter.documentation
+            )
+    folder = expression.span.file.path.parent if expression.span.file.path is not None else Path()
+    return ReaderCall(name, tuple(values.items()), folder, expression.span)
+
+
+def _reader_value(context: Context, scope: Scope, item: tree.Argument, kind: str) -> Attribute:
+    value = evaluate(context, scope, item.value)
+    fits = {
+        "text": isinstance(value, str),
+        "bool": isinstance(value, bool),
+        "int": isinstance(value, int) and not isinstance(value, bool),
+    }.get(kind, isinstance(value, bool | int | float | str))
+    if not fits:
+        wanted = {"text": 'a text: "..."', "bool": "true or false", "int": "a whole number"}.get(kind, "a plain value")
+        raise context.mistake("NN402", f"this must be {wanted}, not {describe(value)}", item.value.span)
+    assert isinstance(value, bool | int | float | str)
+    return value

@@ -1,0 +1,129 @@
+"""What people who come from Keras, PyTorch or Python write, and how nndsl says it."""
+
+from __future__ import annotations
+
+from nndsl.syntax import tree
+
+MODULE_HELP = (
+    "layers, losses and optimizers are called by their bare names: `Dense(10)`, `relu`, `Adam(learning_rate=1e-3)`"
+)
+_MODULES = {
+    "keras",
+    "tf",
+    "layers",
+    "nn",
+    "torch",
+    "np",
+    "numpy",
+    "tensorflow",
+    "jax",
+    "jnp",
+    "F",
+    "optimizers",
+    "losses",
+}
+
+_NAMES = {
+    "True": "truth values are lower case: `true`",
+    "False": "truth values are lower case: `false`",
+    "None": "there is no None: leave the argument out, or give the value that is meant",
+    "sparse_categorical_crossentropy": "`cross_entropy(scores, label)` takes class ids; the scores without softmax",
+    "SparseCategoricalCrossentropy": "`cross_entropy(scores, label)` takes class ids; the scores without softmax",
+    "categorical_crossentropy": "`cross_entropy(scores, label)` takes class ids (no one-hot); scores without softmax",
+    "CategoricalCrossentropy": "`cross_entropy(scores, label)` takes class ids (no one-hot); scores without softmax",
+    "CrossEntropyLoss": "`cross_entropy(scores, label)` is the loss for classes",
+    "binary_crossentropy": "`binary_cross_entropy(scores, label)`; the scores without sigmoid",
+    "BinaryCrossentropy": "`binary_cross_entropy(scores, label)`; the scores without sigmoid",
+    "BCEWithLogitsLoss": "`binary_cross_entropy(scores, label)` takes scores (logits)",
+    "mean_squared_error": "`mse(prediction, target)`",
+    "MeanSquaredError": "`mse(prediction, target)`",
+    "MSELoss": "`mse(prediction, target)`",
+    "mean_absolute_error": "`mae(prediction, target)`",
+    "MeanAbsoluteError": "`mae(prediction, target)`",
+    "kl_div": "`kl_divergence(truth, prediction)`",
+    "from_logits": "losses take scores (logits) always: leave it out, and leave out the softmax before the loss",
+    "Add": "write `x + y`",
+    "Subtract": "write `x - y`",
+    "Multiply": "write `x * y`",
+    "Average": "write `(x + y) / 2`",
+    "Maximum": "write `maximum(x, y)`",
+    "Minimum": "write `minimum(x, y)`",
+    "Concatenate": "write `concatenate([x, y])`",
+    "Dot": "write `x @ y`, or `sum(x * y, axis=-1)`",
+    "Input": "inputs are declared inside the model: `input image: [8, 8]`",
+    "InputLayer": "inputs are declared inside the model: `input image: [8, 8]`",
+    "Sequential": "a model is `model Name { ... }`, one layer a line",
+    "Linear": "`Dense(units)`: the input size follows from the data",
+    "ReLU": "`relu` is a step of its own, or `Dense(64, activation=relu)`",
+    "LeakyReLU": "`leaky_relu(negative_slope=0.2)` is a step of its own",
+    "Softmax": "`softmax` is a step of its own; not before a loss, losses take scores",
+    "BatchNorm1d": "`BatchNormalization`",
+    "BatchNorm2d": "`BatchNormalization`",
+    "LayerNorm": "`LayerNormalization`",
+    "Lambda": "write the expression itself, or a `function`",
+    "fit": "training is a `train Model on data { ... }` block, run by `nndsl run`",
+    "compile": "training is a `train Model on data { minimize ... using ... }` block",
+    "len": "`length(list)`",
+    "self": "weights and parameters are bare names here: no `self`",
+    "print": "`nndsl summary` and `nndsl dump` show what a program holds; `metric name = value` logs a value",
+    "logits": "nndsl calls them scores: name the model's output, `scores = Model(x)`",
+    "tf": MODULE_HELP,
+    "keras": MODULE_HELP,
+}
+
+_METHODS = {
+    "T": "`transpose(x, [1, 0])`",
+    "shape": "`shape(x)`",
+    "reshape": "`reshape(x, [2, 3])`",
+    "mean": "`mean(x)`",
+    "sum": "`sum(x)`",
+    "fit": _NAMES["fit"],
+    "compile": _NAMES["compile"],
+    "add": "a model lists its layers in its block, one a line",
+    "weight": "weights are read by their names: `Model.layer.kernel`",
+    "weights": "`weights(Model)` lists them; one is read by its name: `Model.layer.kernel`",
+}
+
+_ARGUMENTS = {
+    "from_logits": "losses take scores (logits) always: leave it out, and leave out the softmax before the loss",
+    "input_shape": "shapes follow from the data, or from `input image: [8, 8]` in the model",
+    "input_dim": "sizes follow from the input",
+    "in_features": "sizes follow from the input: `Dense(units)`",
+    "name": "a label names a step: `features: Dense(64)`",
+    "lr": "it is called `learning_rate`",
+    "dtype": "the precision is chosen when running: `--precision float64`",
+    "kernel_regularizer": "penalties are terms of the loss: `minimize loss + l2(Model, 1e-4) using ...`",
+    "bias_regularizer": "penalties are terms of the loss: `minimize loss + l2(Model, 1e-4) using ...`",
+    "activity_regularizer": "penalties are terms of the loss: `minimize loss + l2(Model, 1e-4) using ...`",
+    "clipnorm": "clipping stands after the optimizer: `using Adam(1e-3) clip_norm=1.0`",
+    "clipvalue": "clipping stands after the optimizer: `using Adam(1e-3) clip_value=0.5`",
+    "global_clipnorm": "clipping stands after the optimizer: `using Adam(1e-3) clip_global_norm=1.0`",
+    "weight_decay": "`AdamW(weight_decay=0.004)` has decay; or a penalty in the loss: `+ l2(Model, 1e-4)`",
+    "keep_dims": "it is called `keepdims`",
+    "keepdim": "it is called `keepdims`",
+    "dim": "it is called `axis`",
+    "return_state": "name what is wanted in a layer of your own",
+}
+
+
+def for_name(name: str) -> str | None:
+    """Help for a name from elsewhere."""
+    return _NAMES.get(name)
+
+
+def for_method(name: str) -> str | None:
+    """Help for `value.name` from elsewhere."""
+    return _METHODS.get(name)
+
+
+def for_argument(name: str) -> str | None:
+    """Help for an argument from elsewhere."""
+    return _ARGUMENTS.get(name)
+
+
+def for_module(expression: tree.Member) -> str | None:
+    """The module that `keras.layers.Dense` starts with, or None."""
+    value: tree.Expression = expression
+    while isinstance(value, tree.Member):
+        value = value.value
+    return value.name if isinstance(value, tree.Name) and value.name in _MODULES else None

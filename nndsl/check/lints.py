@@ -1,0 +1,55 @@
+"""What is allowed by the rules and never meant: probabilities given to a loss that wants scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nndsl.check.values import Argument, Function, Value
+from nndsl.diagnostics import Label
+from nndsl.ir import Node
+from nndsl.syntax import tree
+
+if TYPE_CHECKING:
+    from nndsl.check.context import Context
+    from nndsl.source import Span
+
+_GIVES_PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "log_softmax"}
+_WANTS_SCORES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+
+
+def _library_name(function: Function) -> str | None:
+    definition = function.definition
+    if isinstance(definition, tree.Definition) and definition.span.file.library:
+        return function.name
+    return None
+
+
+def remember_probabilities(context: Context, function: Function, result: Value, span: Span) -> None:
+    """Keep in mind that `result` came out of softmax or sigmoid."""
+    if _library_name(function) in _GIVES_PROBABILITIES and isinstance(result, Node):
+        context.probabilities[result.id] = context.user_place(span)[0]
+
+
+def refuse_probabilities(context: Context, function: Function, given: dict[str, Argument], span: Span) -> None:
+    """A loss that takes scores applied to what came out of softmax or sigmoid is a mistake."""
+    name = _library_name(function)
+    if name not in _WANTS_SCORES or not given:
+        return
+    first = next(iter(given.values()))
+    value = first.value
+    while not isinstance(value, Node):
+        outputs = getattr(value, "outputs", None)
+        if not outputs or len(outputs) != 1:
+            return
+        value = outputs[0][1]
+    place = context.probabilities.get(value.id)
+    if place is not None:
+        inner = _WANTS_SCORES[name]
+        raise context.mistake(
+            "NN503",
+            f"{name} takes scores, and these went through {inner} already",
+            first.span,
+            more=[Label(place, "here they become probabilities")],
+            help=f"leave the {inner} out of the network: {name} applies it itself, with better rounding; use "
+            f"`{inner}(scores)` in `predict`",
+        )

@@ -1,0 +1,340 @@
+"""A whole file: its definitions by name, its compile-time values, its data and train blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nndsl import ops
+from nndsl.check import hints
+from nndsl.check.calls import Signature, bind, input_names
+from nndsl.check.context import Context, Frame, Mode
+from nndsl.check.data import check_data
+from nndsl.check.expressions import evaluate
+from nndsl.check.files import defined, library_scope
+from nndsl.check.patterns import declared_type, resolve_shape
+from nndsl.check.scope import Scope
+from nndsl.check.steps import apply_model
+from nndsl.check.train import check_train
+from nndsl.check.values import BROKEN, Argument, Model, SilencedError, Value, describe
+from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
+from nndsl.ir import DType, Kind, Node, TensorType
+from nndsl.ir.program import DataProgram, Program, TrainProgram
+from nndsl.source import SourceFile
+from nndsl.syntax import parse, tree
+
+
+def check(file: SourceFile, *, sets: Mapping[str, str] | None = None, only: str | None = None) -> Program:
+    """A `.nn` file as a checked program.
+
+    sets: values of `let` names, as texts (`--set`). only: the one train block wanted (`--train`), or all.
+    Raises UserError with every mistake that could be told apart. Warnings are in `Program.warnings`.
+    """
+    return _Checker(file, dict(sets or {}), only).run()
+
+
+@dataclass
+class _Checker:
+    """One check of one file."""
+
+    file: SourceFile
+    sets: dict[str, str]
+    only: str | None
+    context: Context = field(default_factory=Context)
+    sources: list[SourceFile] = field(default_factory=list[SourceFile])
+    data: dict[str, DataProgram] = field(default_factory=dict[str, DataProgram])
+    broken_data: set[str] = field(default_factory=set[str])
+    trains: list[TrainProgram] = field(default_factory=list[TrainProgram])
+    applied: dict[str, Model] = field(default_factory=dict[str, Model])
+
+    def run(self) -> Program:
+        """Everything in the file, in order; definitions first, wherever they stand."""
+        context = self.context
+        program = parse(self.file)
+        self.sources.append(self.file)
+        scope = Scope(library_scope())
+        self._define(program, scope, opened=(self.file.path,))
+        self._check_sets(program)
+        for item in program.items:
+            if isinstance(item, tree.Data):
+                self._data(item, scope)
+        self._trains(program, scope)
+        self._models_alone()
+        self._warn_unused()
+        if context.failed:
+            raise UserError(*_in_order(context.diagnostics))
+        return Program(
+            file=self.file,
+            sources=tuple(self.sources),
+            builder=context.builder,
+            weights=tuple(context.weights.values()),
+            states=tuple(context.states.values()),
+            data=tuple(self.data.values()),
+            models=tuple(context.models.values()),
+            trains=tuple(self.trains),
+            warnings=tuple(d for d in _in_order(context.diagnostics) if d.severity is Severity.WARNING),
+        )
+
+    # -------------------------------------------------------------------------------------- definitions
+
+    def _define(self, program: tree.Program, scope: Scope, opened: tuple[Path | None, ...]) -> None:
+        """Bind every definition of a file, then its compile-time values, in order."""
+        context = self.context
+        seen: dict[str, tree.Name] = {}
+        for item in program.items:
+            if isinstance(item, tree.Definition | tree.Alias | tree.Let | tree.Data):
+                self._refuse_twice(item.name, seen)
+            with context.surviving():
+                match item:
+                    case tree.Import():
+                        self._import(item, scope, opened)
+                    case tree.Definition(kind="model", name=name):
+                        scope.bind(name.name, self._network(Model(item, scope, (), name.name, name.span)))
+                    case tree.Definition(name=name):
+                        scope.bind(name.name, defined(item, scope))
+                    case _:
+                        pass
+        for item in program.items:
+            match item:
+                case tree.Let(name=name):
+                    with context.surviving() as hurt:
+                        scope.bind(name.name, self._let_value(item, scope))
+                    if hurt:
+                        scope.bind(name.name, BROKEN)
+                case tree.Alias(name=name):
+                    with context.surviving() as hurt:
+                        scope.bind(name.name, self._alias(item, scope))
+                    if hurt:
+                        scope.bind(name.name, BROKEN)
+                case _:
+                    pass
+
+    def _network(self, model: Model) -> Model:
+        self.applied[model.path] = model
+        return model
+
+    def _refuse_twice(self, name: tree.Name, seen: dict[str, tree.Name]) -> None:
+        if name.name in seen:
+            first = Label(seen[name.name].span, "first here")
+            self.context.report(
+                error(
+                    "NN104",
+                    f"`{name.name}` is defined twice",
+                    name.span,
+                    more=[first],
+                    help="give one of them another name",
+                )
+            )
+        seen.setdefault(name.name, name)
+
+    def _let_value(self, item: tree.Let, scope: Scope) -> Value:
+        value = evaluate(self.context, scope, item.value)
+        if isinstance(value, Node):
+            raise self.context.mistake("NN105", "`let` names a compile-time value", item.value.span)
+        text = self.sets.get(item.name.name) if item.span.file is self.file else None
+        return value if text is None else self._set_value(item, value, text, scope)
+
+    def _set_value(self, item: tree.Let, value: Value, text: str, scope: Scope) -> Value:
+        """The text of `--set name=text` as a value of the same kind as the one in the file."""
+        if isinstance(value, str):
+            return text
+        source = SourceFile(f"--set {item.name.name}", f"let {item.name.name} = {text}\n")
+        try:
+            parsed = parse(source).items
+        except UserError:
+            parsed = ()
+        if len(parsed) != 1 or not isinstance(parsed[0], tree.Let):
+            raise UserError(_bad_set(item.name.name, text, value))
+        given = evaluate(self.context, scope, parsed[0].value)
+        numbers = isinstance(value, int | float) and isinstance(given, int | float)
+        same = isinstance(value, bool) == isinstance(given, bool) if numbers else type(value) is type(given)
+        if not same:
+            raise UserError(_bad_set(item.name.name, text, value))
+        return given
+
+    def _check_sets(self, program: tree.Program) -> None:
+        known = [item.name.name for item in program.items if isinstance(item, tree.Let)]
+        for name in self.sets:
+            if name not in known:
+                close = did_you_mean(name, known)
+                listed = f"it has: {', '.join(known)}" if known else "it has none"
+                help = f"did you mean `--set {close}=...`?" if close else listed
+                self.context.report(error("NN106", f"--set {name}: {self.file.name} has no `let {name}`", help=help))
+
+    def _alias(self, item: tree.Alias, scope: Scope) -> Model:
+        """`model Deep = ResNet(depth=9)`."""
+        value = item.value
+        callee = value.function if isinstance(value, tree.Call) else value
+        model = evaluate(self.context, scope, callee)
+        if not isinstance(model, Model):
+            raise self.context.mistake(
+                "NN315", f"a network is made from a model, and this is {describe(model)}", callee.span,
+                help="`model Deep = ResNet(depth=9)`, where ResNet is a `model`",
+            )  # fmt: skip
+        arguments = value.arguments if isinstance(value, tree.Call) else ()
+        signature = Signature(model.definition.name.name, model.definition.parameters)
+        given = bind(self.context, scope, signature, arguments, value.span)
+        both = {**dict(model.arguments), **given}
+        return self._network(Model(model.definition, model.scope, tuple(both.items()), item.name.name, item.name.span))
+
+    # -------------------------------------------------------------------------------------- imports
+
+    def _import(self, item: tree.Import, scope: Scope, opened: tuple[Path | None, ...]) -> None:
+        """`import Residual, Block from "blocks.nn"`: definitions of another file, which sees its own names only."""
+        path = self._imported_path(item)
+        if path in opened:
+            raise self.context.mistake(
+                "NN108", f"{item.path.value} imports itself, by way of {len(opened)} file(s)", item.span
+            )
+        program = self._imported_program(item, path)
+        inner = Scope(library_scope())
+        self._define(program, inner, (*opened, path))
+        known = [i.name.name for i in program.items if isinstance(i, tree.Definition | tree.Alias | tree.Let)]
+        for name in item.names:
+            value = inner.find(name.name)
+            if value is None or name.name not in known:
+                close = did_you_mean(name.name, known)
+                help = f"did you mean `{close}`?" if close else f"it defines: {', '.join(known) or 'nothing'}"
+                raise self.context.mistake(
+                    "NN107", f"{item.path.value} does not define `{name.name}`", name.span, help=help
+                )
+            scope.bind(name.name, value)
+
+    def _imported_path(self, item: tree.Import) -> Path:
+        base = item.span.file.path.parent if item.span.file.path is not None else Path()
+        return (base / item.path.value).resolve()
+
+    def _imported_program(self, item: tree.Import, path: Path) -> tree.Program:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError) as failure:
+            why = "it is not UTF-8 text" if isinstance(failure, ValueError) else "there is no such file"
+            if isinstance(failure, OSError) and path.exists():
+                why = failure.strerror or "it can't be read"
+            near = path.parent.glob("*.nn") if path.parent.is_dir() else ()
+            close = did_you_mean(path.name, [p.name for p in near])
+            raise self.context.mistake(
+                "NN107", f"{item.path.value} can't be read: {why}", item.path.span,
+                help=f'did you mean "{close}"?' if close else "paths start from the folder of the file that says them",
+            ) from None  # fmt: skip
+        source = SourceFile(item.path.value, text, path)
+        self.sources.append(source)
+        return parse(source)
+
+    # -------------------------------------------------------------------------------------- blocks
+
+    def _data(self, block: tree.Data, scope: Scope) -> None:
+        checked = None
+        with self.context.surviving():
+            checked = check_data(self.context, scope, block)
+        if checked is None:
+            self.broken_data.add(block.name.name)
+            scope.bind(block.name.name, BROKEN)
+            return
+        program, dataset = checked
+        self.data[block.name.name] = program
+        scope.bind(block.name.name, dataset)
+
+    def _trains(self, program: tree.Program, scope: Scope) -> None:
+        blocks = [item for item in program.items if isinstance(item, tree.Train)]
+        names: dict[str, tree.Name] = {}
+        if self.only is not None and self.only not in [block.name.name for block in blocks]:
+            listed = ", ".join(block.name.name for block in blocks) or "none"
+            self.context.report(
+                error("NN109", f"{self.file.name} has no train block `{self.only}`", help=f"it has: {listed}")
+            )
+        for block in blocks:
+            self._refuse_twice(block.name, names)
+            with self.context.surviving():
+                checked = self._train(block, scope)
+                if checked is not None and self.only in (None, block.name.name):
+                    self.trains.append(checked)
+
+    def _train(self, block: tree.Train, scope: Scope) -> TrainProgram | None:
+        if block.data is None:
+            return check_train(self.context, scope, block, None)
+        name = block.data.name
+        if name in self.broken_data:
+            raise SilencedError
+        if name not in self.data:
+            close = did_you_mean(name, self.data)
+            listed = f"the data blocks are {', '.join(self.data)}" if self.data else "write a `data` block"
+            help = f"did you mean `{close}`?" if close else hints.for_name(name) or listed
+            raise self.context.mistake("NN110", f"there is no data called `{name}`", block.data.span, help=help)
+        return check_train(self.context, scope, block, self.data[name])
+
+    # -------------------------------------------------------------------------------------- what is not trained
+
+    def _models_alone(self) -> None:
+        """Check the models that no train block applies, where their inputs say their shapes."""
+        context = self.context
+        if context.failed:
+            return
+        for model in self.applied.values():
+            if model.path in context.models or not _complete(model):
+                continue
+            if model.definition.span.file is not self.file:
+                continue
+            for training in (True, False):
+                context.mode = Mode(training=training)
+                with context.surviving():
+                    self._apply_alone(model)
+
+    def _apply_alone(self, model: Model) -> None:
+        context = self.context
+        scope = Scope(model.scope)
+        values: list[Argument] = []
+        with context.inside(Frame("train", model.path, model.span, "", "")):
+            for item in model.definition.body:
+                if isinstance(item, tree.Input) and item.type is not None and item.default is None:
+                    pattern = declared_type(context, item.type, scope)
+                    for name, given in model.arguments:
+                        scope.bind(name, given.value)
+                    for parameter in model.definition.parameters:
+                        if scope.find(parameter.name.name) is None and parameter.default is not None:
+                            scope.bind(parameter.name.name, evaluate(context, scope, parameter.default))
+                    shape = resolve_shape(context, pattern, scope)
+                    type = TensorType(pattern.dtype or DType.FLOAT, shape, Kind.SAMPLE)
+                    values.append(Argument(context.leaf(ops.field, type, item.span, name=item.name.name), item.span))
+            apply_model(context, model, values, {}, model.span)
+
+    def _warn_unused(self) -> None:
+        for span in sorted(self.context.bound, key=lambda span: (span.file.name, span.start)):
+            if not span.text.startswith("_"):
+                self.context.report(
+                    warning("NN901", f"`{span.text}` is never used", span, help=f"remove it, or call it `_{span.text}`")
+                )
+
+
+def _complete(model: Model) -> bool:
+    """Whether a model can be applied without being told more: parameters all given, shapes all said."""
+    given = dict(model.arguments)
+    if any(p.default is None and p.name.name not in given for p in model.definition.parameters):
+        return False
+    inputs = [item for item in model.definition.body if isinstance(item, tree.Input) and item.default is None]
+    return bool(input_names(model.definition)) and all(
+        item.type is not None and not _has_open_size(item.type, model) for item in inputs
+    )
+
+
+def _has_open_size(type: tree.Expression, model: Model) -> bool:
+    """Whether a shape leaves something open: `...`, or a name that nothing says."""
+    items = type.items if isinstance(type, tree.ListOf | tree.Index) else ()
+    parameters = {parameter.name.name for parameter in model.definition.parameters}
+    for item in items:
+        if isinstance(item, tree.Dots):
+            return True
+        if isinstance(item, tree.Name) and item.name not in parameters and model.scope.lookup(item.name) is None:
+            return True
+    return False
+
+
+def _bad_set(name: str, text: str, value: Value) -> Diagnostic:
+    return error("NN106", f"--set {name}={text}: this must be like the value in the file, which is {describe(value)}")
+
+
+def _in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    return sorted(
+        diagnostics, key=lambda d: (d.labels[0].span.file.name, d.labels[0].span.start) if d.labels else ("", -1)
+    )
