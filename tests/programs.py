@@ -90,13 +90,13 @@ class Writer:
         """`value` everywhere."""
         return ops.constant.make(self.builder, type, value=value)
 
-    def leaf(self, name: str, type: TensorType, **attributes: int | str) -> Node:
-        """A leaf of the op called `name`."""
-        return getattr(ops, name).make(self.builder, type, **attributes)
+    def leaf(self, op: str, type: TensorType, **attributes: int | str) -> Node:
+        """A leaf of the op called `op`."""
+        return getattr(ops, op).make(self.builder, type, **attributes)
 
-    def step_number(self, name: str, **attributes: int | str) -> Node:
+    def step_number(self, op: str, **attributes: int | str) -> Node:
         """A leaf of kind STEP."""
-        return self.leaf(name, TensorType(DType.FLOAT, (), Kind.STEP), **attributes)
+        return self.leaf(op, TensorType(DType.FLOAT, (), Kind.STEP), **attributes)
 
 
 def sample(*shape: int, dtype: DType = DType.FLOAT) -> TensorType:

@@ -1,0 +1,186 @@
+"""The part of a generated module that says what is in it: the weights' places, data blocks, train blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndsl.emit.module import indented
+from nndsl.emit.steps import update_key
+from nndsl.emit.text import literal, string
+from nndsl.ir.graph import reachable
+from nndsl.ir.types import DType
+from nndsl.ops import column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.emit.module import Module
+    from nndsl.ir.program import DataProgram, State, TrainProgram, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class DataNames:
+    """The functions of a data block."""
+
+    fit: str
+    prepare: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainNames:
+    """The functions of a train block; prediction is None where it predicts nothing. fields: what they read."""
+
+    training: str
+    evaluation: str
+    report: str
+    prediction: str | None
+    fields: tuple[str, ...]
+    prediction_fields: tuple[str, ...]
+
+
+def layout_lines(name: str, remark: str, kept: Iterable[Weight] | Iterable[State]) -> list[str]:
+    """A table of paths and shapes: `WEIGHTS = (...)`."""
+    rows = [f"({string(each.path)}, {each.type.shape!r})," for each in kept]
+    if not rows:
+        return [f"# {remark}", f"{name} = ()"]
+    return [f"# {remark}", f"{name} = (", *indented(rows), ")"]
+
+
+def program_lines(
+    module: Module,
+    source_hash: str,
+    version: str,
+    initialize: str,
+    data: dict[str, DataNames],
+    trains: dict[str, TrainNames],
+) -> list[str]:
+    """The function that declares the program, over the runtime's records."""
+    program = module.program
+    name = program.file.name.rpartition("/")[2]
+    lines = [
+        "def declaration():",
+        '    """Everything above, by name."""',
+        "    return Program(",
+        f"        name={string(name.removesuffix('.nn'))},",
+        f"        source={string(name)},",
+        f"        source_hash={string(source_hash)},",
+        f"        version={string(version)},",
+        f"        dtype={string(module.precision)},",
+        "        weights=WEIGHTS,",
+        "        states=STATES,",
+        f"        initialize={initialize},",
+    ]
+    lines += _blocks("data", [(each.name, _data(each, data[each.name])) for each in program.data])
+    lines += _blocks("trains", [(each.name, _train(module, each, trains[each.name])) for each in program.trains])
+    return [*lines, "    )"]
+
+
+def _blocks(name: str, blocks: list[tuple[str, list[str]]]) -> list[str]:
+    if not blocks:
+        return [f"        {name}={{}},"]
+    inner: list[str] = []
+    for key, (first, *rest) in blocks:
+        inner += [f"            {string(key)}: {first}", *indented(rest, " " * 12)]
+    return [f"        {name}={{", *inner, "        },"]
+
+
+def _data(data: DataProgram, names: DataNames) -> list[str]:
+    columns = [
+        "Column("
+        + _arguments(
+            key=each.key,
+            name=each.name,
+            role=each.role,
+            shape=each.type.shape,
+            names=each.names,
+            fill=each.fill,
+            dtype=None if each.type.dtype is DType.FLOAT or each.role != "number" else each.type.dtype.value,
+        )
+        + "),"
+        for each in data.columns
+    ]
+    fields = [
+        "Field("
+        + _arguments(
+            name=each.name,
+            dtype=each.node.type.dtype.value,
+            shape=each.node.type.shape,
+            classes=each.classes,
+            columns=tuple(str(n["name"]) for n in reachable([each.node]) if n.op is column),
+        )
+        + "),"
+        for each in data.fields
+    ]
+    lines = [
+        "Data(",
+        f"    name={string(data.name)},",
+        *_group("columns", columns),
+        *_group("fields", fields),
+        f"    fit={names.fit},",
+        f"    prepare={names.prepare},",
+    ]
+    if data.split is not None:
+        split = data.split
+        arguments = _arguments(parts=split.parts, stratify=split.stratify, group=split.group, in_order=split.in_order)
+        lines.append(f"    split=Split({arguments}),")
+    if data.inline:
+        lines.append("    inline={")
+        for key, rows in data.inline:
+            lines += f"        {string(key)}: np.array({literal(rows, ' ' * 8, 48)}),".split("\n")
+        lines.append("    },")
+    return [*lines, "),"]
+
+
+def _group(name: str, items: list[str]) -> list[str]:
+    lines = [line for item in items for line in item.split("\n")]
+    return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
+
+
+def _arguments(**values: object) -> str:
+    """Keyword arguments, without those that have nothing to say: None, False and empty ones."""
+    said = {name: value for name, value in values.items() if value not in (None, False, ())}
+    return ", ".join(f"{name}={literal(value, before=32)}" for name, value in said.items())
+
+
+def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
+    slots: list[tuple[str, int, float]] = []
+    scalars: list[tuple[str, float]] = []
+    sizes = {weight.path: weight.type.size for weight in module.program.weights}
+    for minimize in train.training.minimizes:
+        for number, update in enumerate(minimize.updates):
+            size = sum(sizes[path] for path in update.weights)
+            for slot in update.slots:
+                key = update_key(train, minimize.index, number, slot.name)
+                if slot.scalar:
+                    scalars.append((key, slot.initial))
+                else:
+                    slots.append((key, size, slot.initial))
+    lines = [
+        "Train(",
+        f"    name={string(train.name)},",
+        f"    data={literal(train.data)},",
+        _argument("fields", names.fields),
+        _argument("settings", dict(train.settings)),
+        f"    training={names.training},",
+        f"    evaluation={names.evaluation},",
+        _argument("reported", tuple(each.name for each in train.evaluation.reported)),
+        f"    report={names.report},",
+    ]
+    if names.prediction is not None:
+        lines.append(f"    prediction={names.prediction},")
+        lines.append(_argument("prediction_fields", names.prediction_fields))
+        classes = {name: classes for name, _, classes in train.evaluation.predictions}
+        lines.append(_argument("prediction_classes", classes))
+    optional = (
+        ("slots", tuple(slots)),
+        ("scalars", tuple(scalars)),
+        ("callbacks", tuple((each.name, dict(each.arguments)) for each in train.callbacks)),
+        ("expectations", tuple((e.part, e.metric, e.operator, e.bound) for e in train.expectations)),
+    )
+    lines += [_argument(name, value) for name, value in optional if value]
+    return [line for text in (*lines, "),") for line in text.split("\n")]
+
+
+def _argument(name: str, value: object) -> str:
+    return f"    {name}={literal(value, '    ' * 4, len(name) + 2)},".replace("\n" + "    " * 3, "\n")

@@ -1,0 +1,133 @@
+"""Initial weights and states, and what the data's fields are: functions that run once, in textbook form."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import InternalError
+from nndsl.emit.headings import Headings, heading_line
+from nndsl.emit.host import HostLeaf, HostNumbers
+from nndsl.emit.names import Names, identifier
+from nndsl.emit.text import REAL, plain, string
+from nndsl.emit.textbook import TextbookCode
+from nndsl.ir.graph import reachable
+from nndsl.ops import column, fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nndsl.emit.module import Module
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import DataProgram
+
+_SAMPLES = re.compile(r"\bn\b")
+
+
+def _no_number_of_the_step(node: Node) -> HostLeaf:
+    raise InternalError(f"emit: {node!r} outside of a step")
+
+
+def _code(module: Module, names: Names, leaf: Callable[[Node], str | None], dtype: str) -> TextbookCode:
+    host = HostNumbers(_no_number_of_the_step, names, module.node_names)
+    return TextbookCode(leaf, names, module.node_names, host, module.spelling, dtype)
+
+
+def initialize(module: Module) -> str:
+    """Write the function that draws every initial weight and state; its name."""
+    layout = module.layout
+    names = Names(module.reserved | {"memory", "seed", "step", "first", REAL})
+    code = _code(module, names, lambda _: None, REAL)
+    kept = [(w, f"memory.weight({string(w.path)})") for w in layout.weights]
+    kept += [(s, f"memory.state({string(s.path)})") for s in layout.states]
+    nodes = reachable(each.initial for each, _ in kept)
+    code.survey(nodes, [each.initial for each, _ in kept if not each.initial.op.leaf])
+    headings = Headings()
+    written: set[Node] = set()
+    for each, target in kept:
+        heading = headings.of(each.origin)
+        if heading != headings.current:
+            headings.current = heading
+            code.lines += ["", heading_line(heading, "")]
+        for node in reachable([each.initial]):
+            if node not in written:
+                written.add(node)
+                code.write(node)
+        code.lines.append(f"{target}[...] = {code.text(each.initial)}")
+    drawn = any("step" in line for line in code.lines)
+    body = [
+        '"""Initial weights and states, all random ones drawn by `seed`, into the memory."""',
+        *([f"{REAL} = memory.dtype"] if any(REAL in line for line in code.lines) else []),
+        *(
+            ["step = first = 0  # a draw belongs to a step and a sample; these are drawn before the first"]
+            if drawn
+            else []
+        ),
+        *(code.lines or ["del memory, seed  # there are none"]),
+    ]
+    return module.function("initialize", "(memory, seed)", body)
+
+
+def data_functions(module: Module, data: DataProgram) -> tuple[str, str]:
+    """Write what a data block learns from its training rows, and how it computes its fields; the functions' names."""
+    name = identifier(data.name)
+    return _fit(module, data, name), _prepare(module, data, name)
+
+
+def _fit(module: Module, data: DataProgram, name: str) -> str:
+    names = Names(module.reserved | {"columns", "n"})
+    learnt: dict[str, str] = {}
+
+    def leaf(node: Node) -> str | None:
+        key = str(node["name"]) if node.op in (column, fitted) else ""
+        return f"columns[{string(key)}]" if node.op is column else learnt.get(key)
+
+    code = _code(module, names, leaf, "float64")
+    nodes = reachable(fit.node for fit in data.fits)
+    code.survey(nodes, [fit.node for fit in data.fits if not fit.node.op.leaf])
+    written: set[Node] = set()
+    for fit in data.fits:
+        for node in reachable([fit.node]):
+            if node not in written:
+                written.add(node)
+                code.write(node)
+        values = code.array(fit.node)
+        learnt[fit.name] = names.unique(fit.name)
+        code.lines.append(f"{learnt[fit.name]} = fitted_{fit.statistic}({values})")
+    body = [
+        f'"""What the data {plain(data.name)} learns from its training rows."""',
+        *_row_count(data, code.lines),
+        *code.lines,
+        f"return {{{', '.join(f'{string(key)}: {variable}' for key, variable in learnt.items())}}}",
+    ]
+    return module.function(f"{name}_fit", "(columns)", body)
+
+
+def _prepare(module: Module, data: DataProgram, name: str) -> str:
+    names = Names(module.reserved | {"columns", "fitted", "n"})
+
+    def leaf(node: Node) -> str | None:
+        if node.op is column:
+            return f"columns[{string(str(node['name']))}]"
+        return f"fitted[{string(str(node['name']))}]" if node.op is fitted else None
+
+    code = _code(module, names, leaf, "float64")
+    nodes = reachable(field.node for field in data.fields)
+    code.survey(nodes, [field.node for field in data.fields])
+    for node in nodes:
+        code.write(node)
+    pairs = [f"    {string(field.name)}: {code.array(field.node)}," for field in data.fields]
+    body = [
+        f'"""The fields of the data {plain(data.name)}, for any number of rows."""',
+        *_row_count(data, code.lines),
+        *code.lines,
+        *(["return {", *pairs, "}"] if pairs else ["return {}"]),
+    ]
+    return module.function(f"{name}_prepare", "(columns, fitted)", body)
+
+
+def _row_count(data: DataProgram, lines: list[str]) -> list[str]:
+    """The line that counts the rows, where any line needs their number."""
+    if not data.columns or not any(_SAMPLES.search(line) for line in lines):
+        return []
+    return [f"n = len(columns[{string(data.columns[0].key)}])"]

@@ -1,0 +1,68 @@
+"""What all parts of one generated module share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nndsl.emit.text import Spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.emit.layout import Layout
+    from nndsl.emit.names import Names, NodeNames
+    from nndsl.ir.program import Program
+
+
+@dataclass(slots=True)
+class Module:
+    """A module in the making.
+
+    names: those of its functions and constants. functions: what was written so far that others may call, by its text
+    without its name, so that two alike are one.
+    """
+
+    program: Program
+    precision: str
+    layout: Layout
+    names: Names
+    node_names: NodeNames
+    spelling: Spelling
+    reserved: frozenset[str]
+    blocks: list[str] = field(default_factory=list[str])
+    functions: dict[str, str] = field(default_factory=dict[str, str])
+
+    def function(self, wish: str, signature: str, body: Iterable[str]) -> str:
+        """Write `def <name><signature>:` with these lines in it, or find the function that is alike; its name."""
+        text = f"{signature}:\n" + "\n".join(f"    {line}".rstrip() for line in body)
+        name = self.functions.get(text)
+        if name is None:
+            name = self.functions[text] = self.names.unique(wish)
+            self.blocks.append(f"def {name}{text}\n")
+        return name
+
+    def take(self) -> list[str]:
+        """The functions written since the last call."""
+        taken, self.blocks = self.blocks, []
+        return taken
+
+
+def indented(lines: Iterable[str], by: str = "    ") -> list[str]:
+    """The lines further in; empty ones stay empty."""
+    return [f"{by}{line}" if line else "" for line in lines]
+
+
+def snake_case(name: str) -> str:
+    """`AdamW` -> `adamw`, `RMSprop` -> `rmsprop`, `LayerNormalization` -> `layer_normalization`."""
+    letters: list[str] = []
+    for position, letter in enumerate(name):
+        if (
+            position
+            and letter.isupper()
+            and name[position - 1].islower()
+            and name[position + 1 : position + 2].islower()
+        ):
+            letters.append("_")
+        letters.append(letter.lower())
+    return "".join(letters)

@@ -1,0 +1,357 @@
+"""Planned code: a workspace made once, and straight lines that compute into it.
+
+`PlannedCode` writes one schedule, that of a step or of an optimizer's update. What the lines refer to is defined when
+it is first referred to, in the section where a reader would look for it; nothing is defined that no line uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import InternalError
+from nndsl.emit.headings import Headings, heading_line
+from nndsl.emit.host import tidy
+from nndsl.emit.text import REAL, Spelling, number, ruled, shape, without_needless_parentheses
+from nndsl.ir.op import Emission
+from nndsl.ir.types import DType, Kind
+from nndsl.plan.schedule import (
+    AddTotal,
+    ApplyUpdate,
+    Compute,
+    Given,
+    GradientOf,
+    Host,
+    InBuffer,
+    InPlace,
+    Literal,
+    SetFlat,
+    SetGradient,
+    SetState,
+    ViewOf,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.emit.host import HostNumbers
+    from nndsl.emit.names import Names, NodeNames
+    from nndsl.ir.graph import Node
+    from nndsl.ir.types import TensorType
+    from nndsl.plan.schedule import Action, Schedule
+
+DTYPES = {DType.FLOAT: REAL, DType.INT: "np.int32", DType.BOOL: "bool"}
+"""How the source calls each kind of number; `real` is a local variable, the type of the memory's floats."""
+
+SECTIONS = {
+    "inputs": "what the caller fills before each step",
+    "weights": "weights, states and gradients: parts of the flat vectors",
+    "numbers": "numbers, as NumPy takes them fastest",
+    "buffers": "buffers",
+    "views": "the same memory in other shapes, and what else is made once",
+    "updates": "the optimizers, over whole flat vectors",
+}
+"""Parts of a workspace and their titles; each needs only those before it and its own earlier lines."""
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_NUMBER_NAMES = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A variable of a workspace: its section, what to call it, its value, a remark to put behind.
+
+    section None: it is there already, under exactly this name (a parameter of the function).
+    """
+
+    section: str | None
+    name: str
+    value: str = ""
+    remark: str = ""
+
+
+class Surroundings:
+    """What a schedule's code takes from the function that it stands in; what one does not have is a mistake to ask for."""
+
+    def given(self, node: Node) -> Definition:
+        """The variable that holds a leaf."""
+        raise InternalError(f"emit: {node!r} is not known here")
+
+    def gradient(self, path: str) -> Definition:
+        """The variable that holds the gradient of a weight."""
+        raise InternalError(f"emit: there is no gradient of {path} here")
+
+    def state(self, path: str) -> Definition:
+        """The variable that holds a state."""
+        raise InternalError(f"emit: there is no state {path} here")
+
+    def flat(self, name: str) -> str:
+        """The variable that holds an update's flat vector: "weight", or a slot's name."""
+        raise InternalError(f"emit: there is no flat vector {name} here")
+
+    def apply_update(self, action: ApplyUpdate) -> list[str]:
+        """The lines that run an update."""
+        raise InternalError(f"emit: {action.update.optimizer} can't be applied here")
+
+    def set_scalar(self, name: str, value: str) -> list[str]:
+        """The lines that replace an update's scalar slot."""
+        raise InternalError(f"emit: there is no slot {name} here for {value}")
+
+    def empty(self, type: TensorType) -> str:
+        """A new array for values of `type`."""
+        return f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})"
+
+    def total_remark(self, index: int) -> str:
+        """What total `index` is for."""
+        raise InternalError(f"emit: there is no total {index} here")
+
+
+def array_shape(type: TensorType) -> str:
+    """The shape of the array that holds a value: per-sample ones begin with n."""
+    return shape(("n", *type.shape) if type.kind is Kind.SAMPLE else type.shape)
+
+
+def _elements(size: int, per_sample: bool) -> str:
+    """A number of elements in all: `n * 64`."""
+    if not per_sample:
+        return str(size)
+    return "n" if size == 1 else f"n * {size}"
+
+
+@dataclass(slots=True)
+class PlannedCode:
+    """The code of one schedule: `sections` hold the definitions, `lines` the step (both without indentation)."""
+
+    schedule: Schedule
+    surroundings: Surroundings
+    names: Names
+    node_names: NodeNames
+    host: HostNumbers
+    spelling: Spelling
+    headings: Headings | None = None
+    sections: dict[str, list[str]] = field(default_factory=lambda: {section: [] for section in SECTIONS})
+    lines: list[str] = field(default_factory=list[str])
+    _variables: dict[Node, str] = field(default_factory=dict["Node", str])
+    _defined: dict[str, str] = field(default_factory=dict[str, str])
+    _buffers: dict[int, str] = field(default_factory=dict[int, str])
+    _buffer_users: Counter[int] = field(default_factory=Counter[int])
+    _in_backward: bool = False
+
+    def write(self) -> None:
+        """Write every action of the schedule."""
+        places = self.schedule.places
+        self._buffer_users.update(place.buffer for place in places.values() if isinstance(place, InBuffer))
+        for action in self.schedule.actions:
+            if isinstance(action, Compute):
+                self._buffer_users.update(action.scratch)
+        scalars = [action.node for action in self.schedule.actions if isinstance(action, SetFlat)]
+        self.host.survey(places, kept=[node for node in scalars if node.type.kind is Kind.STEP])
+        for action in self.schedule.actions:
+            lines = self._act(action)
+            if lines and not isinstance(action, ApplyUpdate):
+                self._head(action.node)
+            self.lines += [self.spelling(line) for line in lines]
+
+    def definitions(self, also: Iterable[str] = ()) -> list[str]:
+        """The workspace: its sections under their titles, without what neither the lines nor `also` refer to."""
+        used = {word for line in (*self.lines, *also) for word in _WORD.findall(line)}
+        parts: list[list[str]] = []
+        for section, title in reversed(SECTIONS.items()):
+            kept: list[str] = []
+            for line in reversed(self.sections[section]):
+                words = _WORD.findall(line)
+                if words[0] in used:
+                    used.update(words)
+                    kept.append(line)
+            if kept:
+                parts.append([f"# {title}", *map(self.spelling, reversed(kept)), ""])
+        return [line for part in reversed(parts) for line in part]
+
+    def _head(self, node: Node | None) -> None:
+        """Write the comments that lines of `node` need over them."""
+        heading = None if self.headings is None or node is None else self.headings.change(node)
+        if heading is None:
+            return
+        if heading.backward != self._in_backward:
+            self._in_backward = heading.backward
+            self.lines += ["", ruled("backward" if heading.backward else "forward", inset=8)]
+        self.lines += ["", heading_line(heading, "")]
+
+    # ------------------------------------------------------------------------------------------ actions
+
+    def _act(self, action: Action) -> list[str]:
+        match action:
+            case Compute(node, scratch):
+                return self._compute(node, scratch)
+            case AddTotal(index, node):
+                remark = self.surroundings.total_remark(index)
+                return [f"totals[{index}] += np.add.reduce({self.array(node)}, dtype=np.float64)  # {remark}"]
+            case SetGradient(path, None):
+                return [f"{self.define(self.surroundings.gradient(path))}.fill(0.0)"]
+            case SetGradient(path, node):
+                return [f"np.copyto({self.define(self.surroundings.gradient(path))}, {self.operand(node)})"]
+            case SetState(path, node):
+                return [f"np.copyto({self.define(self.surroundings.state(path))}, {self.operand(node)})"]
+            case SetFlat(name, node) if node.type.kind is Kind.STEP:
+                return self.surroundings.set_scalar(name, self.host.text(node))
+            case SetFlat(name, node):
+                return [f"np.copyto({self.surroundings.flat(name)}, {self.operand(node)})"]
+            case ApplyUpdate():
+                return self.surroundings.apply_update(action)
+
+    def _compute(self, node: Node, scratch: tuple[int, ...]) -> list[str]:
+        place = self.schedule.places[node]
+        if isinstance(place, ViewOf):
+            return []
+        if isinstance(place, Host):
+            line = self.host.compute(node)
+            if line is None or self.host.changes(node):
+                return [] if line is None else [line]
+            self.sections["numbers"].append(line)
+            return []
+        rule = node.op.numpy
+        lines: list[str] = []
+        if rule.statements is None:
+            source = self._copied(node)
+            return [f"np.copyto({self.array(node)}, {source})"]
+        operands = tuple(self._operand(operand, node, lines) for operand in node.inputs)
+        emission = Emission(node, operands, self.array(node), self._scratch(node, scratch), dtype=REAL)
+        if rule.prepare is not None:
+            prepared = tuple(self.define(Definition("views", name, text)) for name, text in rule.prepare(emission))
+            emission = replace(emission, prepared=prepared)
+        lines += [without_needless_parentheses(line) for line in rule.statements(emission)]
+        return lines
+
+    def _copied(self, node: Node) -> str:
+        """What is copied into the buffer of a node that has no statements: a leaf as it is now, or a view."""
+        if node.op.leaf:
+            return self.define(self.surroundings.given(node))
+        return node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
+
+    def _scratch(self, node: Node, buffers: tuple[int, ...]) -> tuple[str, ...]:
+        rule = node.op.numpy.scratch
+        if rule is None:
+            return ()
+        named: list[str] = []
+        for (sizes, dtype, per_sample), buffer in zip(rule(node), buffers, strict=True):
+            type = replace(node.type, shape=sizes, dtype=DType(dtype), kind=Kind.SAMPLE if per_sample else Kind.SHARED)
+            named.append(self._in_buffer(buffer, type, f"{self.node_names.wish(node)}_scratch"))
+        return tuple(named)
+
+    # ------------------------------------------------------------------------------------------ operands
+
+    def operand(self, node: Node) -> str:
+        """What an elementwise line reads: an array, or a number as an array without axes."""
+        lines: list[str] = []
+        text = self._operand(node, None, lines)
+        self.lines += lines
+        return text
+
+    def _operand(self, node: Node, reader: Node | None, before: list[str]) -> str:
+        """What `reader` reads; `before` gets the lines that must come first."""
+        source = node
+        while isinstance(place := self.schedule.places[source], ViewOf):
+            source = place.base
+        match place:
+            case Literal():
+                return self._number(source)
+            case Host():
+                return self._host_number(source, before)
+            case _:
+                return self.array(node)
+
+    def _number(self, node: Node) -> str:
+        """A constant, as an array without axes: ufuncs take it twice as fast as a Python number."""
+        value, dtype = node["value"], node.type.dtype
+        text = number(value, dtype.value).strip("()")
+        if dtype is DType.FLOAT and isinstance(value, int | float) and value in _NUMBER_NAMES:
+            name = _NUMBER_NAMES[value]
+        else:
+            name = f"number_{text.replace('-', 'minus_').replace('.', '_').replace('+', '')}"
+        return self.define(Definition("numbers", name, f"np.array({text}, {DTYPES[dtype]})"))
+
+    def _host_number(self, node: Node, before: list[str]) -> str:
+        """A number of the host, cast once, as an array without axes."""
+        if node in self._variables:
+            return self._variables[node]
+        text, type = self.host.text(node), DTYPES[node.type.dtype]
+        given = next((each for each in (node, *node.inputs) if self.node_names.given(each) is not None), node)
+        wish = self.node_names.wish(given)
+        if not self.host.changes(node):
+            name = self.define(Definition("numbers", wish, f"np.array({tidy(text)}, {type})"))
+        else:
+            name = self.names.unique(wish)
+            self.sections["numbers"].append(f"{name} = np.empty((), {type})")
+            before.append(f"{name}[...] = {tidy(text)}")
+        self._variables[node] = name
+        return name
+
+    def array(self, node: Node) -> str:
+        """The variable that holds the value of `node`."""
+        found = self._variables.get(node)
+        if found is None:
+            found = self._variables[node] = self._variable(node)
+        return found
+
+    def _variable(self, node: Node) -> str:
+        match self.schedule.places[node]:
+            case Given():
+                return self.define(self.surroundings.given(node))
+            case InBuffer(buffer):
+                shared = self._operand_in_place(node, buffer)
+                return shared or self._in_buffer(buffer, node.type, self.node_names.wish(node))
+            case ViewOf():
+                text = node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
+                return (
+                    text if text.isidentifier() else self.define(Definition("views", self.node_names.wish(node), text))
+                )
+            case GradientOf(path):
+                return self.define(self.surroundings.gradient(path))
+            case InPlace(name):
+                return self.surroundings.flat(name)
+            case Literal() | Host():
+                raise InternalError(f"emit: {node!r} has no array")
+
+    def _operand_in_place(self, node: Node, buffer: int) -> str | None:
+        """The variable of an operand that `node` overwrites, where the reader knows no other name for the result."""
+        given = self.node_names.given(node)
+        for position in node.op.numpy.in_place:
+            operand = node.inputs[position]
+            overwritten = self.schedule.places[operand] == InBuffer(buffer) and operand.type == node.type
+            if overwritten and given in (None, self.node_names.given(operand)):
+                return self.array(operand)
+        return None
+
+    # ------------------------------------------------------------------------------------------ definitions
+
+    def define(self, definition: Definition) -> str:
+        """The variable that holds the definition's value, defined now unless one is there."""
+        if definition.section is None:
+            return definition.name
+        found = self._defined.get(definition.value)
+        if found is None:
+            found = self._defined[definition.value] = self.names.unique(definition.name)
+            remark = f"  # {definition.remark}" if definition.remark else ""
+            self.sections[definition.section].append(f"{found} = {definition.value}{remark}")
+        return found
+
+    def _in_buffer(self, buffer: int, type: TensorType, wish: str) -> str:
+        """A variable for a value in a buffer: an array of its own, or a view of the memory that it shares."""
+        made = self.schedule.buffers[buffer]
+        per_sample = type.kind is Kind.SAMPLE
+        if self._buffer_users[buffer] == 1:
+            name = self.names.unique(wish)
+            self.sections["buffers"].append(f"{name} = {self.surroundings.empty(type)}")
+            return name
+        if buffer not in self._buffers:
+            self._buffers[buffer] = self.names.unique(f"buffer_{len(self._buffers) + 1}")
+            size = _elements(made.size, made.per_sample)
+            self.sections["buffers"].append(f"{self._buffers[buffer]} = np.empty({size}, {DTYPES[made.dtype]})")
+        text = self._buffers[buffer]
+        if (made.size, made.per_sample) != (type.size, per_sample):
+            text += f"[: {_elements(type.size, per_sample)}]"
+        if type.rank + per_sample != 1:
+            text += f".reshape{array_shape(type)}"
+        return self.define(Definition("views", wish, text))

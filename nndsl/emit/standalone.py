@@ -1,0 +1,193 @@
+"""The whole text of a generated module."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from nndsl.emit.declaration import DataNames, TrainNames, layout_lines, program_lines
+from nndsl.emit.initial import data_functions, initialize
+from nndsl.emit.layout import layout
+from nndsl.emit.module import Module
+from nndsl.emit.names import Names, NodeNames, identifier
+from nndsl.emit.paste import Runtime, runtime
+from nndsl.emit.steps import Part, field_types, planned_step, report
+from nndsl.emit.text import WIDTH, Spelling, plain, ruled, wrapped
+from nndsl.emit.textbook_steps import textbook_step
+from nndsl.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.ir.program import Program, StepGraph, TrainProgram
+
+_OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initialize"})
+
+
+def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str:
+    """The module that trains, evaluates and predicts `program` with nothing but NumPy, as Python source.
+
+    level: 0 writes the textbook form (plain expressions), 1 the planned form (buffers made once). precision: the
+    program's floats, "float32" or "float64". `program` is differentiated, and optimised as far as the caller wants it
+    to be. The same program gives the same text.
+    """
+    pasted = runtime()
+    reserved = pasted.names | _OWN_NAMES
+    module = Module(
+        program=program,
+        precision=precision,
+        layout=layout(program),
+        names=Names(reserved - _OWN_NAMES),
+        node_names=NodeNames(program),
+        spelling=Spelling(bare=level > 0, excluded=pasted.names),
+        reserved=reserved,
+    )
+    trains = {train.name: _train_functions(module, train, level) for train in program.trains}
+    step_blocks = module.take()
+    initialize_name = initialize(module)
+    weight_blocks = [*_weight_tables(module), *module.take()]
+    data = {each.name: DataNames(*data_functions(module, each)) for each in program.data}
+    data_blocks = module.take()
+    declared = program_lines(module, _source_hash(program), __version__, initialize_name, data, trains)
+    sections = [
+        ("the mathematics", step_blocks),
+        ("the weights", weight_blocks),
+        ("the data", data_blocks),
+        ("what is declared above", ["\n".join(declared)]),
+    ]
+    text = [_documentation(program, level), "", "from __future__ import annotations", "", *_imports(module, pasted), ""]
+    for title, blocks in sections:
+        if blocks:
+            text += ["", ruled(title), *(f"\n\n{block.rstrip()}" for block in blocks), ""]
+    text += ["", *_runtime_heading(), "", "", pasted.text.rstrip(), "", "", ruled("the program"), ""]
+    text += ["PROGRAM = declaration()", "", 'if __name__ == "__main__":', "    main(PROGRAM)", ""]
+    return "\n".join(text)
+
+
+# ------------------------------------------------------------------------------------------------ train blocks
+
+
+def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNames:
+    """Write the functions of a train block."""
+    step = planned_step if level > 0 else textbook_step
+    name = identifier(train.name)
+    training = replace(train.training, reported=train.training.reported)
+    evaluation = replace(train.evaluation, predictions=())
+    prediction = replace(train.evaluation, totals=(), reported=(), states=(), minimizes=())
+    read = _read_fields(training) | _read_fields(evaluation)
+    types = {
+        field.name: field.node.type for data in module.program.data if data.name == train.data for field in data.fields
+    }
+    fields = {each: read.get(each) or types[each] for each in (*train.fields, *sorted(read))}
+    what = f"The train block {train.name}"
+    training_name = step(
+        module,
+        train,
+        Part(
+            f"{name}_training",
+            f"{what}: one step of training on a batch of n samples.",
+            training,
+            tuple(fields.items()),
+        ),
+    )
+    evaluation_name = step(
+        module,
+        train,
+        Part(f"{name}_evaluation", f"{what}: the loss and metrics of n samples.", evaluation, tuple(fields.items())),
+    )
+    needed = _read_fields(prediction)
+    prediction_name = None
+    if prediction.predictions:
+        prediction_name = step(
+            module,
+            train,
+            Part(
+                f"{name}_prediction", f"{what}: predictions for n samples.", prediction, tuple(sorted(needed.items()))
+            ),
+        )
+    return TrainNames(
+        training_name, evaluation_name, report(module, train), prediction_name, tuple(fields), tuple(sorted(needed))
+    )
+
+
+def _read_fields(graph: StepGraph) -> dict[str, object]:
+    reads = replace(graph, reported=())
+    return field_types(reads.roots())
+
+
+# ------------------------------------------------------------------------------------------------ the frame
+
+
+def _weight_tables(module: Module) -> list[str]:
+    weights = layout_lines(
+        "WEIGHTS",
+        "Every trained array and its shape, as they lie one after another in flat vectors.",
+        module.layout.weights,
+    )
+    states = layout_lines(
+        "STATES", "What steps change without a gradient, such as moving averages.", module.layout.states
+    )
+    return ["\n".join([*weights, "", *states])]
+
+
+def _source_hash(program: Program) -> str:
+    """SHA-256 over every `.nn` text of the program that is not the library's."""
+    digest = sha256()
+    for source in program.sources or (program.file,):
+        if not source.library:
+            digest.update(source.text.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()
+
+
+def _documentation(program: Program, level: int) -> str:
+    name = plain(program.file.name.rpartition("/")[2])
+    form = "its mathematics as in a textbook" if level == 0 else "every buffer made once, then straight lines of NumPy"
+    lines = [f'"""{name} in NumPy: {form}.', ""]
+    lines += wrapped(
+        f"Written by nndsl {__version__}. It needs NumPy and nothing else, and may be imported or run:", width=WIDTH
+    )
+    lines += [
+        "",
+        "    python FILE train DATA.npz --weights WEIGHTS.npz",
+        "    python FILE evaluate DATA.npz --weights WEIGHTS.npz",
+        "    python FILE predict DATA.npz --weights WEIGHTS.npz -o PREDICTIONS.csv",
+        "    python FILE check-gradients DATA.npz",
+        '"""',
+    ]
+    return "\n".join(lines)
+
+
+def _imports(module: Module, pasted: Runtime) -> list[str]:
+    """Every import, sorted: the standard library's, then NumPy's, then methods of its ufuncs by names of their own."""
+    taken = {name: set(names) for name, names in pasted.imports.items()}
+    if module.spelling.imported:
+        taken.setdefault("numpy", set()).update(module.spelling.imported)
+    whole = taken.pop("", set()) | {"numpy as np"}
+    lines = [_sorted_imports(whole, taken, numpy=numpy) for numpy in (False, True)]
+    bound = [f"{method.replace('.', '_')} = {method}" for method in sorted(module.spelling.bound)]
+    return [*lines[0], "", *lines[1], *(["", *bound] if bound else [])]
+
+
+def _sorted_imports(whole: Iterable[str], taken: dict[str, set[str]], *, numpy: bool) -> list[str]:
+    lines = [f"import {name}" for name in sorted(whole) if name.startswith("numpy") is numpy]
+    for module_name in sorted(name for name in taken if name.startswith("numpy") is numpy):
+        names = sorted(taken[module_name])
+        line = f"from {module_name} import {', '.join(names)}"
+        lines.append(
+            line if len(line) <= WIDTH else f"from {module_name} import (\n    " + ",\n    ".join(names) + ",\n)"
+        )
+    return lines
+
+
+def _runtime_heading() -> list[str]:
+    rule = "# " + "=" * (WIDTH - 2)
+    return [
+        rule,
+        *wrapped(
+            "The runtime. From here on the text is the same in every module that nndsl writes: random draws, data, the "
+            "training loop, the command line.",
+            "# ",
+        ),
+        rule,
+    ]

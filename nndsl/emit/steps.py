@@ -1,0 +1,261 @@
+"""The functions of a train block: one step of training, of evaluation, of prediction, and what is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import InternalError
+from nndsl.emit.headings import Headings
+from nndsl.emit.host import HostLeaf, HostNumbers, tidy
+from nndsl.emit.module import indented
+from nndsl.emit.names import Names, identifier
+from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, array_shape
+from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
+from nndsl.emit.updates import planned_update
+from nndsl.ir.graph import reachable
+from nndsl.ops import array, batch_size, constant, epoch, state, step, total, weight
+from nndsl.ops import field as field_leaf
+from nndsl.plan.schedule import ApplyUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.emit.module import Module
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import StepGraph, TrainProgram, Update
+    from nndsl.ir.types import TensorType
+
+LOCALS = frozenset({"n", "memory", "seed", "step", "epoch", "first", "run", "totals", "samples", "update", REAL})
+"""Names that the functions of a train block use for themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the graphs of a train block as a function: `digits_training` of `graph`, over these fields."""
+
+    name: str
+    title: str
+    graph: StepGraph
+    fields: tuple[tuple[str, TensorType], ...]
+
+
+def update_key(train: TrainProgram, minimize: int, number: int, slot: str) -> str:
+    """What the memory calls a slot: `Digits/0.0/m`."""
+    return f"{train.name}/{minimize}.{number}/{slot}"
+
+
+def field_types(roots: Iterable[Node]) -> dict[str, TensorType]:
+    """The fields that these nodes read, and their types."""
+    return {str(node["name"]): node.type for node in reachable(roots) if node.op is field_leaf}
+
+
+def total_uses(graph: StepGraph) -> dict[int, list[str]]:
+    """For each total the reported numbers that it goes into."""
+    uses: dict[int, list[str]] = {}
+    for reported in graph.reported:
+        for node in reachable([reported.value]):
+            if node.op is total:
+                index = node["index"]
+                uses.setdefault(index if isinstance(index, int) else -1, []).append(reported.name)
+    return uses
+
+
+def step_leaf(train: TrainProgram, node: Node) -> HostLeaf:
+    """A number of the step inside a workspace."""
+    if node.op is step:
+        return HostLeaf(counted_step(train, str(node["counts"])))
+    if node.op is epoch:
+        return HostLeaf("epoch")
+    if node.op is batch_size:
+        return HostLeaf("n", changes=False)
+    raise InternalError(f"emit: {node!r} in a step")
+
+
+def counted_step(train: TrainProgram, counts: str) -> str:
+    """The step counter of the block, or that of one minimize: it acts on each `every`th step."""
+    every = 1 if counts == "train" else train.training.minimizes[int(counts)].every
+    return "step" if every == 1 else f"(step // {every})"
+
+
+@dataclass(slots=True)
+class PlannedStep(Surroundings):
+    """The surroundings of a step's schedule: fields, the memory's parts, updates."""
+
+    module: Module
+    train: TrainProgram
+    part: Part
+    names: Names
+    code: PlannedCode | None = None
+    inputs: dict[str, str] = field(default_factory=dict[str, str])
+    uses: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+
+    def given(self, node: Node) -> Definition:
+        """A field's buffer, a part of the memory, or a constant."""
+        if node.op is field_leaf:
+            return self.input(str(node["name"]), node.type)
+        if node.op is weight:
+            path = str(node["path"])
+            return Definition(
+                "weights", self.module.node_names.path(path), f"memory.weight({string(path)})", _shape(node)
+            )
+        if node.op is state:
+            return self.state(str(node["path"]))
+        wish = self.module.node_names.wish(node)
+        if node.op is constant:
+            value = number(node["value"], node.type.dtype.value).strip("()")
+            return Definition("numbers", wish, f"np.full({array_shape(node.type)}, {value}, {DTYPES[node.type.dtype]})")
+        if node.op is array:
+            return Definition("numbers", wish, f"np.array({node['value']!r}, {DTYPES[node.type.dtype]})")
+        raise InternalError(f"emit: {node!r} in a step")
+
+    def input(self, name: str, type: TensorType) -> Definition:
+        """The buffer of a field."""
+        return Definition(
+            "inputs", name, f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})", f"field {one_line(name)}"
+        )
+
+    def gradient(self, path: str) -> Definition:
+        """A part of the memory's gradients."""
+        return Definition(
+            "weights", f"{self.module.node_names.path(path)}_gradient", f"memory.gradient({string(path)})"
+        )
+
+    def state(self, path: str) -> Definition:
+        """A part of the memory's states."""
+        return Definition("weights", self.module.node_names.path(path), f"memory.state({string(path)})")
+
+    def total_remark(self, index: int) -> str:
+        """The reported numbers that the total goes into."""
+        return one_line(", ".join(self.uses.get(index, ["not reported"])))
+
+    def apply_update(self, action: ApplyUpdate) -> list[str]:
+        """Call the update's function; groups that do not lie together are gathered before it and scattered after."""
+        assert self.code is not None
+        update = action.update
+        minimize = self.train.training.minimizes[action.minimize]
+        function = planned_update(self.module, minimize, update, action.schedule)
+        before, arguments, after = self._flat_arguments(update)
+        keys = [
+            update_key(self.train, action.minimize, action.number, made.name)
+            for made in update.slots
+            if not made.scalar
+        ]
+        arguments += [f"memory.slots[{string(key)}]" for key in keys]
+        called = self.code.define(
+            Definition("updates", function.removesuffix("_update") or "update", f"{function}({', '.join(arguments)})")
+        )
+        places = [
+            f"memory.scalars[{string(update_key(self.train, action.minimize, action.number, made.name))}]"
+            for made in update.slots
+            if made.scalar
+        ]
+        counted = counted_step(self.train, str(action.minimize)).strip("()")
+        call = f"{called}({', '.join([counted, 'epoch', *places])})"
+        lines = [*before, f"{', '.join(places)} = {call}" if places else call, *after]
+        if minimize.every > 1:
+            lines = [f"if step % {minimize.every} == 0:", *indented(lines)]
+        return ["", ruled("update", inset=8), "", update_comment(update), *lines]
+
+    def _flat_arguments(self, update: Update) -> tuple[list[str], list[str], list[str]]:
+        """Lines before the call, the flat weight and gradient as its arguments, lines after it."""
+        assert self.code is not None
+        ranges = self.module.layout.ranges(update)
+        vectors = ("memory.weights", "memory.gradients")
+        if len(ranges) == 1:
+            return [], [f"{vector}[{ranges[0].start}:{ranges[0].stop}]" for vector in vectors], []
+        size = sum(r.size for r in ranges)
+        gathered: list[str] = []
+        before: list[str] = []
+        after: list[str] = []
+        for vector, wish in zip(vectors, ("group_weights", "group_gradients"), strict=True):
+            name = self.names.unique(wish)
+            self.code.sections["buffers"].append(f"{name} = np.empty({size}, {REAL})")
+            gathered.append(name)
+            start = 0
+            for r in ranges:
+                before.append(f"{name}[{start}:{start + r.size}] = {vector}[{r.start}:{r.stop}]")
+                if not after or wish == "group_weights":
+                    after.append(f"{vector}[{r.start}:{r.stop}] = {name}[{start}:{start + r.size}]")
+                start += r.size
+        return before, gathered, after[: len(ranges)]
+
+
+def update_comment(update: Update) -> str:
+    """What an update is, and where it is written."""
+    span = update.origin.span
+    return f"{comment(update.optimizer)}  ({one_line(span.file.name)}:{span.line})"
+
+
+def _shape(node: Node) -> str:
+    return shape(node.type.shape)
+
+
+def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
+    """Write a part of a train block as a workspace; the name of its function."""
+    from nndsl.plan import plan_step
+
+    names = Names(module.reserved | LOCALS)
+    schedule = plan_step(part.graph)
+    surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph))
+    host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
+    code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling, Headings())
+    surroundings.code = code
+    for name, type in part.fields:
+        surroundings.inputs[name] = code.define(surroundings.input(name, type))
+    code.write()
+    outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
+    count = len(part.graph.totals)
+    definitions = code.definitions()
+    uses_real = any(REAL in line for line in definitions)
+    body = [
+        *documentation(part),
+        *([f"{REAL} = memory.dtype", ""] if uses_real else []),
+        *definitions,
+        f"totals = {module.spelling(f'np.zeros({count})')}",
+        "",
+        "def run(step, epoch, first):",
+        *(indented(_without_leading_blank(code.lines)) or ["    pass"]),
+        "",
+        f"return Step(run, {mapping(surroundings.inputs)}, {mapping(outputs)}, totals)",
+    ]
+    return module.function(part.name, "(n, memory, seed)", body)
+
+
+def documentation(part: Part) -> list[str]:
+    """The docstring of a part's function."""
+    return [f'"""{plain(part.title)}"""']
+
+
+def _without_leading_blank(lines: list[str]) -> list[str]:
+    return lines[1:] if lines and not lines[0] else lines
+
+
+def mapping(variables: dict[str, str]) -> str:
+    """A dictionary of variables by name, as source."""
+    return "{" + ", ".join(f"{string(key)}: {variable}" for key, variable in variables.items()) + "}"
+
+
+# ------------------------------------------------------------------------------------------------ reports
+
+
+def report(module: Module, train: TrainProgram) -> str:
+    """Write the function that computes the reported numbers from totals; its name."""
+    names = Names(module.reserved | LOCALS)
+    host = HostNumbers(lambda node: _report_leaf(train, node), names, module.node_names)
+    reported = train.evaluation.reported
+    nodes = reachable(r.value for r in reported)
+    host.survey(nodes, kept=[r.value for r in reported])
+    lines = [line for node in nodes if not node.op.leaf and (line := host.compute(node)) is not None]
+    title = f"What {train.name} reports, from the sums over the samples of a part."
+    body = [f'"""{plain(title)}"""', *lines, "return {"]
+    body += [f"    {string(each.name)}: {tidy(host.text(each.value))}," for each in reported] + ["}"]
+    return module.function(f"{identifier(train.name)}_report", "(totals, samples, step, epoch)", body)
+
+
+def _report_leaf(train: TrainProgram, node: Node) -> HostLeaf:
+    if node.op is batch_size:
+        return HostLeaf("samples")
+    if node.op is total:
+        return HostLeaf(f"totals[{node['index']}]")
+    return step_leaf(train, node)

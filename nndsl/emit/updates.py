@@ -1,0 +1,132 @@
+"""Optimizers in planned code: a function for each that updates a whole flat vector of weights in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import InternalError
+from nndsl.emit.host import HostLeaf, HostNumbers
+from nndsl.emit.module import indented, snake_case
+from nndsl.emit.names import Names
+from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings
+from nndsl.emit.text import REAL, one_line, plain, wrapped
+from nndsl.ir.types import DType
+from nndsl.ops import array, epoch, flat_gradient, flat_weight, slot, step
+
+if TYPE_CHECKING:
+    from nndsl.emit.module import Module
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import Minimize, Update
+    from nndsl.ir.types import TensorType
+    from nndsl.plan.schedule import ApplyUpdate, Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateNames:
+    """How an update's function calls its slots: parameters of the function, and what its `update` takes and gives."""
+
+    arrays: dict[str, str]
+    scalars: dict[str, str]
+
+
+def slot_names(update: Update, names: Names) -> UpdateNames:
+    """A variable for each slot of the update."""
+    called = {made.name: names.unique(made.name) for made in update.slots}
+    return UpdateNames(
+        {made.name: called[made.name] for made in update.slots if not made.scalar},
+        {made.name: called[made.name] for made in update.slots if made.scalar},
+    )
+
+
+def update_leaf(node: Node, every: int, scalars: dict[str, str]) -> HostLeaf:
+    """A number of the step inside an update, whose `step` counts the steps of its own minimize."""
+    if node.op is step:
+        return HostLeaf(f"(step * {every})" if node["counts"] == "train" and every > 1 else "step")
+    if node.op is epoch:
+        return HostLeaf("epoch")
+    if node.op is slot:
+        return HostLeaf(scalars[str(node["name"])])
+    raise InternalError(f"emit: {node!r} in an optimizer's update")
+
+
+@dataclass(slots=True)
+class _PlannedUpdate(Surroundings):
+    """The surroundings of an update's schedule: the parameters of its function."""
+
+    update: Update
+    called: UpdateNames
+    new_scalars: dict[str, str]
+
+    def given(self, node: Node) -> Definition:
+        if node.op is flat_weight:
+            return Definition(None, "weight")
+        if node.op is flat_gradient:
+            return Definition(None, "gradient")
+        if node.op is slot:
+            return Definition(None, self.called.arrays[str(node["name"])])
+        if node.op is array:
+            raise InternalError(f"emit: {node!r} in an optimizer's update")
+        return Definition("numbers", "filled", f"np.full(weight.size, {node['value']!r}, {DTYPES[node.type.dtype]})")
+
+    def flat(self, name: str) -> str:
+        return "weight" if name == "weight" else self.called.arrays[name]
+
+    def set_scalar(self, name: str, value: str) -> list[str]:
+        self.new_scalars[name] = value
+        return []
+
+    def empty(self, type: TensorType) -> str:
+        if not type.shape:
+            return f"np.empty((), {DTYPES[type.dtype]})"
+        return "np.empty_like(weight)" if type.dtype is DType.FLOAT else f"np.empty(weight.size, {DTYPES[type.dtype]})"
+
+
+def planned_update(module: Module, minimize: Minimize, update: Update, schedule: Schedule) -> str:
+    """Write the function of an update, or find one that is alike; its name.
+
+    `adam_update(weight, gradient, m, v)` gives `update(step, epoch)`, which takes and gives the scalar slots besides.
+    """
+    names = Names({*module.reserved, "weight", "gradient", "step", "epoch", "update", REAL})
+    called = slot_names(update, names)
+    host = HostNumbers(lambda node: update_leaf(node, minimize.every, called.scalars), names, module.node_names)
+    surroundings = _PlannedUpdate(update, called, {})
+    code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling)
+    code.write()
+    results = [surroundings.new_scalars.get(name, variable) for name, variable in called.scalars.items()]
+    body = [
+        *update_documentation(update, called),
+        f"{REAL} = weight.dtype",
+        "",
+        *code.definitions(),
+        f"def update({', '.join(['step', 'epoch', *called.scalars.values()])}):",
+        *indented(code.lines),
+        *([f"    return {', '.join(results)}"] if results else []),
+        "",
+        "return update",
+    ]
+    if not any(REAL in line for line in body[body.index(f"{REAL} = weight.dtype") + 1 :]):
+        body.remove(f"{REAL} = weight.dtype")
+    return module.function(
+        f"{snake_case(update.optimizer)}_update",
+        f"({', '.join(['weight', 'gradient', *called.arrays.values()])})",
+        body,
+    )
+
+
+def update_documentation(update: Update, called: UpdateNames) -> list[str]:
+    """The docstring of an update's function."""
+    span = update.origin.span
+    place = f"{one_line(span.file.name)}:{span.line}"
+    lines = [f'"""{plain(update.optimizer)}, for all weights of a group at once.  ({plain(place)})', ""]
+    lines += wrapped(
+        "weight, gradient"
+        + "".join(f", {name}" for name in called.arrays.values())
+        + ": flat vectors, changed in place."
+        + (
+            f" {', '.join(called.scalars.values())}: numbers, given back as they are for the next step."
+            if called.scalars
+            else ""
+        )
+    )
+    return [*lines, '"""']
