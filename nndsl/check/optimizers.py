@@ -32,7 +32,7 @@ def updates_of(
     context: Context, scope: Scope, statement: tree.MinimizeStatement, loss: Node, index: int
 ) -> tuple[Update, ...]:
     """The updates of one minimize, a group each."""
-    reached = reached_weights(loss)
+    reached = reached_weights(context, loss)
     taken: dict[str, Span] = {}
     updates: list[Update] = []
     if not reached:
@@ -45,25 +45,31 @@ def updates_of(
     return tuple(updates)
 
 
-def reached_weights(loss: Node) -> tuple[str, ...]:
-    """Paths of the weights that a gradient of `loss` reaches, in the order in which they were made."""
+def reached_weights(context: Context, loss: Node) -> tuple[str, ...]:
+    """Paths of the weights that a gradient of `loss` reaches. A mistake where it would have to pass an op without one."""
     nodes = reachable([loss])
-    reaching: set[int] = set()
+    depending: set[int] = set()
     for node in nodes:
-        if node.op is ops.weight or any(source.id in reaching for source in node.inputs):
-            if isinstance(node.op.gradient, NoGradient) and not node.op.leaf and node.op is not ops.grad:
-                continue
-            reaching.add(node.id)
-    # what reaches weights must itself be reached from the loss through ops that differentiate
-    open_nodes: set[int] = {loss.id} if loss.id in reaching else set()
+        if node.op is ops.weight or any(source.id in depending for source in node.inputs):
+            depending.add(node.id)
+    open_nodes = {loss.id} & depending
     paths: list[str] = []
     for node in reversed(nodes):
         if node.id not in open_nodes:
             continue
         if node.op is ops.weight:
             paths.append(str(node["path"]))
-        open_nodes.update(source.id for source in node.inputs if source.id in reaching)
+        elif isinstance(node.op.gradient, NoGradient) and node.op is not ops.grad:
+            if not node.op.gradient.zero:
+                raise _no_derivative(context, node, node.op.gradient)
+            continue
+        open_nodes.update(source.id for source in node.inputs if source.id in depending)
     return tuple(dict.fromkeys(reversed(paths)))
+
+
+def _no_derivative(context: Context, node: Node, why: NoGradient) -> Exception:
+    message = f"`{node.op.name}` can't be differentiated: {why.reason}"
+    return context.mistake("NN520", message, node.origins[0].span, help="`stop_gradient(x)` takes a value as it is")
 
 
 def _group_weights(

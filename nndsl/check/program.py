@@ -61,9 +61,9 @@ class _Checker:
                 self._data(item, scope)
         self._trains(program, scope)
         self._models_alone()
-        self._warn_unused()
         if context.failed:
             raise UserError(*_in_order(context.diagnostics))
+        self._warn_unused()
         return Program(
             file=self.file,
             sources=tuple(self.sources),
