@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 MISTAKE = 1
 INTERRUPTED = 130
 
+TOLD_EPOCHS = 50
+"""About as many lines are written, however many epochs there are."""
+
 
 class Interruption:
     """While it is entered, Ctrl-C sets `asked` and lets the step end; a second Ctrl-C interrupts as usual."""
@@ -186,8 +189,9 @@ def _fitted(
                         return None
                 case EpochDone():
                     rows.append(event.row())
-                    sys.stdout.write(f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {epoch_line(event)}\n")
-                    sys.stdout.flush()
+                    if is_told(event.epoch, epochs):
+                        sys.stdout.write(f"{epoch_line(event, epochs)}\n")
+                        sys.stdout.flush()
                 case FitDone():
                     return event
     return None
@@ -306,8 +310,12 @@ def numbers_line(numbers: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
 
 
-def epoch_line(event: EpochDone) -> str:
-    """An epoch's numbers on one line."""
-    if not event.validation:
-        return numbers_line(event.train)
-    return f"{numbers_line(event.train)}  validation: {numbers_line(event.validation)}"
+def epoch_line(event: EpochDone, epochs: int) -> str:
+    """An epoch's numbers on one line; `epochs` is how many there will be."""
+    line = f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {numbers_line(event.train)}"
+    return f"{line}  validation: {numbers_line(event.validation)}" if event.validation else line
+
+
+def is_told(epoch: int, epochs: int) -> bool:
+    """Whether the numbers of `epoch` are shown: every epoch of up to fifty, else some fifty and the last."""
+    return epoch % -(-epochs // TOLD_EPOCHS) == 0 or epoch in (1, epochs)

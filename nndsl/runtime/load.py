@@ -1,0 +1,100 @@
+"""From a path to a model: read, check, compile, execute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nndsl.diagnostics import UserError, error
+from nndsl.runtime.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nndsl.ir.program import Program
+    from nndsl.source import SourceFile
+
+
+def load(
+    path: str | Path,
+    *,
+    sets: Mapping[str, Any] | None = None,
+    train: str | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    level: int = 1,
+) -> Model:
+    """The `.nn` file at `path`, checked and compiled.
+
+    sets: other values for its `let`s. train: only this train block. seed: what everything random follows from.
+    precision: "float32" or "float64". level: 0 for textbook code, 1 for planned. Raises UserError with everything that
+    is wrong with the file.
+    """
+    given = {name: _as_written(value) for name, value in (sets or {}).items()}
+    return compiled(read_program(Path(path)), sets=given, train=train, seed=seed, precision=precision, level=level)
+
+
+def compiled(
+    file: SourceFile,
+    *,
+    sets: Mapping[str, str],
+    train: str | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    level: int = 1,
+    device: str = "cpu",
+) -> Model:
+    """As `load`, for a file that is open; `sets` hold the text of each value. Raises UserError."""
+    if device != "cpu":
+        message = f"programs can't run on the device {device} yet: this version writes NumPy source only"
+        raise UserError(error("NN607", message, help="leave `--device` out, or say `--device cpu`"))
+    from nndsl.check import check
+
+    return model_of(check(file, sets=sets, only=train), sets=sets, seed=seed, precision=precision, level=level)
+
+
+def model_of(
+    checked: Program,
+    *,
+    sets: Mapping[str, str] | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    level: int = 1,
+) -> Model:
+    """The model of a checked program."""
+    from nndsl.runtime.modules import Generated
+
+    source = generate(checked, precision=precision, level=level)
+    return Model(checked, Generated(source, f"<compiled {checked.file.name}>"), sets or {}, seed)
+
+
+def generate(checked: Program, *, precision: str = "float32", level: int = 1) -> str:
+    """The Python source of a checked program."""
+    from nndsl.autodiff import differentiate
+    from nndsl.emit import emit
+    from nndsl.passes import optimise
+
+    return emit(optimise(differentiate(checked)), level=level, precision=precision)
+
+
+def read_program(path: Path) -> SourceFile:
+    """The text of a `.nn` file. Raises UserError NN601 where there is none, NN602 where it is not text."""
+    from nndsl.source import SourceFile
+
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise UserError(error("NN602", f"{path} is not UTF-8 text (at byte {failure.start})")) from None
+    except OSError as failure:
+        raise UserError(error("NN601", f"can't read {path}: {(failure.strerror or str(failure)).lower()}")) from None
+    return SourceFile(str(path), text.replace("\r\n", "\n").replace("\r", "\n"), path)
+
+
+def _as_written(value: Any) -> str:
+    """A Python value as a `.nn` file would say it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType] - of whatever the caller gave
+        return f"[{', '.join(map(_as_written, items))}]"
+    return str(value)

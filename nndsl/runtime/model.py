@@ -1,0 +1,312 @@
+"""A checked and compiled `.nn` file, ready to be trained, evaluated and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nndsl.diagnostics import UserError, did_you_mean, error
+
+if TYPE_CHECKING:
+    from nndsl.data import Table as DataTable
+    from nndsl.ir.program import DataProgram, Program, TrainProgram
+    from nndsl.runtime.modules import Generated
+    from nndsl.runtime.standalone.loop import Event
+    from nndsl.runtime.standalone.program import Array, Data, Table, Train
+
+    Rows = str | Path | Mapping[str, Any] | Array
+
+
+class Model:
+    """A `.nn` file that `nndsl.load` has opened.
+
+    checked: its graphs. generated: its NumPy source, executed. sets: the `let`s that were given other values. seed:
+    what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another.
+
+    The first `fit` of a model begins with weights drawn by the seed, later ones go on from the weights that there are.
+    """
+
+    def __init__(self, checked: Program, generated: Generated, sets: Mapping[str, str], seed: int) -> None:
+        self.checked = checked
+        self.generated = generated
+        self.sets = dict(sets)
+        self.seed = seed
+        self.memory = generated.memory(seed)
+        self._untouched = True
+        self._tables: dict[str, tuple[dict[str, DataTable], dict[str, dict[str, Array]]]] = {}
+        self._parts: dict[tuple[str, int], dict[str, Table]] = {}
+
+    # -------------------------------------------------------------------------------------------- what it holds
+
+    @property
+    def source(self) -> str:
+        """The Python that `nndsl build` would write, and that runs here."""
+        return self.generated.source
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """The weights by path ("Digits/features/kernel"): views to look at; `set_weights` writes."""
+        return {path: _read_only(self.memory.weight(path)) for path, _ in self.generated.program.weights}
+
+    @property
+    def states(self) -> dict[str, Array]:
+        """The states (moving averages) by path, as `weights`."""
+        return {path: _read_only(self.memory.state(path)) for path, _ in self.generated.program.states}
+
+    def set_weights(self, values: Mapping[str, Any]) -> None:
+        """Gives some weights or states other values. Raises UserError NN604 for unknown paths or other shapes."""
+        import numpy as np
+
+        places = {path: self.memory.weight(path) for path, _ in self.generated.program.weights}
+        places |= {path: self.memory.state(path) for path, _ in self.generated.program.states}
+        arrays = {path: np.asarray(value) for path, value in values.items()}
+        for path, array in arrays.items():
+            if path not in places:
+                close = did_you_mean(path, places)
+                raise UserError(error("NN604", f"there is no weight {path}", help=close and f"did you mean {close}?"))
+            if array.shape != places[path].shape:
+                message = f"{path} has shape {list(places[path].shape)}, the given values {list(array.shape)}"
+                raise UserError(error("NN604", message))
+        for path, array in arrays.items():
+            places[path][...] = array
+        self._untouched = False
+
+    def train_named(self, name: str | None) -> TrainProgram:
+        """The train block called `name`; the first if None. Raises UserError NN606."""
+        trains = {train.name: train for train in self.checked.trains}
+        if not trains:
+            raise UserError(error("NN606", f"{self.checked.file.name} has no train block"))
+        if name is None:
+            return self.checked.trains[0]
+        if name not in trains:
+            close = did_you_mean(name, trains)
+            help = f"did you mean {close}?" if close else f"there are: {', '.join(trains)}"
+            raise UserError(error("NN606", f"{self.checked.file.name} has no train block called {name}", help=help))
+        return trains[name]
+
+    # -------------------------------------------------------------------------------------------- training
+
+    def fit(
+        self, train: str | None = None, *, epochs: int | None = None, seed: int | None = None
+    ) -> list[dict[str, float]]:
+        """Trains and gives the history, a row for each epoch: "epoch", "train.loss", ..., "validation.loss", ...
+
+        train: which train block; by default all, in the file's order. Raises UserError.
+        """
+        import numpy as np
+
+        rows: list[dict[str, float]] = []
+        for block in [self.train_named(train)] if train else self.checked.trains:
+            with np.errstate(all="ignore"):
+                events: Iterator[Any] = self.training(block, epochs=epochs, seed=seed)
+                rows += [event.row() for event in events if type(event).__name__ == "EpochDone"]
+        return rows
+
+    def training(self, train: TrainProgram, *, epochs: int | None = None, seed: int | None = None) -> Iterator[Event]:
+        """The events of training one block; the weights are this model's. Raises UserError."""
+        if seed is not None:
+            self.seed = seed
+        if self._untouched:
+            self.memory = self.generated.memory(self.seed)
+            self._parts.clear()
+            self._untouched = False
+        with self._explained(train):
+            parts = self.parts(train, learning=True)
+            yield from self.generated.fit(self._train(train), self.memory, parts, self.seed, epochs)
+
+    # -------------------------------------------------------------------------------------------- using it
+
+    def evaluate(
+        self, rows: Rows | None = None, *, part: str | None = None, train: str | None = None
+    ) -> dict[str, float]:
+        """The loss and the metrics over a part of the data, or over other rows.
+
+        rows: raw columns by name, or the path of a file of them. part: "train", "validation" or "test"; by default the
+        last there is.
+        train: which train block; by default the first. Raises UserError.
+        """
+        import numpy as np
+
+        block = self.train_named(train)
+        with self._explained(block), np.errstate(all="ignore"):
+            if rows is not None:
+                fields = self._fields_of(rows, block, self._train(block).fields)
+            else:
+                fields = self._part(block, part)
+            return self.generated.evaluate(self._train(block), self.memory, fields, self.seed)
+
+    def predict(self, rows: Rows, *, train: str | None = None) -> dict[str, Array]:
+        """What the block's `predict` names, by name, for each row: class names where ids stand for classes.
+
+        rows: raw columns by name; or an array, where only one column is needed; or the path of a file. train: which
+        train block; by default the first that predicts. Raises UserError.
+        """
+        import numpy as np
+
+        from nndsl.runtime.standalone.loop import class_names
+
+        block = self._predicting(train)
+        with self._explained(block), np.errstate(all="ignore"):
+            fields = self._fields_of(rows, block, self._train(block).prediction_fields)
+            found = self.generated.predict(self._train(block), self.memory, fields, self.seed)
+        return class_names(self._train(block), found)
+
+    def _predicting(self, train: str | None) -> TrainProgram:
+        blocks = [self.train_named(train)] if train or not self.checked.trains else list(self.checked.trains)
+        for block in blocks:
+            if self._train(block).prediction is not None and block.data is not None:
+                return block
+        message = f"the train block {blocks[0].name} predicts nothing"
+        raise UserError(error("NN610", message, blocks[0].span, help="add a line `predict name = expression` to it"))
+
+    # -------------------------------------------------------------------------------------------- weights files
+
+    def save(self, path: str | Path, about: Mapping[str, Any] | None = None) -> None:
+        """Writes all that was learnt to a `.safetensors` or `.npz` file. Raises UserError NN608."""
+        from nndsl.runtime.weights import write_weights
+
+        program = self.generated.program
+        said = {"source_hash": program.source_hash, "version": program.version, "seed": self.seed, "sets": self.sets}
+        write_weights(Path(path), program, self.memory, {**said, **(about or {})})
+
+    def load_weights(self, path: str | Path) -> None:
+        """Reads a weights file, or the one in a run folder. Raises UserError: NN601, NN603, NN604 or NN605."""
+        from nndsl.runtime.weights import read_weights
+
+        about = read_weights(Path(path), self.generated.program, self.memory)
+        self.seed = int(about.get("seed", self.seed))
+        self._untouched = False
+        self._parts.clear()
+
+    # -------------------------------------------------------------------------------------------- data
+
+    def parts(self, train: TrainProgram, *, learning: bool = False) -> dict[str, Table]:
+        """The fields of every part of the block's data, split by the seed; none for a block without data.
+
+        learning: what the data teach (means, names) is learnt anew from the training rows, not taken from the memory.
+        """
+        if train.data is None:
+            return {}
+        key = (train.name, self.seed)
+        if key in self._parts:
+            return self._parts[key]
+        data = self._data(train.data)
+        fitted = None if learning else self.memory.fitted.get(data.name)
+        prepared = self.generated.load_data(
+            data,
+            self._columns(self._checked_data(train.data)),
+            self.seed,
+            dtype=self.generated.program.dtype,
+            fitted=fitted,
+            fields=self._train(train).fields,
+        )
+        self.memory.fitted[data.name] = prepared.fitted
+        self._parts = {key: prepared.parts}
+        return prepared.parts
+
+    def _part(self, train: TrainProgram, part: str | None) -> Table:
+        parts = self.parts(train)
+        if not parts:
+            raise UserError(error("NN611", f"the train block {train.name} has no data to evaluate on", train.span))
+        if part is None:
+            part = next((name for name in ("test", "validation") if name in parts), "train")
+        if part not in parts:
+            help = f"there {'is' if len(parts) == 1 else 'are'}: {', '.join(parts)}"
+            raise UserError(error("NN611", f"the data {train.data} has no part called {part}", help=help))
+        return parts[part]
+
+    def _fields_of(self, rows: Rows, train: TrainProgram, names: tuple[str, ...]) -> Table:
+        """The fields called `names` of other rows."""
+        if train.data is None:
+            raise UserError(
+                error("NN611", f"the train block {train.name} has no data, so it takes no rows", train.span)
+            )
+        data = self._data(train.data)
+        fitted = self.memory.fitted.get(train.data)
+        if fitted is None:
+            if data.columns and self._learns(train.data):
+                self.parts(train, learning=True)
+            fitted = self.memory.fitted.get(train.data, {})
+        columns = _columns_of(rows, data, names)
+        return self.generated.prepare_new(data, columns, fitted, names, self.generated.program.dtype)
+
+    def _learns(self, name: str) -> bool:
+        """Whether fields of the data depend on its training rows."""
+        data = self._checked_data(name)
+        return bool(data.fits) or any(column.role == "category" for column in data.columns)
+
+    def _columns(self, data: DataProgram) -> dict[str, dict[str, Array]]:
+        from nndsl.data import open_tables, read_tables
+
+        if data.name not in self._tables:
+            tables = open_tables(data)
+            self._tables[data.name] = (tables, read_tables(data, tables))
+        return self._tables[data.name][1]
+
+    def _train(self, train: TrainProgram) -> Train:
+        return self.generated.program.trains[train.name]
+
+    def _data(self, name: str) -> Data:
+        return self.generated.program.data[name]
+
+    def _checked_data(self, name: str) -> DataProgram:
+        return next(data for data in self.checked.data if data.name == name)
+
+    # -------------------------------------------------------------------------------------------- mistakes
+
+    @contextmanager
+    def _explained(self, train: TrainProgram) -> Generator[None]:
+        """Turns what the generated module raises for its user's mistakes into UserErrors with places."""
+        try:
+            yield
+        except Exception as failure:
+            if self.generated.raised(failure, "DataError") and train.data is not None:
+                from nndsl.data import explain
+
+                tables = self._tables[train.data][0] if train.data in self._tables else {}
+                problem: Any = failure
+                raise explain(problem, self._checked_data(train.data), tables) from None
+            if self.generated.raised(failure, "DivergedError"):
+                span = train.training.minimizes[0].span if train.training.minimizes else train.span
+                help = "try a smaller learning rate; look for a logarithm or a division that can meet 0"
+                raise UserError(error("NN617", str(failure), span, "of this loss", help=help)) from None
+            if self.generated.raised(failure, "TrainingError"):
+                raise UserError(error("NN616", str(failure), train.span)) from None
+            raise
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _columns_of(rows: Rows, data: Data, names: tuple[str, ...]) -> dict[str, Array]:
+    """The raw columns, by name, that the fields called `names` need, from what a user gave."""
+    import numpy as np
+
+    keys = {key for field in data.fields if field.name in names for key in field.columns}
+    wanted = list(dict.fromkeys(column.name for column in data.columns if column.key in keys))
+    if isinstance(rows, Mapping):
+        return {name: np.asarray(values) for name, values in rows.items()}
+    if isinstance(rows, str | Path):
+        return _read_file(Path(rows), wanted)
+    if len(wanted) != 1:
+        message = f"an array is one column, and {len(wanted)} are needed: {', '.join(wanted)}"
+        raise UserError(error("NN616", message, help="give a dict of columns by name"))
+    return {wanted[0]: np.asarray(rows)}
+
+
+def _read_file(path: Path, wanted: list[str]) -> dict[str, Array]:
+    from nndsl.data import open_file
+
+    if not path.exists():
+        raise UserError(error("NN601", f"there is no file {path}"))
+    table = open_file(path)
+    only = [column.name for column in table.schema]
+    if len(wanted) == len(only) == 1:
+        # A single array needs no name to be known by.
+        return {wanted[0]: table.read(only)[only[0]]}
+    return table.read(wanted)

@@ -1,0 +1,95 @@
+"""Generated source, executed: the very text that `nndsl build` writes, as a module of this process."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from nndsl.diagnostics import InternalError
+
+if TYPE_CHECKING:
+    from nndsl.runtime.standalone.data import Prepared
+    from nndsl.runtime.standalone.loop import Event
+    from nndsl.runtime.standalone.program import Array, Memory, Program, Table
+
+
+class Generated:
+    """A generated module that has been executed.
+
+    source: its text. filename: what tracebacks call it; they show its lines. names: everything that it defines. Its
+    classes are its own, alike to those of `nndsl.runtime.standalone` and not the same.
+    """
+
+    def __init__(self, source: str, filename: str) -> None:
+        self.source = source
+        self.filename = filename
+        self.names: Mapping[str, Any] = _executed(source, filename)
+
+    @property
+    def program(self) -> Program:
+        """What the module declares about itself."""
+        return self.names["PROGRAM"]
+
+    @property
+    def fit(self) -> Callable[..., Iterator[Event]]:
+        """`nndsl.runtime.standalone.loop.fit`, as the module has it."""
+        return self.names["fit"]
+
+    @property
+    def evaluate(self) -> Callable[..., dict[str, float]]:
+        """`nndsl.runtime.standalone.loop.evaluate`, as the module has it."""
+        return self.names["evaluate"]
+
+    @property
+    def predict(self) -> Callable[..., dict[str, Array]]:
+        """`nndsl.runtime.standalone.loop.predict`, as the module has it."""
+        return self.names["predict"]
+
+    @property
+    def load_data(self) -> Callable[..., Prepared]:
+        """`nndsl.runtime.standalone.data.load_data`, as the module has it."""
+        return self.names["load_data"]
+
+    @property
+    def prepare_new(self) -> Callable[..., Table]:
+        """`nndsl.runtime.standalone.data.prepare_new`, as the module has it."""
+        return self.names["prepare_new"]
+
+    def memory(self, seed: int) -> Memory:
+        """Fresh weights and states, drawn by `seed`."""
+        return self.program.memory(seed)
+
+    def raised(self, error: BaseException, name: str) -> bool:
+        """Whether `error` is the module's exception called `name`."""
+        return isinstance(error, self.names[name])
+
+
+def _executed(source: str, filename: str) -> Mapping[str, Any]:
+    """The names that the text defines. Raises InternalError where it is not Python."""
+    # With no modification time `linecache` never looks for a file of that name.
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    try:
+        code = compile(source, filename, "exec")
+    except SyntaxError as error:
+        raise InternalError(f"emit: line {error.lineno} of the generated source is not Python: {error.msg}") from error
+    module = ModuleType(f"nndsl_generated_{id(code):x}")
+    module.__file__ = filename
+    with _findable(module):
+        # This is what nndsl is for: the text was made from a checked program by the emitter, which quotes all that
+        # users write.
+        exec(code, module.__dict__)  # noqa: S102
+    return module.__dict__
+
+
+@contextmanager
+def _findable(module: ModuleType) -> Generator[None]:
+    """Dataclasses look their module up by name while they are made."""
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        del sys.modules[module.__name__]

@@ -1,0 +1,109 @@
+"""The folder that a run fills: weights, history, summary, and the program that made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nndsl.diagnostics import UserError, error
+from nndsl.runtime.weights import WEIGHTS_FILE
+
+if TYPE_CHECKING:
+    from nndsl.runtime.model import Model
+    from nndsl.source import SourceFile
+
+HISTORY_FILE = "history.csv"
+SUMMARY_FILE = "summary.json"
+IMPORTED_FOLDER = "imported"
+"""Where copies of imported `.nn` files lie that are not in the program's own folder or below."""
+
+
+def folder_for(train: str, out: Path | None, blocks: int) -> Path:
+    """Where the run of a train block goes: `runs/<its name>`, or `out`, or `out/<its name>` where there are several."""
+    if out is None:
+        return Path("runs", train)
+    return out if blocks == 1 else out / train
+
+
+def prepare_folder(folder: Path) -> None:
+    """Makes the folder if it is not there, so that a place that can't be written to is known before training.
+
+    Raises UserError NN608.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        reason = (failure.strerror or str(failure)).lower()
+        raise UserError(error("NN608", f"can't make the folder {folder}: {reason}")) from None
+
+
+def write_run(
+    folder: Path,
+    model: Model,
+    rows: Sequence[Mapping[str, float]],
+    summary: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Fills the folder; each file is there whole or not at all, the summary last. Raises UserError NN608."""
+    from nndsl.runtime.standalone.files import FileError, write_history
+
+    try:
+        for name, text in _texts(model).items():
+            _write_text(folder / name, text)
+        model.save(folder / WEIGHTS_FILE, about)
+        write_history(folder / HISTORY_FILE, rows)
+        _write_text(folder / SUMMARY_FILE, json.dumps(_finite(summary), indent=2, ensure_ascii=False) + "\n")
+    except FileError as failure:
+        raise UserError(error("NN608", str(failure))) from None
+
+
+def write_checkpoint(folder: Path, model: Model, epoch: int, best_only: bool, about: Mapping[str, Any]) -> None:
+    """Writes the weights of this moment to `checkpoint.safetensors` if only the best are kept, else under the epoch's number.
+
+    Raises UserError NN608.
+    """
+    name = "checkpoint.safetensors" if best_only else f"checkpoint-{epoch:04d}.safetensors"
+    model.save(folder / name, {**about, "epochs": epoch})
+
+
+def _texts(model: Model) -> dict[str, str]:
+    """The program's texts by the names that they get: the `.nn` file, what it imports, the generated source."""
+    name = model.generated.program.name
+    texts = {f"{name}.py": model.source}
+    main = model.checked.file
+    for file in (main, *model.checked.sources):
+        if not file.library:
+            texts[_place(file, main)] = file.text
+    return texts
+
+
+def _place(file: SourceFile, main: SourceFile) -> str:
+    """Where the copy of a source goes, in the folder: as it lies beside the main file, or under `imported`."""
+    if file is main or file.path is None or main.path is None:
+        return Path(file.name).name
+    try:
+        return str(file.path.resolve().relative_to(main.path.resolve().parent))
+    except ValueError:
+        return f"{IMPORTED_FOLDER}/{file.path.name}"
+
+
+def _write_text(path: Path, text: str) -> None:
+    from nndsl.runtime.standalone.files import write_whole
+
+    prepare_folder(path.parent)
+    write_whole(path, lambda file: file.write(text), text=True)
+
+
+def _finite(value: Any) -> Any:
+    """The value for JSON, which knows no infinity and no nan: they become null."""
+    match value:
+        case float():
+            return value if isfinite(value) else None
+        case dict():
+            items: Mapping[str, Any] = value
+            return {name: _finite(item) for name, item in items.items()}
+        case _:
+            return value

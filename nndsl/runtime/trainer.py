@@ -1,0 +1,159 @@
+"""`nndsl run`: trains the blocks of a program one after the other, shows how it goes, and fills their run folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from nndsl.diagnostics import error
+from nndsl.runtime.progress import Progress, Silence
+from nndsl.runtime.run_folder import folder_for, prepare_folder, write_checkpoint, write_run
+
+if TYPE_CHECKING:
+    from nndsl.diagnostics import Diagnostic
+    from nndsl.ir.program import TrainProgram
+    from nndsl.runtime.model import Model
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How the run of one train block ended.
+
+    rows: the history. stopped: why it ended early (a callback), or None. restored: the epoch whose weights are kept, or
+    None for the last. interrupted: by Ctrl-C. failed: expectations that do not hold. part_numbers: what was evaluated,
+    by part.
+    """
+
+    train: str
+    folder: Path
+    rows: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
+    epochs: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    stopped: str | None = None
+    restored: int | None = None
+    interrupted: bool = False
+    part_numbers: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    failed: list[Diagnostic] = field(default_factory=list["Diagnostic"])
+
+    def summary(self) -> dict[str, Any]:
+        """What `summary.json` holds: the numbers of the epoch whose weights are kept, and those of the test part."""
+        row = self.rows[(self.restored or len(self.rows)) - 1] if self.rows else {}
+        return {
+            "epochs": self.epochs,
+            "seconds": round(self.seconds, 3),
+            "steps": self.steps,
+            "train": _part(row, "train"),
+            "validation": _part(row, "validation"),
+            "test": self.part_numbers.get("test", {}),
+        }
+
+
+def run(
+    model: Model,
+    *,
+    train: str | None = None,
+    out: Path | None = None,
+    epochs: int | None = None,
+    progress: Progress | None = None,
+) -> list[Outcome]:
+    """Trains the block called `train`, or every block in the file's order, evaluates each and fills its run folder.
+
+    out: the folder, in place of `runs/<train name>`. epochs: in place of the program's. Ctrl-C lets the step end,
+    saves, and ends the run: then the last outcome is `interrupted`. Raises UserError; what was run before is saved.
+    """
+    blocks = [model.train_named(train)] if train or not model.checked.trains else list(model.checked.trains)
+    if not blocks:
+        model.train_named(None)
+    outcomes: list[Outcome] = []
+    for block in blocks:
+        outcome = Outcome(block.name, folder_for(block.name, out, len(blocks)))
+        prepare_folder(outcome.folder)
+        _run_block(model, block, outcome, epochs, progress or Silence())
+        outcomes.append(outcome)
+        if outcome.interrupted:
+            break
+    return outcomes
+
+
+def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int | None, progress: Progress) -> None:
+    import numpy as np
+
+    from nndsl.runtime.standalone.loop import epoch_count
+
+    block = model.generated.program.trains[train.name]
+    planned = epoch_count(block, epochs if train.data is not None else None)
+    began = perf_counter()
+    progress.begin(train.name, planned)
+    try:
+        with np.errstate(all="ignore"):
+            _follow(model, model.training(train, epochs=epochs), outcome, progress)
+    finally:
+        progress.end()
+    outcome.seconds = perf_counter() - began
+    for note in _notes(outcome):
+        progress.note(note)
+    if not outcome.interrupted:
+        _evaluate(model, train, outcome)
+    about = {"train": train.name, "epochs": outcome.epochs, "steps": outcome.steps}
+    write_run(outcome.folder, model, outcome.rows, outcome.summary(), about)
+
+
+def _follow(model: Model, events: Iterator[Any], outcome: Outcome, progress: Progress) -> None:
+    """Takes training to its end, or to Ctrl-C, and notes what happens."""
+    from nndsl.runtime.standalone.main import Interruption
+
+    with Interruption() as interruption:
+        for event in events:
+            match type(event).__name__:
+                case "StepDone":
+                    outcome.epochs, outcome.steps = event.epoch - 1, event.step
+                    progress.step(event)
+                    if interruption.asked:
+                        outcome.interrupted = True
+                        break
+                case "EpochDone":
+                    outcome.rows.append(event.row())
+                    outcome.epochs = event.epoch
+                    progress.epoch(event)
+                    if event.save:
+                        about = {"train": outcome.train, "steps": event.step}
+                        write_checkpoint(outcome.folder, model, event.epoch, event.best_only, about)
+                case _:
+                    outcome.epochs, outcome.steps = event.epochs, event.steps
+                    outcome.stopped, outcome.restored = event.stopped, event.restored
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    notes: list[str] = []
+    if outcome.interrupted:
+        notes.append(f"interrupted after step {outcome.steps}; the weights of that moment are saved")
+    if outcome.stopped is not None:
+        notes.append(f"stopped after epoch {outcome.epochs}: {outcome.stopped}")
+    if outcome.restored is not None and outcome.restored != outcome.epochs:
+        notes.append(f"the weights are those of epoch {outcome.restored}")
+    return notes
+
+
+def _evaluate(model: Model, train: TrainProgram, outcome: Outcome) -> None:
+    """Evaluates the test part, and every other that something is expected of; compares."""
+    from nndsl.runtime.standalone.loop import expectation_holds
+
+    asked = {"test", *(expectation.part for expectation in train.expectations)}
+    for part in model.parts(train):
+        if part in asked:
+            outcome.part_numbers[part] = model.evaluate(part=part, train=train.name)
+    for expected in train.expectations:
+        value = outcome.part_numbers[expected.part][expected.metric]
+        if not expectation_holds(value, expected.operator, expected.bound):
+            label = f"{expected.metric} is {value:.6g}"
+            message = f"{expected.part} {expected.metric} {expected.operator} {expected.bound:.6g} does not hold"
+            outcome.failed.append(error("NN615", message, expected.span, label))
+
+
+def _part(row: dict[str, float], part: str) -> dict[str, float]:
+    prefix = f"{part}."
+    return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
