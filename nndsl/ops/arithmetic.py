@@ -35,10 +35,16 @@ add = elementwise(
     operands=2,
     accepted=NUMBER,
 )
+
+
+def _subtract_gradient(ct: Node, out: Node) -> tuple[Node, Node]:
+    return ct, negate(ct)
+
+
 subtract = elementwise(
     "subtract",
     "The difference `a - b`.",
-    lambda ct, out: (ct, negate(ct)),
+    _subtract_gradient,
     "{0} - {1}",
     "subtract",
     "{0} - {1}",

@@ -22,7 +22,7 @@ Size = int | str
 
 @dataclass(frozen=True, slots=True)
 class Contraction:
-    """`left, right -> out`: letters of the arrays' axes in order; `sizes` of the letters, None for the samples' axis."""
+    """`left, right -> out`: letters of the arrays' axes in order; the letters' `sizes`, None for the samples' axis."""
 
     left: str
     right: str

@@ -141,8 +141,11 @@ def _scatter_add_type(types: tuple[TensorType, ...], attributes: Attributes) -> 
 
 def _scatter_add_text(e: Emission, more: str = "") -> str:
     values, ids = e.operands
-    each = "_each" if e.node.type.kind is Kind.SAMPLE else ""
-    return f"scatter_add{each}({values}, {ids}, {integer(e.node, 'rows')}{more})"
+    rows = integer(e.node, "rows")
+    if e.node.type.kind is not Kind.SAMPLE:
+        return f"scatter_add({values}, {ids}, {rows}{more})"
+    own = ids if e.node.inputs[1].type.kind is Kind.SAMPLE else f"{ids}[None]"
+    return f"scatter_add_each({values}, {own}, {rows}{more})"
 
 
 scatter_add = Op(

@@ -75,7 +75,7 @@ def _operands(e: Emission, gemm: Gemm) -> tuple[str, str]:
 
 
 def _matrix_text(e: Emission, gemm: Gemm) -> str | None:
-    """`x @ kernel`, `x.T @ ct`, reshaped where several axes are rows, columns or summed; None where axes stand apart."""
+    """`x @ kernel`, `x.T @ ct`, reshaped where a group has several axes; None where axes stand apart."""
     if gemm.left.copied or gemm.right.copied or gemm.out.copied or gemm.out.axes != gemm.out.order:
         return None
     left, right = _operands(e, gemm)
