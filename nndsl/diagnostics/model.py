@@ -36,7 +36,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A place and what is said about it. The primary label (`^^^`) is where the mistake is; others (`---`) explain it."""
+    """A place and what is said about it. The primary label (`^^^`) is the mistake's place; others (`---`) explain."""
 
     span: Span
     message: str = ""

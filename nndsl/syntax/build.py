@@ -19,6 +19,9 @@ LARGEST_WHOLE = 2**63 - 1
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 
 
+PARTS = ("train", "validation", "test")
+
+
 class Builder:
     """Makes nodes. Each method takes the span of the rule and the values of its parts; a missing `[...]` is None."""
 
@@ -205,6 +208,10 @@ class Builder:
         """`split train 80%, test 20%, stratify=label in order`; the last of `shares` is `in order` (or None)."""
         parts = tuple(share for share in shares if isinstance(share, tree.Part))
         options = tuple(share for share in shares if isinstance(share, tree.Argument))
+        for option in options:
+            if option.name in PARTS:
+                help = f"write `{option.name} {option.value.span.text}`"
+                self.report(error("NN019", "a part's share stands without `=`", option.span, help=help))
         return tree.Split(span, parts, options, shares[-1] is not None)
 
     def part(self, span: Span, name: tree.Name, share: Expression) -> tree.Part:

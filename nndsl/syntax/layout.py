@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nndsl.diagnostics.model import Diagnostic, Label, error
 from nndsl.source import SourceFile, Span
-from nndsl.syntax.lexer import BROKEN, END, NEWLINE, GivenUpError, Token
+from nndsl.syntax.lexer import BROKEN, END, NEWLINE, UNCLOSED, GivenUpError, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,9 @@ class _Layout:
             if line_ended:
                 line_ended = False
                 self._line_end(token, index)
-            if kind in OPENING:
+            if kind == UNCLOSED:
+                self._unclosed_text(token)
+            elif kind in OPENING:
                 self._open(token)
             elif kind in CLOSING:
                 self._close(token, index)
@@ -230,6 +232,13 @@ class _Layout:
         message = f"this `{sign}` is never closed"
         span = Span(self.file, opening.start, opening.end)
         self.report(error("NN004", message, span, f"`{closing}` is missing", more=more))
+
+    def _unclosed_text(self, token: Token) -> None:
+        """Forgets the brackets of the line that a text without its end has swallowed: one mistake is one message."""
+        line = self.file.text.rfind("\n", 0, token.start)
+        while self.stack and self.stack[-1].token.kind != "OPEN_BRACE" and self.stack[-1].token.start > line:
+            self.stack.pop()
+        self.out.append(Token(BROKEN, token.start, token.end, token.first))
 
     def _unclosed_before(self, following: Token) -> None:
         """Gives up the ( and [ that are open, at the end of the line before `following`."""

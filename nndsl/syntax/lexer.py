@@ -18,6 +18,9 @@ NEWLINE = "_NEWLINE"
 BROKEN = "$BROKEN"
 """The kind of a token that a diagnostic was already given for: the parser skips its statement without saying more."""
 
+UNCLOSED = "$UNCLOSED"
+"""The same for a text that takes the rest of its line with it, and the brackets that would have been closed there."""
+
 RESERVED = {"true": "TRUE", "false": "FALSE", "and": "AND", "or": "OR", "not": "NOT"}
 """The words that are never names."""
 
@@ -238,11 +241,11 @@ class _Lexer:
     def unclosed(self, start: int, end: int) -> int:
         line = self.file.text[start:end].rstrip()
         end = start + max(1, len(line))
-        label = "opened here, and the line ends"
-        self.mistake(
-            "NN003", start, start + 1, "this text is never closed", label, 'close it with `"` on the same line'
-        )
-        self.add(BROKEN, start, end)
+        help = 'close it with `"` on the same line'
+        self.mistake("NN003", start, start + 1, "this text is never closed", "opened here, and the line ends", help)
+        self.add(UNCLOSED, start, end)
+        if line.endswith("{"):  # most probably the block of this line, and not part of the text
+            self.add("OPEN_BRACE", end - 1, end)
         return end
 
     def other(self, start: int, end: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 
     from nndsl.syntax.build import Builder
     from nndsl.syntax.tree import Program
+
+
+_LISTS = {"item", "statement"}
+"""What a list of the grammar is made of: after a mistake, parsing goes on with the next of them."""
+
+BLOCK_WORDS = {
+    *("layer", "function", "metric", "model", "optimizer", "data", "train", "if", "else", "for", "repeat", "scan"),
+    *("def", "class", "while", "elif", "with", "try", "except"),
+}
+"""Words of a header line, also of other languages."""
 
 
 class Mistake(NamedTuple):
@@ -71,6 +82,8 @@ class Parser:
         self.starts: list[int] = []
         self.ends: list[int] = []
         self.depths: list[int] = []
+        self.reached = 0
+        """The token after the last one that was skipped: every mistake gets further."""
         self.steps = 0
         """Shifts and reductions so far: grows with the text's length, whatever the text."""
 
@@ -151,10 +164,9 @@ class Parser:
 
     def _too_deep(self, index: int) -> int:
         place = Span(self.file, self.tokens[index - 1].start, self.tokens[index - 1].end)
-        message = f"this is nested more than {DEEPEST} levels deep"
-        label = "so far"
+        message = f"this is nested more than {DEEPEST} levels deep, operators in a row among them"
         help = "give the first part a name of its own, and go on with that"
-        self.report(error("NN006", message, place, label, help=help))
+        self.report(error("NN006", message, place, help=help))
         return self._skip(index)
 
     # ------------------------------------------------------------------------------------------ mistakes
@@ -162,7 +174,7 @@ class Parser:
     def _recover(self, index: int) -> int:
         """Says what is wrong with token `index` and goes on after the statement that it stands in."""
         if self.tokens[index].kind != BROKEN:
-            statement = self._statement_start()
+            statement = self._statement_start(index)
             expected = frozenset(kind for kind in self.table["actions"][self.states[-1]] if self._fits(kind))
             top_level = "statement" not in self._open_lists()
             self.report(self.explain(Mistake(self.file, self.tokens, index, expected, statement, top_level)))
@@ -173,23 +185,23 @@ class Parser:
         gotos = self.table["gotos"]
         return ["item" if "item" in gotos[s] else "statement" for s in self.states if _LISTS & gotos[s].keys()]
 
-    def _statement_start(self) -> int:
-        """Index of the first token of the innermost statement (or item) that is being read."""
+    def _list_depth(self) -> int:
+        """Index of the state in which the innermost list of statements (or items) that is still open goes on."""
         gotos = self.table["gotos"]
-        depth = len(self.states) - 1
-        while not _LISTS & gotos[self.states[depth]].keys():
+        depth, closed = len(self.states) - 1, 0
+        while closed or not _LISTS & gotos[self.states[depth]].keys():
             depth -= 1
+            value = self.values[depth]
+            if isinstance(value, Token):  # braces that are read but not yet reduced to a block
+                closed += (value.kind == "CLOSE_BRACE") - (value.kind == "OPEN_BRACE" and closed > 0)
+        return depth
+
+    def _statement_start(self, place: int) -> int:
+        """Index of the first token of the innermost statement (or item) that token `place` stands in."""
+        depth = self._list_depth()
         if depth >= len(self.starts):
-            return -1
-        start = self.starts[depth]
-        low, high = 0, len(self.tokens)
-        while low < high:
-            middle = (low + high) // 2
-            if self.tokens[middle].start < start:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+            return place
+        return bisect_left(self.tokens, self.starts[depth], key=lambda token: token.start)
 
     def _fits(self, kind: str) -> bool:
         """Whether a token of this kind could really come next (the table may reduce first and fail afterwards)."""
@@ -210,25 +222,61 @@ class Parser:
     def _skip(self, index: int) -> int:
         """Puts nothing in the place of the statement being read, and gives the index of the token that ends it."""
         gotos = self.table["gotos"]
-        while not _LISTS & gotos[self.states[-1]].keys():
-            self.states.pop()
-            self.values.pop()
-            self.starts.pop()
-            self.ends.pop()
-            self.depths.pop()
-        top_level = "item" in gotos[self.states[-1]]
+        first = self._statement_start(index)
+        end = self._statement_end(first, index, "item" in gotos[self.states[self._list_depth()]])
+        depth = self._list_depth()
+        if self.tokens[end].kind == END:  # out of all blocks
+            depth = next(depth for depth, state in enumerate(self.states) if "item" in gotos[state])
+        del self.states[depth + 1 :], self.values[depth:], self.starts[depth:], self.ends[depth:], self.depths[depth:]
         place = self.ends[-1] if self.ends else 0
-        self._push("item" if top_level else "statement", None, place, place, 0)
+        self._push("item" if "item" in gotos[self.states[-1]] else "statement", None, place, place, 0)
+        return end
+
+    def _statement_end(self, first: int, index: int, top_level: bool) -> int:
+        """Index of the NEWLINE, brace or END after the statement that begins with token `first` and fails at `index`.
+
+        Where its block has no braces, the lines that are indented more than its own belong to it.
+        """
+        tokens = self.tokens
+        index = min(max(index, self.reached), len(tokens) - 1)
+        braces = any(token.kind == "OPEN_BRACE" for token in tokens[first:index])
+        word = self.file.text[tokens[first].start : tokens[first].end]
+        indent = self._indent(tokens[first])
         depth = 0
-        while (kind := self.tokens[index].kind) != END:
-            if depth == 0 and (kind == NEWLINE or (kind == "CLOSE_BRACE" and not top_level)):
+        while (kind := tokens[index].kind) != END:
+            if depth == 0 and kind == "CLOSE_BRACE" and not top_level:
                 break
+            if depth == 0 and kind == NEWLINE:
+                following = tokens[index + 1]
+                if braces or word not in BLOCK_WORDS:
+                    break
+                if (
+                    following.kind != "OPEN_BRACE"
+                    and self._indent(following) <= indent
+                    and not self._goes_on(index + 1)
+                ):
+                    break
+            braces = braces or kind == "OPEN_BRACE"
             depth += (kind == "OPEN_BRACE") - (kind == "CLOSE_BRACE")
             index += 1
+        self.reached = index + 1
         return index
 
+    def _goes_on(self, index: int) -> bool:
+        """Whether the line is an `else:` or the like, which belongs to a block of indented lines."""
+        token = self.tokens[index]
+        if self.file.text[token.start : token.end] not in ("else", "elif", "except", "finally"):
+            return False
+        while self.tokens[index].kind not in (NEWLINE, END):
+            index += 1
+        return self.tokens[index - 1].kind == "COLON"
 
-_LISTS = {"item", "statement"}
+    def _indent(self, token: Token) -> int:
+        """Columns before the first token of the line that `token` stands on."""
+        text = self.file.text
+        begin = text.rfind("\n", 0, token.start) + 1
+        line = text[begin : token.start]
+        return len(line) - len(line.lstrip())
 
 
 def _arguments(values: list[Any], parts: tuple[int, ...]) -> list[Any]:
