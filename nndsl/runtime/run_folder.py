@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, error
 from nndsl.runtime.weights import WEIGHTS_FILE
@@ -61,7 +61,7 @@ def write_run(
 
 
 def write_checkpoint(folder: Path, model: Model, epoch: int, best_only: bool, about: Mapping[str, Any]) -> None:
-    """Writes the weights of this moment to `checkpoint.safetensors` if only the best are kept, else under the epoch's number.
+    """Writes the weights of this moment to `checkpoint.safetensors` if only the best are kept, else by epoch.
 
     Raises UserError NN608.
     """
@@ -97,13 +97,15 @@ def _write_text(path: Path, text: str) -> None:
     write_whole(path, lambda file: file.write(text), text=True)
 
 
-def _finite(value: Any) -> Any:
-    """The value for JSON, which knows no infinity and no nan: they become null."""
-    match value:
-        case float():
-            return value if isfinite(value) else None
-        case dict():
-            items: Mapping[str, Any] = value
-            return {name: _finite(item) for name, item in items.items()}
-        case _:
-            return value
+def _finite(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The summary for JSON, which knows no infinity and no nan: they become null."""
+    found: dict[str, Any] = {}
+    for name, value in summary.items():
+        match value:
+            case float():
+                found[name] = value if isfinite(value) else None
+            case dict():
+                found[name] = _finite(cast("dict[str, Any]", value))
+            case _:
+                found[name] = value
+    return found
