@@ -63,17 +63,18 @@ def _uniforms(
     return np.multiply(floats, np.float32(2.0**-24), out=floats)
 
 
-def uniform(out: NDArray[Any], seed: int, site: int, step: int, first: int, shared: bool = False) -> None:
-    """Fills `out` with numbers from [0, 1): 32 bits each in float32 (24 used), 64 in float64 (53 used).
+def uniform(out: NDArray[Any], seed: int, site: int, step: int, first: int, shared: bool = False) -> NDArray[Any]:
+    """Fills and returns `out` with numbers from [0, 1): 32 bits each in float32 (24 used), 64 in float64 (53 used).
 
     out: (n, ...) samples from position `first` on, or one value of any shape if `shared`.
     """
     samples, size = _samples(out, shared)
     out[...] = _uniforms(seed, site, step, first, samples, size, out.dtype == np.float64).reshape(out.shape)
+    return out
 
 
-def normal(out: NDArray[Any], seed: int, site: int, step: int, first: int, shared: bool = False) -> None:
-    """Fills `out` with standard normal numbers, `out` as in `uniform`.
+def normal(out: NDArray[Any], seed: int, site: int, step: int, first: int, shared: bool = False) -> NDArray[Any]:
+    """Fills and returns `out` with standard normal numbers, `out` as in `uniform`.
 
     Box and Muller 1958: two uniform numbers make two normal ones, so every sample uses the same number of draws.
     """
@@ -92,19 +93,20 @@ def normal(out: NDArray[Any], seed: int, site: int, step: int, first: int, share
     np.multiply(radius, angle, out=radius)
     angle[...] = sine
     out[...] = uniforms[:, :size].reshape(out.shape)
+    return out
 
 
 def bernoulli(
     out: NDArray[np.bool_], seed: int, site: int, step: int, first: int, probability: float, shared: bool = False
-) -> None:
-    """Fills `out` with True, each with `probability` in steps of 1/65536; `out` as in `uniform`. 16 bits a number."""
+) -> NDArray[np.bool_]:
+    """Fills and returns `out` with True, each with `probability` in steps of 1/65536; 16 bits a number."""
     threshold = round(probability * 65536)
     if threshold >= 65536:
         out.fill(True)
-        return
+        return out
     samples, size = _samples(out, shared)
     numbers = _stream.bits(seed, site, step, first, samples, 16 * size).view(np.uint16)[:, :size]
-    np.less(numbers.reshape(out.shape), np.uint16(max(threshold, 0)), out=out)
+    return np.less(numbers.reshape(out.shape), np.uint16(max(threshold, 0)), out=out)
 
 
 def shuffled(count: int, seed: int, epoch: int) -> NDArray[np.intp]:
