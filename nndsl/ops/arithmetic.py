@@ -51,10 +51,17 @@ subtract = elementwise(
     operands=2,
     accepted=NUMBER,
 )
+
+
+def _multiply_gradient(ct: Node, out: Node) -> tuple[Node, Node]:
+    a, b = out.inputs
+    return multiply(ct, b), multiply(ct, a)
+
+
 multiply = elementwise(
     "multiply",
     "The product `a * b`, element by element.",
-    lambda ct, out: (multiply(ct, out.inputs[1]), multiply(ct, out.inputs[0])),
+    _multiply_gradient,
     "{0} * {1}",
     "multiply",
     "{0} * {1}",

@@ -237,12 +237,12 @@ def scatter_add(values: Array, ids: Array, rows: int, out: Array | None = None) 
 
 
 def scatter_add_each(values: Array, ids: Array, rows: int, out: Array | None = None) -> Array:
-    """`scatter_add` for each sample alone: [n, ..., rest] at int[n, ...] (or int[1, ...], for all) -> [n, rows, rest]."""
+    """`scatter_add` for each sample alone: [n, ..., rest] at int[n, ...] (int[1, ...] for all) -> [n, rows, rest]."""
     n, rest = values.shape[0], values.shape[ids.ndim :]
     if out is None:
         out = np.empty((n, rows, *rest), values.dtype)
-    numbers: Array = np.arange(n).reshape(n, *(1 for _ in ids.shape[1:]))
-    scatter_add(values, ids + numbers * rows, n * rows, out.reshape(n * rows, *rest))
+    starts: Array = np.arange(0, n * rows, rows)
+    scatter_add(values, (ids.T + starts).T, n * rows, out.reshape(n * rows, *rest))
     return out
 
 
@@ -258,7 +258,7 @@ def orthogonalize(matrix: Array) -> Array:
 
 
 def clip_by_norm(flat: Array, sizes: tuple[int, ...], limit: float, out: Array | None = None) -> Array:
-    """Each part of `flat` (`sizes`, in order) scaled down to the norm `limit` where it is longer. `out` may be `flat`."""
+    """Each part of `flat` (`sizes`, in order) scaled down to norm `limit` where it is longer. `out` may be `flat`."""
     if out is None:
         out = np.empty_like(flat)
     start = 0
