@@ -1,1 +1,54 @@
 """From graphs to schedules: what is computed in which order, and where every value lives."""
+
+from nndsl.plan.report import LayerCost, MemoryReport, report
+from nndsl.plan.schedule import (
+    Action,
+    AddTotal,
+    ApplyUpdate,
+    Buffer,
+    Compute,
+    Given,
+    GradientOf,
+    Host,
+    InBuffer,
+    InPlace,
+    Literal,
+    Place,
+    Schedule,
+    SetFlat,
+    SetGradient,
+    SetState,
+    ViewOf,
+)
+from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
+from nndsl.plan.update import plan_update
+from nndsl.plan.verify import verify_schedule, verify_update
+
+__all__ = [
+    "Action",
+    "AddTotal",
+    "ApplyUpdate",
+    "Buffer",
+    "Compute",
+    "Given",
+    "GradientOf",
+    "Host",
+    "InBuffer",
+    "InPlace",
+    "LayerCost",
+    "Literal",
+    "MemoryReport",
+    "Place",
+    "Schedule",
+    "SetFlat",
+    "SetGradient",
+    "SetState",
+    "ViewOf",
+    "plan_nodes",
+    "plan_prediction",
+    "plan_step",
+    "plan_update",
+    "report",
+    "verify_schedule",
+    "verify_update",
+]

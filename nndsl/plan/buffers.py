@@ -1,0 +1,222 @@
+"""Where values live: buffers that are used again once nobody reads what is in them, and flat vectors on loan."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import TYPE_CHECKING
+
+from nndsl.ir.types import DType, Kind
+from nndsl.plan.schedule import (
+    AddTotal,
+    ApplyUpdate,
+    Buffer,
+    Compute,
+    Given,
+    Host,
+    InBuffer,
+    InPlace,
+    Literal,
+    SetFlat,
+    SetGradient,
+    SetState,
+    ViewOf,
+)
+from nndsl.plan.values import Role, Values
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Node
+    from nndsl.plan.schedule import Action, Place
+
+END = 1 << 60
+"""A position after every action."""
+
+
+def reads(action: Action) -> tuple[Node, ...]:
+    """The nodes that an action reads (an update reads none: its flat vectors are not nodes of the step)."""
+    match action:
+        case Compute(node=node):
+            return node.inputs
+        case AddTotal(node=node) | SetState(node=node) | SetFlat(node=node):
+            return (node,)
+        case SetGradient(node=node):
+            return () if node is None else (node,)
+        case ApplyUpdate():
+            return ()
+
+
+def last_reads(actions: Iterable[Action], values: Values, outputs: Iterable[Node] = ()) -> dict[Node, int]:
+    """For each node whose memory is read (itself or through views): the position of the last action that does so."""
+    last = {values.base[node]: position for position, action in enumerate(actions) for node in reads(action)}
+    return last | dict.fromkeys((values.base[node] for node in outputs), END)
+
+
+def may_overwrite(node: Node, operand: Node, values: Values) -> bool:
+    """Does `node`'s op allow computing it over `operand`, and does it read that memory only as that operand?"""
+    base = values.base[operand]
+    if node.type != operand.type or not values.whole[operand]:
+        return False
+    positions = [i for i, other in enumerate(node.inputs) if values.base[other] is base]
+    allowed = set(node.op.numpy.in_place)
+    return bool(positions) and all(node.inputs[i] is operand and i in allowed for i in positions)
+
+
+@dataclass(slots=True)
+class Pool:
+    """Buffers, and which of them are free: taken by best fit, the one freed last first; else the largest grows."""
+
+    buffers: list[Buffer] = field(default_factory=list[Buffer])
+    _sizes: dict[tuple[DType, bool], list[int]] = field(default_factory=lambda: defaultdict(list))
+    _free: dict[tuple[DType, bool, int], list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def take(self, dtype: DType, size: int, per_sample: bool) -> int:
+        """The number of a buffer that holds `size` elements and that nobody else uses until it is given back."""
+        sizes = self._sizes[dtype, per_sample]
+        if not sizes:
+            self.buffers.append(Buffer(dtype, size, per_sample))
+            return len(self.buffers) - 1
+        fit = min(bisect_left(sizes, size), len(sizes) - 1)
+        stack = self._free[dtype, per_sample, sizes[fit]]
+        number = stack.pop()
+        if not stack:
+            sizes.pop(fit)
+        if self.buffers[number].size < size:
+            self.buffers[number] = replace(self.buffers[number], size=size)
+        return number
+
+    def give_back(self, number: int) -> None:
+        """Buffer `number` may be used by others."""
+        buffer = self.buffers[number]
+        stack = self._free[buffer.dtype, buffer.per_sample, buffer.size]
+        if not stack:
+            insort(self._sizes[buffer.dtype, buffer.per_sample], buffer.size)
+        stack.append(number)
+
+
+@dataclass(slots=True)
+class Loan:
+    """A flat vector of an update: the place of `sink`, its new value, which the action at `due` computes.
+
+    Before that, values of its type may borrow it. holder: whose value is in it (first the old one, if it is read).
+    """
+
+    name: str
+    sink: Node
+    due: int
+    holder: Node | None
+
+    def suits(self, node: Node, last: int, values: Values) -> bool:
+        """May `node`, which is read last by the action at `last`, be in this vector?"""
+        if node is self.sink:
+            return True
+        if node.type != self.sink.type or last > self.due:
+            return False
+        return last < self.due or may_overwrite(self.sink, node, values)
+
+
+class Allocator:
+    """Gives every value of a list of actions its place: `places`, `pool.buffers`, and `actions` with scratch buffers.
+
+    fixed: places decided before (gradients). loans: flat vectors of an update.
+    """
+
+    def __init__(
+        self,
+        actions: Sequence[Action],
+        values: Values,
+        outputs: Iterable[Node] = (),
+        *,
+        fixed: Mapping[Node, Place] | None = None,
+        loans: Sequence[Loan] = (),
+    ) -> None:
+        self.actions: list[Action] = []
+        self.pool = Pool()
+        self.places: dict[Node, Place] = {}
+        self._values = values
+        self._fixed = fixed or {}
+        self._loans = loans
+        self._last = last_reads(actions, values, outputs)
+        for node in values.nodes:
+            if (place := _place_of_role(node, values)) is not None:
+                self.places[node] = place
+        for position, action in enumerate(actions):
+            if isinstance(action, Compute) and action.node.type.kind is not Kind.STEP:
+                self.actions.append(self._compute(position, action))
+            else:
+                self.actions.append(action)
+            self._release(position, action)
+
+    def _compute(self, position: int, action: Compute) -> Compute:
+        node = action.node
+        self.places[node] = self._place(position, node)
+        rule = node.op.numpy
+        if rule.scratch is None or rule.view:
+            return action
+        wanted = rule.scratch(node)
+        scratch = tuple(self.pool.take(DType(dtype), prod(shape), per_sample) for shape, dtype, per_sample in wanted)
+        for number in scratch:
+            self.pool.give_back(number)
+        return Compute(node, scratch)
+
+    def _place(self, position: int, node: Node) -> Place:
+        if (place := self._fixed.get(node)) is not None:
+            return place
+        last = self._last.get(node, position)
+        for loan in self._loans:
+            if node is loan.sink:
+                loan.holder = node
+                return InPlace(loan.name)
+        for operand in node.inputs:
+            base = self._values.base[operand]
+            if self._last.get(base) != position or not may_overwrite(node, operand, self._values):
+                continue
+            place = self.places[base]
+            if isinstance(place, InBuffer):
+                return place
+            for loan in self._loans:
+                if loan.holder is base and loan.suits(node, last, self._values):
+                    loan.holder = node
+                    return InPlace(loan.name)
+        for loan in self._loans:
+            if loan.holder is None and loan.due > position and loan.suits(node, last, self._values):
+                loan.holder = node
+                return InPlace(loan.name)
+        return InBuffer(self.pool.take(node.type.dtype, node.type.size, node.type.kind is Kind.SAMPLE))
+
+    def _release(self, position: int, action: Action) -> None:
+        """Give back what the action at `position` was the last to read, and what it computed if nobody reads that."""
+        ended = {self._values.base[node]: None for node in reads(action)}
+        computed = action.node if isinstance(action, Compute) else None
+        if computed is not None:
+            ended[computed] = None
+        kept = None if computed is None or self._last.get(computed, position) == position else self.places[computed]
+        freed: dict[int, None] = {}
+        for base in ended:
+            if self._last.get(base, position) != position:
+                continue
+            place = self.places[base]
+            if isinstance(place, InBuffer) and place != kept:
+                freed[place.buffer] = None
+            for loan in self._loans:
+                if loan.holder is base and base is not loan.sink:
+                    loan.holder = None
+        for number in freed:
+            self.pool.give_back(number)
+
+
+def _place_of_role(node: Node, values: Values) -> Place | None:
+    """The place of a node that has one without being computed, or of a host number; None: to be allocated."""
+    match values.roles[node]:
+        case Role.LITERAL:
+            return Literal()
+        case Role.HOST:
+            return Host()
+        case Role.GIVEN:
+            return Given()
+        case Role.VIEW:
+            return ViewOf(node.inputs[0])
+        case Role.COMPUTED:
+            return None

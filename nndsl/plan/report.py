@@ -1,0 +1,167 @@
+"""What a step takes: memory by what it is for, arithmetic by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING
+
+from nndsl.ir.types import DType, Kind
+from nndsl.ops import field as field_of_data
+from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import Program, TrainProgram, Update
+    from nndsl.ir.types import TensorType
+    from nndsl.plan.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """One step of a model, by its path ("" for what stands outside of models), for one batch.
+
+    parameters: trained numbers. activations: bytes of the values that it computes forward, each counted as if it had
+    memory of its own. forward, backward: floating-point operations.
+    """
+
+    scope: str
+    parameters: int = 0
+    activations: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReport:
+    """Bytes and floating-point operations of one step over `batch_size` samples; floats take `float_bytes` each.
+
+    inputs: the batch's fields. buffers: all other values, in memory that is used again; buffers_without_reuse: if each
+    value had its own. gradients and slots are 0 where nothing is trained.
+    """
+
+    batch_size: int
+    float_bytes: int
+    parameters: int
+    weights: int
+    gradients: int
+    slots: int
+    states: int
+    inputs: int
+    buffers: int
+    buffers_without_reuse: int
+    forward: int
+    backward: int
+    update: int
+    layers: tuple[LayerCost, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Everything together."""
+        return self.weights + self.gradients + self.slots + self.states + self.inputs + self.buffers
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of the whole step."""
+        return self.forward + self.backward + self.update
+
+
+def report(
+    program: Program, train: TrainProgram, schedule: Schedule, batch_size: int, float_bytes: int = 4
+) -> MemoryReport:
+    """What a step of `train` takes, by its schedule (of training, evaluation or prediction)."""
+    sizes = {w.path: w.type.size for w in program.weights}
+    updates = [action for action in schedule.actions if isinstance(action, ApplyUpdate)]
+    schedules = [schedule, *(action.schedule for action in updates)]
+    tally = _Tally(batch_size, float_bytes)
+    for weight in program.weights:
+        tally.layer(weight.origin.scope).parameters += weight.type.size
+    for node in _computed(schedule):
+        tally.count(node)
+    parameters = sum(sizes.values())
+    given = [node for node, place in schedule.places.items() if isinstance(place, Given) and node.op is field_of_data]
+    return MemoryReport(
+        batch_size=batch_size,
+        float_bytes=float_bytes,
+        parameters=parameters,
+        weights=parameters * float_bytes,
+        gradients=parameters * float_bytes if updates else 0,
+        slots=sum(_slot_bytes(u, sizes, float_bytes) for m in train.training.minimizes for u in m.updates)
+        if updates
+        else 0,
+        states=sum(s.type.size for s in program.states) * float_bytes,
+        inputs=sum(tally.bytes(node.type) for node in given),
+        buffers=sum(each.bytes(batch_size, float_bytes) for each in schedules),
+        buffers_without_reuse=sum(tally.without_reuse(each) for each in schedules),
+        forward=sum(layer.forward for layer in tally.layers.values()),
+        backward=sum(layer.backward for layer in tally.layers.values()),
+        update=sum(tally.flops(node) for action in updates for node in _computed(action.schedule)),
+        layers=tuple(layer.cost() for layer in tally.layers.values()),
+    )
+
+
+def _slot_bytes(update: Update, sizes: dict[str, int], float_bytes: int) -> int:
+    """Bytes of an update's slots: arrays like the group's weights, and float64 numbers."""
+    size = sum(sizes[path] for path in update.weights)
+    return sum(8 if slot.scalar else size * float_bytes for slot in update.slots)
+
+
+def _computed(schedule: Schedule) -> Iterator[Node]:
+    return (action.node for action in schedule.actions if isinstance(action, Compute))
+
+
+@dataclass(slots=True)
+class _Layer:
+    scope: str
+    parameters: int = 0
+    activations: int = 0
+    forward: int = 0
+    backward: int = 0
+
+    def cost(self) -> LayerCost:
+        return LayerCost(self.scope, self.parameters, self.activations, self.forward, self.backward)
+
+
+@dataclass(slots=True)
+class _Tally:
+    batch_size: int
+    float_bytes: int
+    layers: dict[str, _Layer] = field(default_factory=dict[str, _Layer])
+
+    def layer(self, scope: str) -> _Layer:
+        return self.layers.setdefault(scope, _Layer(scope))
+
+    def bytes(self, type: TensorType) -> int:
+        return self._bytes(type.size, type.dtype, type.kind is Kind.SAMPLE)
+
+    def _bytes(self, size: int, dtype: DType, per_sample: bool) -> int:
+        width = {DType.FLOAT: self.float_bytes, DType.INT: 4, DType.BOOL: 1}[dtype]
+        return size * width * (self.batch_size if per_sample else 1)
+
+    def flops(self, node: Node) -> int:
+        each = node.op.flops(node)
+        per_sample = any(n.type.kind is Kind.SAMPLE for n in (node, *node.inputs))
+        return each * self.batch_size if per_sample else each
+
+    def count(self, node: Node) -> None:
+        origin = node.origins[0] if node.origins else None
+        layer = self.layer(origin.scope if origin is not None else "")
+        if origin is not None and origin.backward:
+            layer.backward += self.flops(node)
+            return
+        layer.forward += self.flops(node)
+        if node.type.kind is not Kind.STEP:
+            layer.activations += self.bytes(node.type)
+
+    def without_reuse(self, schedule: Schedule) -> int:
+        total = 0
+        for action in schedule.actions:
+            if not isinstance(action, Compute):
+                continue
+            node, rule = action.node, action.node.op.numpy
+            if isinstance(schedule.places[node], InBuffer):
+                total += self.bytes(node.type)
+            if action.scratch and rule.scratch is not None:
+                total += sum(self._bytes(prod(shape), DType(dtype), each) for shape, dtype, each in rule.scratch(node))
+        return total

@@ -1,0 +1,275 @@
+"""Runs graphs and schedules in NumPy straight from the ops' source rules, for tests: no emitter, no workspace files.
+
+`evaluate` is the textbook meaning (float64, fresh arrays); `Machine` plays a schedule in its buffers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nndsl import ops
+from nndsl.ir import DType, Emission, Kind, Node, TensorType, reachable
+from nndsl.plan import (
+    AddTotal,
+    ApplyUpdate,
+    Compute,
+    Given,
+    GradientOf,
+    Host,
+    InBuffer,
+    InPlace,
+    Literal,
+    Schedule,
+    SetFlat,
+    SetGradient,
+    SetState,
+    ViewOf,
+)
+from nndsl.runtime.standalone import kernels, random
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+Value = Any
+"""An array, or the Python number of a STEP node."""
+
+Leaves = "Callable[[Node], Value]"
+
+DTYPES = {DType.FLOAT: np.float64, DType.INT: np.int32, DType.BOOL: np.bool_}
+
+
+def array_shape(type: TensorType, n: int) -> tuple[int, ...]:
+    """Shape of the array of a value, the samples in front."""
+    return (n, *type.shape) if type.kind is Kind.SAMPLE else type.shape
+
+
+def scope(n: int, step: int = 1, seed: int = 0) -> dict[str, Any]:
+    """Names that the ops' source may use."""
+    names = {name: value for name, value in vars(kernels).items() if callable(value)}
+    draws = {name: _returning(getattr(random, name)) for name in ("uniform", "normal", "bernoulli")}
+    return names | draws | {"np": np, "math": math, "n": n, "seed": seed, "step": step, "first": 0}
+
+
+def _returning(draw: Callable[..., None]) -> Callable[..., NDArray[Any]]:
+    def filled(out: NDArray[Any], *arguments: Any, **more: Any) -> NDArray[Any]:
+        draw(out, *arguments, **more)
+        return out
+
+    return filled
+
+
+def _literal(node: Node, text: str) -> str:
+    return f"({text})" if text.startswith("-") else text
+
+
+def evaluate(roots: Iterable[Node], leaves: Callable[[Node], Value], n: int, step: int = 1) -> list[Value]:
+    """The values of `roots` in float64; `leaves` gives those of leaves that have no source of their own."""
+    roots = list(roots)
+    names = scope(n, step)
+    texts: dict[Node, str] = {}
+    for node in reachable(roots):
+        emission = Emission(node, tuple(texts[i] for i in node.inputs), "", dtype="float64")
+        rule = node.op.numpy
+        if node.op is ops.constant:
+            texts[node] = _literal(node, rule.expression(emission))
+            continue
+        texts[node] = f"v{node.id}"
+        if node.op.leaf and rule.statements is None and node.op is not ops.array:
+            names[texts[node]] = leaves(node)
+        elif node.type.kind is Kind.STEP:
+            assert rule.host is not None, node
+            names[texts[node]] = eval(rule.host(emission), names)
+        else:
+            made = np.asarray(eval(rule.expression(emission), names))
+            assert made.shape == array_shape(node.type, n), (node, made.shape)
+            names[texts[node]] = made.astype(DTYPES[node.type.dtype])
+    return [_value(root, names, texts, n) for root in roots]
+
+
+def _value(node: Node, names: dict[str, Any], texts: dict[Node, str], n: int) -> Value:
+    found = eval(texts[node], names)
+    return found if node.type.kind is Kind.STEP else np.broadcast_to(found, array_shape(node.type, n))
+
+
+@dataclass
+class Memory:
+    """What lasts from step to step. `slots` are flat over an update's weights, by "minimize.number/name"."""
+
+    weights: dict[str, NDArray[Any]]
+    states: dict[str, NDArray[Any]] = field(default_factory=dict)
+    slots: dict[str, Value] = field(default_factory=dict)
+    gradients: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for path, value in self.weights.items():
+            self.gradients.setdefault(path, np.full_like(value, np.nan))
+
+
+class Machine:
+    """A schedule's buffers (full of garbage at first), and its places in them."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        memory: Memory,
+        leaves: Callable[[Node], Value],
+        n: int,
+        step: int = 1,
+        flat: dict[str, NDArray[Any]] | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.memory = memory
+        self.leaves = leaves
+        self.n = n
+        self.step = step
+        self.flat = flat or {}
+        self.names = scope(n, step)
+        self.totals: dict[int, float] = {}
+        self.buffers = [
+            np.full(b.size * (n if b.per_sample else 1), _garbage(b.dtype), DTYPES[b.dtype]) for b in schedule.buffers
+        ]
+
+    def run(self) -> None:
+        """All actions, in order."""
+        for action in self.schedule.actions:
+            match action:
+                case Compute():
+                    self._compute(action)
+                case AddTotal(index=index, node=node):
+                    self.totals[index] = float(np.sum(self.value(node), dtype=np.float64))
+                case SetGradient(path=path, node=node):
+                    self.memory.gradients[path][...] = 0 if node is None else self.value(node)
+                case SetState(path=path, node=node):
+                    self.memory.states[path][...] = self.value(node)
+                case SetFlat(name=name, node=node) if node.type.kind is Kind.STEP:
+                    self.flat[name] = self.value(node)
+                case SetFlat(name=name, node=node):
+                    self.flat[name][...] = self.value(node)
+                case ApplyUpdate():
+                    self._update(action)
+
+    def outputs(self) -> list[Value]:
+        """The schedule's outputs."""
+        return [np.array(self.value(node)) for node in self.schedule.outputs]
+
+    def value(self, node: Node) -> Value:
+        """Where `node` is now: an array, or a number for a splat."""
+        match self.schedule.places[node]:
+            case Literal():
+                return node["value"]
+            case Host() if node.op is ops.from_step:
+                return self.value(node.inputs[0])
+            case Host() if not node.op.leaf:
+                return self.names[f"v{node.id}"]
+            case Host():
+                return self.flat[str(node["name"])] if node.op is ops.slot else self.leaves(node)
+            case Given():
+                return self._given(node)
+            case InBuffer(buffer=number):
+                shape = array_shape(node.type, self.n)
+                return self.buffers[number][: math.prod(shape)].reshape(shape)
+            case GradientOf(path=path):
+                return self.memory.gradients[path]
+            case InPlace(name=name):
+                return self.flat[name]
+            case ViewOf(base=base):
+                viewed = self.value(base)
+                if not isinstance(viewed, np.ndarray):
+                    return viewed
+                view = self._expression(node, (viewed,))
+                constant = self._root(base).op is ops.constant
+                assert constant or not view.size or np.shares_memory(view, viewed), f"{node!r} is no view"
+                return view
+
+    def _root(self, node: Node) -> Node:
+        while isinstance(place := self.schedule.places[node], ViewOf):
+            node = place.base
+        return node
+
+    def _given(self, node: Node) -> Value:
+        if node.op is ops.weight:
+            return self.memory.weights[str(node["path"])]
+        if node.op is ops.state:
+            return self.memory.states[str(node["path"])]
+        if node.op in (ops.flat_weight, ops.flat_gradient):
+            return self.flat["weight" if node.op is ops.flat_weight else "gradient"]
+        if node.op is ops.slot:
+            return self.flat[str(node["name"])]
+        if node.op is ops.constant:
+            return np.full(array_shape(node.type, self.n), node["value"], DTYPES[node.type.dtype])
+        if node.op is ops.array:
+            return np.array(node["value"], DTYPES[node.type.dtype])
+        return self.leaves(node)
+
+    def _expression(self, node: Node, operands: Sequence[Value]) -> Value:
+        names = {f"operand{i}": operand for i, operand in enumerate(operands)}
+        emission = Emission(node, tuple(names), "", dtype="float64")
+        return eval(node.op.numpy.expression(emission), self.names | names)
+
+    def _compute(self, action: Compute) -> None:
+        node, rule = action.node, action.node.op.numpy
+        values = {f"operand{i}": self.value(operand) for i, operand in enumerate(node.inputs)}
+        texts = tuple(name if isinstance(v, np.ndarray) else repr(v) for name, v in values.items())
+        texts = tuple(f"({text})" if text.startswith("-") else text for text in texts)
+        if node.type.kind is Kind.STEP:
+            assert rule.host is not None
+            self.names[f"v{node.id}"] = eval(rule.host(Emission(node, texts, "", dtype="float64")), self.names)
+            return
+        out = self.value(node)
+        if node.op.leaf and rule.statements is None:
+            np.copyto(out, self._given(node))
+            return
+        if rule.view:
+            np.copyto(out, self._expression(node, tuple(values.values())))
+            return
+        assert rule.statements is not None
+        scratch = {f"scratch{i}": value for i, value in enumerate(self._scratch(action))}
+        names = self.names | values | {"out": out} | scratch
+        emission = Emission(node, texts, "out", tuple(scratch), dtype="float64")
+        prepared: list[str] = []
+        for name, text in rule.prepare(emission) if rule.prepare is not None else ():
+            names[name] = eval(text, names)
+            prepared.append(name)
+        emission = Emission(node, texts, "out", tuple(scratch), tuple(prepared), dtype="float64")
+        for line in rule.statements(emission):
+            exec(line, names)
+
+    def _scratch(self, action: Compute) -> list[Value]:
+        rule = action.node.op.numpy
+        wanted = rule.scratch(action.node) if rule.scratch is not None else ()
+        found: list[Value] = []
+        for (shape, _, per_sample), number in zip(wanted, action.scratch, strict=True):
+            shape = (self.n, *shape) if per_sample else shape
+            found.append(self.buffers[number][: math.prod(shape)].reshape(shape))
+        return found
+
+    def _update(self, action: ApplyUpdate) -> None:
+        update, prefix = action.update, f"{action.minimize}.{action.number}/"
+        paths = update.weights
+        flat: dict[str, Value] = {
+            "weight": np.concatenate([self.memory.weights[path].ravel() for path in paths]),
+            "gradient": np.concatenate([self.memory.gradients[path].ravel() for path in paths]),
+        }
+        size = flat["weight"].size
+        for slot in update.slots:
+            start = slot.initial if slot.scalar else np.full(size, slot.initial)
+            flat[slot.name] = self.memory.slots.setdefault(prefix + slot.name, start)
+        machine = Machine(action.schedule, self.memory, self.leaves, self.n, self.step, flat)
+        machine.run()
+        for slot in update.slots:
+            self.memory.slots[prefix + slot.name] = machine.flat[slot.name]
+        begin = 0
+        for path in paths:
+            weight = self.memory.weights[path]
+            weight[...] = machine.flat["weight"][begin : begin + weight.size].reshape(weight.shape)
+            begin += weight.size
+
+
+def _garbage(dtype: DType) -> float | int | bool:
+    return {DType.FLOAT: math.nan, DType.INT: -(1 << 30), DType.BOOL: True}[dtype]
