@@ -5,24 +5,21 @@ Broadcasting is NumPy's, on per-sample shapes. Every widening is a node of its o
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.check.folding import folded, is_compile_time
 from nndsl.check.values import (
     Argument,
-    Constant,
-    Option,
+    Number,
     Parts,
     RawColumn,
     Value,
     describe,
-    is_number,
 )
-from nndsl.diagnostics import Label
-from nndsl.ir import DType, Kind, Node, Op, TensorType
+from nndsl.diagnostics import InternalError, Label
+from nndsl.ir import Attribute, DType, Kind, Node, Op, TensorType
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
 _RANK = {DType.BOOL: 0, DType.INT: 1, DType.FLOAT: 2}
 
 
-def as_node(context: Context, value: Value, span: Span) -> Node | Constant:
+def as_node(context: Context, value: Value, span: Span) -> Node | Number:
     """A value for arithmetic: a node, or a compile-time number or truth value. Anything else is a mistake."""
     match value:
         case Node() | bool() | int() | float():
@@ -61,10 +58,9 @@ def tensor(context: Context, argument: Argument) -> Node:
     return number_node(context, value, Kind.SHARED)
 
 
-def number_node(context: Context, value: Constant, kind: Kind, shape: tuple[int, ...] = ()) -> Node:
+def number_node(context: Context, value: Number, kind: Kind, shape: tuple[int, ...] = ()) -> Node:
     """A compile-time number or truth value as a node."""
     dtype = DType.BOOL if isinstance(value, bool) else DType.INT if isinstance(value, int) else DType.FLOAT
-    assert not isinstance(value, str)
     return context.constant(value, TensorType(dtype, shape, kind))
 
 
@@ -78,11 +74,16 @@ def constant_array(context: Context, value: tuple[Value, ...], span: Span) -> No
         dtype = DType.BOOL
     else:
         dtype = DType.INT if all(isinstance(n, int) for n in numbers) else DType.FLOAT
-    return context.leaf(ops.array, TensorType(dtype, shape, Kind.SHARED), span, value=_plain(value))
+    return context.leaf(ops.array, TensorType(dtype, shape, Kind.SHARED), span, value=plain(value))
 
 
-def _plain(value: Value) -> tuple[object, ...] | float:
-    return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value  # pyright: ignore[reportReturnType]
+def plain(value: Value) -> Attribute:
+    """A nested list of numbers and texts, as an attribute of a node or of a program."""
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise InternalError(f"check: {describe(value)} is no plain value")
 
 
 def _flat_numbers(context: Context, value: Value, span: Span) -> list[bool | int | float]:
@@ -161,10 +162,9 @@ def alike(
 
 
 def _made_alike(
-    context: Context, value: Node | Constant, span: Span, dtype: DType, shape: tuple[int, ...], kind: Kind
+    context: Context, value: Node | Number, span: Span, dtype: DType, shape: tuple[int, ...], kind: Kind
 ) -> Node:
     if not isinstance(value, Node):
-        assert not isinstance(value, str)
         number = float(value) if dtype is DType.FLOAT else int(value) if dtype is DType.INT else bool(value)
         return context.constant(number, TensorType(dtype, shape, kind))
     if value.op is ops.constant:
@@ -174,7 +174,7 @@ def _made_alike(
     return broadcast(context, cast(context, raised(context, value, kind, span), dtype, span), shape, kind, span)
 
 
-def _joined_dtype(values: Sequence[Node | Constant]) -> DType:
+def _joined_dtype(values: Sequence[Node | Number]) -> DType:
     """Of nodes the widest; a compile-time float widens whole numbers, a whole number only truth values."""
     best = DType.BOOL
     for value in values:
@@ -188,7 +188,7 @@ def _joined_dtype(values: Sequence[Node | Constant]) -> DType:
 
 
 def _shapes_differ(
-    context: Context, operands: Sequence[Argument], values: Sequence[Node | Constant], span: Span, symbol: str
+    context: Context, operands: Sequence[Argument], values: Sequence[Node | Number], span: Span, symbol: str
 ) -> Exception:
     named = [(o, v) for o, v in zip(operands, values, strict=True) if isinstance(v, Node)]
     shapes = " and ".join(v.type.shape_text for _, v in named)
@@ -207,22 +207,22 @@ def _shapes_differ(
 
 # ------------------------------------------------------------------------------------------------ operators
 
-_ARITHMETIC: dict[str, tuple[Op, Callable[..., Constant]]] = {
-    "+": (ops.add, operator.add),
-    "-": (ops.subtract, operator.sub),
-    "*": (ops.multiply, operator.mul),
-    "//": (ops.floor_divide, operator.floordiv),
-    "%": (ops.remainder, operator.mod),
-    "^": (ops.power, operator.pow),
-    "/": (ops.divide, operator.truediv),
+ARITHMETIC: dict[str, Op] = {
+    "+": ops.add,
+    "-": ops.subtract,
+    "*": ops.multiply,
+    "//": ops.floor_divide,
+    "%": ops.remainder,
+    "^": ops.power,
+    "/": ops.divide,
 }
-_COMPARISONS: dict[str, tuple[Op, Callable[..., bool]]] = {
-    "==": (ops.equal, operator.eq),
-    "!=": (ops.not_equal, operator.ne),
-    "<": (ops.less, operator.lt),
-    "<=": (ops.less_equal, operator.le),
-    ">": (ops.greater, operator.gt),
-    ">=": (ops.greater_equal, operator.ge),
+COMPARISONS: dict[str, Op] = {
+    "==": ops.equal,
+    "!=": ops.not_equal,
+    "<": ops.less,
+    "<=": ops.less_equal,
+    ">": ops.greater,
+    ">=": ops.greater_equal,
 }
 _LOGIC = {"and": ops.logical_and, "or": ops.logical_or}
 
@@ -233,13 +233,14 @@ def binary(context: Context, symbol: str, left: Argument, right: Argument, span:
         from nndsl.check.matmul import matmul
 
         return matmul(context, left, right, span)
-    if _compile_time(left.value) and _compile_time(right.value):
-        return _folded(context, symbol, left, right, span)
+    if is_compile_time(left.value) and is_compile_time(right.value):
+        known = folded(context, symbol, left, right, span)
+        return _list_arithmetic(context, symbol, left, right, span) if known is None else known
     if symbol in _LOGIC:
         return _logic(context, symbol, left, right, span)
-    if symbol in _COMPARISONS:
+    if symbol in COMPARISONS:
         return context.apply(
-            _COMPARISONS[symbol][0],
+            COMPARISONS[symbol],
             alike(context, [left, right], span, symbol=symbol),
             span,
             [left.span, right.span],
@@ -253,7 +254,7 @@ def arithmetic(context: Context, symbol: str, left: Argument, right: Argument, s
     if symbol in "/^" or nodes[0].type.dtype is DType.BOOL:
         wanted = DType.FLOAT if symbol in "/^" else DType.INT
         nodes = [_made_alike(context, n, span, wanted, n.type.shape, n.type.kind) for n in nodes]
-    return context.apply(_ARITHMETIC[symbol][0], nodes, span, [left.span, right.span])
+    return context.apply(ARITHMETIC[symbol], nodes, span, [left.span, right.span])
 
 
 def _logic(context: Context, symbol: str, left: Argument, right: Argument, span: Span) -> Node:
@@ -273,7 +274,7 @@ def negated(context: Context, operand: Argument, span: Span) -> Value:
     """`-operand`."""
     value = as_node(context, operand.value, operand.span)
     if not isinstance(value, Node):
-        return -value  # pyright: ignore[reportOperatorIssue] as_node gives no text
+        return -value
     if value.type.dtype is DType.BOOL:
         value = cast(context, value, DType.INT, span)
     return context.apply(ops.negate, [value], span, [operand.span])
@@ -291,64 +292,15 @@ def inverted(context: Context, operand: Argument, span: Span) -> Value:
     )
 
 
-# ------------------------------------------------------------------------------------------------ compile time
-
-
-def _compile_time(value: Value) -> bool:
-    return isinstance(value, bool | int | float | str | Option) or (isinstance(value, tuple) and _plain_list(value))
-
-
-def _plain_list(value: tuple[Value, ...]) -> bool:
-    return all(_compile_time(item) for item in value)
-
-
-def _folded(context: Context, symbol: str, left: Argument, right: Argument, span: Span) -> Value:
-    a, b = left.value, right.value
-    if symbol in ("and", "or"):
-        if isinstance(a, bool) and isinstance(b, bool):
-            return (a and b) if symbol == "and" else (a or b)
-        raise context.mistake("NN206", f"`{symbol}` joins truth values", span)
-    if symbol in ("==", "!="):
-        same = a == b and isinstance(a, bool) == isinstance(b, bool)
-        return same if symbol == "==" else not same
-    if symbol == "+" and isinstance(a, tuple) and isinstance(b, tuple):
-        return (*a, *b)
-    if isinstance(a, tuple) or isinstance(b, tuple):
-        return _list_arithmetic(context, symbol, left, right, span)
-    if isinstance(a, str | Option) or isinstance(b, str | Option):
-        what = describe(a if isinstance(a, str | Option) else b)
-        raise context.mistake("NN206", f"`{symbol}` wants numbers, not {what}", span)
-    if symbol in _COMPARISONS:
-        return _COMPARISONS[symbol][1](a, b)
-    try:
-        return _number_result(symbol, a, b)
-    except ZeroDivisionError:
-        raise context.mistake("NN208", "this divides by zero", span) from None
-    except (OverflowError, ValueError):
-        raise context.mistake("NN208", "this number is too large", span) from None
-
-
-def _number_result(symbol: str, a: Value, b: Value) -> Constant:
-    if symbol == "^" and is_number(b) and abs(b) > 4096:  # pyright: ignore[reportArgumentType] b is a number
-        return math.pow(a, b)  # pyright: ignore[reportArgumentType] numbers
-    result = _ARITHMETIC[symbol][1](a, b)
-    if symbol == "/" and isinstance(a, int) and isinstance(b, int) and a % b == 0:
-        return a // b
-    if isinstance(result, complex) or (isinstance(result, int) and abs(result) > 2**63):
-        raise OverflowError
-    return result
+# ------------------------------------------------------------------------------------------------ lists
 
 
 def _list_arithmetic(context: Context, symbol: str, left: Argument, right: Argument, span: Span) -> Value:
-    nodes = alike(
-        context,
-        [_as_array(context, left), _as_array(context, right)],
-        span,
-        symbol=symbol,
-    )
-    if symbol in _COMPARISONS:
-        return context.apply(_COMPARISONS[symbol][0], nodes, span)
-    return arithmetic(context, symbol, Argument(nodes[0], left.span), Argument(nodes[1], right.span), span)
+    """Lists of numbers as arrays: `[1, 2] * 3`."""
+    operands = [_as_array(context, left), _as_array(context, right)]
+    if symbol in COMPARISONS:
+        return context.apply(COMPARISONS[symbol], alike(context, operands, span, symbol=symbol), span)
+    return arithmetic(context, symbol, operands[0], operands[1], span)
 
 
 def _as_array(context: Context, operand: Argument) -> Argument:

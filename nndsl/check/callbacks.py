@@ -68,7 +68,6 @@ def setting_value(context: Context, setting: Setting, value: Value, span: Span) 
             )
         case "number":
             if is_number(value):
-                assert isinstance(value, int | float)
                 return float(value)
             raise context.mistake("NN502", f"`{name}` is a number, not {describe(value)}", span)
         case "bool":
@@ -142,5 +141,4 @@ def read_expectation(context: Context, scope: Scope, statement: tree.ExpectState
     bound = evaluate(context, scope, statement.bound)
     if not is_number(bound):
         raise context.mistake("NN511", f"what is expected is a number, not {describe(bound)}", statement.bound.span)
-    assert isinstance(bound, int | float)
     return Expectation(statement.part.name, statement.metric.name, statement.operator, float(bound), statement.span)

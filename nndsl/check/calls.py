@@ -34,7 +34,6 @@ from nndsl.check.values import (
     Optimizer,
     Option,
     Parts,
-    SilencedError,
     Step,
     Value,
     describe,
@@ -490,8 +489,6 @@ def call_value(context: Context, callee: Value, given: Argument, span: Span) -> 
         case Parts() if len(callee.outputs) == 1:
             return call_value(context, callee.outputs[0][1], given, span)
         case _:
-            if given.value is None:
-                raise SilencedError
             raise context.mistake("NN306", f"{describe(callee)} is not a step", span, help=_step_help(callee))
 
 

@@ -307,18 +307,17 @@ def _fill(context: Context, given: Arguments) -> Value:
         if not isinstance(value, str):
             raise context.mistake("NN302", "a missing text is filled with a text", given.span_of("value"))
         return replace(column, fill=value)
-    statistic = value.name if isinstance(value, Option) else None
-    if statistic is None and not is_number(value):
+    fill = value.name if isinstance(value, Option) else str(value)
+    node = side_by_side(context, _marked(column, fill), given.span_of("x"))
+    missing = context.apply(ops.not_equal, [node, node], span)
+    if is_number(value):
+        filling = context.constant(float(value), node.type)
+    elif isinstance(value, Option):
+        filling = broadcast(context, _fit(context, known, value.name, node, span), node.type.shape, Kind.SAMPLE, span)
+    else:
         raise context.mistake(
             "NN302", "a missing number is filled with a number, `median` or `mean`", given.span_of("value")
         )
-    node = side_by_side(context, _marked(column, statistic or str(value)), given.span_of("x"))
-    missing = context.apply(ops.not_equal, [node, node], span)
-    if statistic is None:
-        assert isinstance(value, int | float)
-        filling = context.constant(float(value), node.type)
-    else:
-        filling = broadcast(context, _fit(context, known, statistic, node, span), node.type.shape, Kind.SAMPLE, span)
     return context.apply(ops.where, [missing, filling, node], span)
 
 

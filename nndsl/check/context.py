@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -102,7 +102,7 @@ class Context:
         return any(d.severity is Severity.ERROR for d in self.diagnostics)
 
     @contextmanager
-    def surviving(self) -> Iterator[list[bool]]:
+    def surviving(self) -> Generator[list[bool]]:
         """Mistakes inside are reported and end the block, not the check; the list is then non-empty."""
         hurt: list[bool] = []
         try:
@@ -203,7 +203,7 @@ class Context:
     # -------------------------------------------------------------------------------------- bodies
 
     @contextmanager
-    def inside(self, frame: Frame) -> Iterator[Frame]:
+    def inside(self, frame: Frame) -> Generator[Frame]:
         """Walk a body; refuses one that is inside itself too deeply (a layer that applies itself)."""
         if len(self.frames) >= 64:
             place, _ = self.user_place(frame.call) if frame.call is not None else (None, ())

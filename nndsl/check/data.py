@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.check import hints
+from nndsl.check.arithmetic import plain
 from nndsl.check.bodies import check_assert, misplaced, run_control
 from nndsl.check.columns import DATA_BUILTINS, DataNotes, category_leaf, inline_column, number_column, side_by_side
 from nndsl.check.context import Frame
@@ -142,9 +143,8 @@ class _DataWalk:
         parts: list[tuple[str, float]] = []
         for part in statement.parts:
             share = evaluate(context, self.scope, part.share)
-            if not is_number(share) or not 0 < share <= 1:  # pyright: ignore[reportOperatorIssue] a number
+            if not is_number(share) or not 0 < share <= 1:
                 raise context.mistake("NN454", "a share is more than 0% and at most 100%", part.share.span)
-            assert isinstance(share, int | float)
             if any(name == part.name.name for name, _ in parts):
                 raise context.mistake("NN454", f"the part {part.name.name} is said twice", part.span)
             parts.append((part.name.name, float(share)))
@@ -223,7 +223,7 @@ class _FillScope(Scope):
 
 
 def _plain_rows(rows: tuple[Value, ...]) -> tuple[Attribute, ...]:
-    return tuple(_plain_rows(row) if isinstance(row, tuple) else row for row in rows)  # pyright: ignore[reportReturnType]
+    return tuple(plain(row) for row in rows)
 
 
 # ------------------------------------------------------------------------------------------------ readers

@@ -46,7 +46,7 @@ def updates_of(
 
 
 def reached_weights(context: Context, loss: Node) -> tuple[str, ...]:
-    """Paths of the weights that a gradient of `loss` reaches. A mistake where it would have to pass an op without one."""
+    """Paths of the weights that a gradient of `loss` reaches. A mistake where an op has none."""
     nodes = reachable([loss])
     depending: set[int] = set()
     for node in nodes:
@@ -215,7 +215,6 @@ def _declare_slot(context: Context, scope: Scope, statement: tree.StateStatement
     initial = evaluate(context, scope, statement.value)
     if not is_number(initial):
         raise context.mistake("NN515", f"`{name}` starts from a number, not {describe(initial)}", statement.value.span)
-    assert isinstance(initial, int | float)
     if any(slot.name == name for slot in known.slots):
         raise context.mistake("NN314", f"`{name}` is declared twice", statement.name.span)
     known.slots.append(Slot(name, float(initial), scalar))
@@ -253,9 +252,8 @@ def _clipped(context: Context, scope: Scope, group: tree.OverUsing, gradient: No
                 help=f"did you mean `{close}`?" if close else f"there is: {', '.join(_CLIPS)}",
             )  # fmt: skip
         limit = evaluate(context, scope, clip.value)
-        if not is_number(limit) or not limit > 0:  # pyright: ignore[reportOperatorIssue] a number
+        if not is_number(limit) or not limit > 0:
             raise context.mistake("NN516", f"`{clip.name}` is a positive number", clip.value.span)
-        assert isinstance(limit, int | float)
         gradient = _clip(context, clip, gradient, float(limit), sizes)
     return gradient
 

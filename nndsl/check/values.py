@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from nndsl.ir import Node
 
@@ -211,9 +211,10 @@ class DataSet:
     fields: dict[str, FieldInfo]
 
 
-Constant = bool | int | float | str
+Number = bool | int | float
 Value = (
-    Constant
+    Number
+    | str
     | tuple["Value", ...]
     | Node
     | Option
@@ -238,7 +239,7 @@ class SilencedError(Exception):
     """A part depends on something whose mistake was already said."""
 
 
-def is_number(value: Value) -> bool:
+def is_number(value: Value) -> TypeGuard[int | float]:
     """A compile-time number (true and false are not)."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

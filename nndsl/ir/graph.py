@@ -6,7 +6,7 @@ where a node came from (its origins) and how a person called it (its names) do n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -125,7 +125,7 @@ class Builder:
         return node
 
     @contextmanager
-    def at(self, *origins: Origin) -> Iterator[None]:
+    def at(self, *origins: Origin) -> Generator[None]:
         """Nodes made (or found) inside come from `origins`."""
         before, self._origins = self._origins, origins
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check.arithmetic import alike, as_node, cast
-from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value
+from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Number, Value
 from nndsl.ir import DType, Node, Op
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _unary(name: str, op: Op, number: Callable[[float], float] | None, *, floats
         if number is None:
             raise context.mistake("NN206", f"`{name}` of a compile-time number is not available", given.span_of("x"))
         try:
-            return number(float(value) if floats else value)  # pyright: ignore[reportArgumentType] as_node gives no text
+            return number(float(value) if floats else value)
         except (ValueError, OverflowError, ZeroDivisionError):
             raise context.mistake("NN208", f"{name}({value}) is not a number", given.span) from None
 
@@ -74,7 +74,7 @@ def _where(context: Context, given: Arguments) -> Value:
     return context.apply(ops.where, [mask, nodes[1], nodes[2]], given.span, [o.span for o in operands])
 
 
-def _result_dtype(values: list[Node | bool | int | float | str]) -> DType:
+def _result_dtype(values: list[Node | Number]) -> DType:
     ranks = {DType.BOOL: 0, DType.INT: 1, DType.FLOAT: 2}
     best = DType.BOOL
     for value in values:

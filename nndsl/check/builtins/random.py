@@ -46,8 +46,8 @@ def _uniform(context: Context, given: Arguments) -> Value:
     draw = context.leaf(ops.random_uniform, type, given.span, site=context.draw_site())
     low, high = given["low"], given["high"]
     if is_number(low) and is_number(high):
-        width: Value = high - low  # pyright: ignore[reportOperatorIssue] both are numbers
-        if isinstance(width, int | float) and width < 0:
+        width: Value = high - low
+        if width < 0:
             raise context.mistake("NN302", f"`low` is {low} and `high` {high}", given.span)
     else:
         width = arithmetic(context, "-", Argument(high, given.span), Argument(low, given.span), given.span)
@@ -62,11 +62,10 @@ def _normal(context: Context, given: Arguments) -> Value:
 
 def _bernoulli(context: Context, given: Arguments) -> Value:
     probability = given["probability"]
-    if not is_number(probability) or not 0 <= probability <= 1:  # pyright: ignore[reportOperatorIssue] a number
+    if not is_number(probability) or not 0 <= probability <= 1:
         raise context.mistake(
             "NN302", "`probability` must be a number from 0 to 1, known at compile time", given.span_of("probability")
         )
-    assert isinstance(probability, int | float)
     return context.leaf(
         ops.random_bernoulli,
         _drawn_type(context, given, DType.BOOL),
