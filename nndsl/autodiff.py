@@ -115,7 +115,7 @@ def _not_differentiable(node: Node, rule: NoGradient) -> Diagnostic:
 
 
 def differentiate(program: Program) -> Program:
-    """The program with every `grad(y, x)` replaced by its graph, and every `minimize` given the gradients of its weights."""
+    """The program with every `grad(y, x)` replaced by its graph, and every `minimize` given its weights' gradients."""
     types = {weight.path: weight.type for weight in program.weights}
     return replace(
         program,
@@ -171,7 +171,7 @@ def _with_gradients(graph: StepGraph, types: Mapping[str, TensorType]) -> StepGr
 def _weight_gradients(
     loss: Node, paths: Sequence[str], updated: Mapping[str, int], types: Mapping[str, TensorType]
 ) -> tuple[tuple[str, Node], ...]:
-    """Gradient of the loss by each weight as it is before this `minimize`. updated: how often each was updated before."""
+    """Gradient of the loss by each weight as it is before this `minimize`. updated: how often each changed before."""
     leaves = [ops.weight.make(loss.builder, types[path], path=path, version=updated.get(path, 0)) for path in paths]
     found = gradients(loss, leaves)
     return tuple(

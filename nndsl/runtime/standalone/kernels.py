@@ -241,7 +241,7 @@ def scatter_add_each(values: Array, ids: Array, rows: int, out: Array | None = N
     n, rest = values.shape[0], values.shape[ids.ndim :]
     if out is None:
         out = np.empty((n, rows, *rest), values.dtype)
-    starts: Array = np.arange(0, n * rows, rows)
+    starts = np.arange(0, n * rows, rows, dtype=np.int64)
     scatter_add(values, (ids.T + starts).T, n * rows, out.reshape(n * rows, *rest))
     return out
 
