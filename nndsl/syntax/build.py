@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nndsl.syntax.tree import Expression, Statement, TopLevel
 
 LARGEST_WHOLE = 2**63 - 1
+ESCAPE = re.compile(r"\\(.)")
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 
 
@@ -385,19 +386,15 @@ class Builder:
     def string(self, span: Span, token: Token) -> tree.String:
         """`"text"`, its escapes resolved."""
         inner = self.file.text[token.start + 1 : token.end - 1]
-        return tree.String(span, re.sub(r"\\(.)", self._escape(token), inner) if "\\" in inner else inner)
-
-    def _escape(self, token: Token) -> Callable[[re.Match[str]], str]:
-        def resolved(found: re.Match[str]) -> str:
-            letter = found.group(1)
-            if letter not in ESCAPES:
-                start = token.start + 1 + found.start()
-                help = "a backslash is written `\\\\`; paths may use `/` everywhere"
-                message = f"`\\{letter}` stands for nothing in a text"
-                self.report(error("NN009", message, Span(self.file, start, start + 2), help=help))
-            return ESCAPES.get(letter, letter)
-
-        return resolved
+        if "\\" not in inner:
+            return tree.String(span, inner)
+        unknown = next((found for found in ESCAPE.finditer(inner) if found.group(1) not in ESCAPES), None)
+        if unknown is not None:
+            place = token.start + 1 + unknown.start()
+            message = f"`{unknown.group()}` stands for nothing in a text"
+            help = "a backslash is written `\\\\`; paths may use `/` everywhere"
+            self.report(error("NN009", message, Span(self.file, place, place + 2), help=help))
+        return tree.String(span, ESCAPE.sub(lambda found: ESCAPES.get(found.group(1), found.group(1)), inner))
 
 
 MEANT = {
