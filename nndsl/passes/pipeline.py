@@ -1,0 +1,82 @@
+"""The stages between a checked program and the plan, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndsl.autodiff import differentiate
+from nndsl.diagnostics import InternalError
+from nndsl.ir.verify import verify as verify_roots
+from nndsl.passes.algebra import ALGEBRA
+from nndsl.passes.choices import CHOICES
+from nndsl.passes.fold import FOLD
+from nndsl.passes.movement import MOVEMENT
+from nndsl.passes.numerics import NUMERICS
+from nndsl.passes.programs import graphs, over_graphs, uncast_totals
+from nndsl.passes.reductions import REDUCTIONS, SPARING
+from nndsl.passes.rewrite import joined, rewrite
+from nndsl.passes.sharing import share
+from nndsl.passes.spreading import SPREADING
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import Program
+
+SIMPLIFY = joined(FOLD, ALGEBRA, CHOICES, SPREADING, MOVEMENT, REDUCTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One stage: a valid program in, a valid program out. `summary` is what `nndsl dump --help` says about it."""
+
+    name: str
+    summary: str
+    apply: Callable[[Program], Program]
+
+
+def numerics(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Formulas in forms that neither overflow nor lose digits."""
+    return rewrite(roots, NUMERICS)
+
+
+def fold(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What is known while compiling, computed; numbers of the step moved to the host."""
+    return rewrite(roots, FOLD)
+
+
+def simplify(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Every rule that makes a graph smaller or cheaper."""
+    return rewrite(roots, SIMPLIFY, SPARING)
+
+
+PIPELINE: tuple[Pass, ...] = (
+    Pass("numerics", "formulas in forms that neither overflow nor lose digits", lambda p: over_graphs(p, numerics)),
+    Pass("differentiate", "gradients written out, `grad` and `minimize` alike", differentiate),
+    Pass("fold", "what is known while compiling, computed", lambda p: over_graphs(p, fold)),
+    Pass("simplify", "algebra, movements, sums and products made smaller", lambda p: over_graphs(p, simplify)),
+    Pass("share", "values that stand in for others, so that fewer are kept", lambda p: over_graphs(p, share)),
+    Pass("totals", "sums of truth values without casts", uncast_totals),
+)
+
+STAGES: tuple[str, ...] = ("check", *(each.name for each in PIPELINE))
+"""Names of the stages: "check" is the program as it was checked."""
+
+
+def optimise(program: Program, *, verify: bool = False) -> Program:
+    """The program after all stages: differentiated and simplified."""
+    return run_until(program, STAGES[-1], verify=verify)
+
+
+def run_until(program: Program, stage: str, *, verify: bool = False) -> Program:
+    """The program after the stage of that name (one of STAGES). verify: every graph is checked after each stage."""
+    if stage not in STAGES:
+        raise InternalError(f"passes: there is no stage {stage}")
+    last = STAGES.index(stage)
+    for each in PIPELINE[:last]:
+        program = each.apply(program)
+        if verify:
+            for _, roots in graphs(program):
+                verify_roots(roots)
+    return program

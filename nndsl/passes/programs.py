@@ -1,0 +1,81 @@
+"""Applies a change of nodes to every graph of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nndsl import ops
+from nndsl.ir.program import StepGraph, Total
+from nndsl.ir.types import DType
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import DataProgram, Program, TrainProgram
+
+Change = Callable[[tuple["Node", ...]], tuple["Node", ...]]
+"""New roots for old ones, of the same types and in the same order."""
+
+
+def over_graphs(program: Program, change: Change) -> Program:
+    """`program` with each of its graphs changed: initial values together, each data block, each step."""
+    initial = change(tuple(kept.initial for kept in (*program.weights, *program.states)))
+    weights, states = initial[: len(program.weights)], initial[len(program.weights) :]
+    return replace(
+        program,
+        weights=tuple(replace(w, initial=node) for w, node in zip(program.weights, weights, strict=True)),
+        states=tuple(replace(s, initial=node) for s, node in zip(program.states, states, strict=True)),
+        data=tuple(_over_data(data, change) for data in program.data),
+        trains=tuple(_over_train(train, change) for train in program.trains),
+    )
+
+
+def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
+    """Every graph of a program by a name for messages: its roots, grouped as `over_graphs` groups them."""
+    found = [("initial values", tuple(kept.initial for kept in (*program.weights, *program.states)))]
+    found += [(f"data {data.name}", _data_roots(data)) for data in program.data]
+    for train in program.trains:
+        found.append((f"training of {train.name}", train.training.roots()))
+        found.append((f"evaluation of {train.name}", train.evaluation.roots()))
+    return found
+
+
+def _data_roots(data: DataProgram) -> tuple[Node, ...]:
+    return (*(fit.node for fit in data.fits), *(field.node for field in data.fields))
+
+
+def _over_data(data: DataProgram, change: Change) -> DataProgram:
+    nodes = change(_data_roots(data))
+    fits, fields = nodes[: len(data.fits)], nodes[len(data.fits) :]
+    return replace(
+        data,
+        fits=tuple(replace(fit, node=node) for fit, node in zip(data.fits, fits, strict=True)),
+        fields=tuple(replace(field, node=node) for field, node in zip(data.fields, fields, strict=True)),
+    )
+
+
+def _over_train(train: TrainProgram, change: Change) -> TrainProgram:
+    return replace(
+        train,
+        training=train.training.with_roots(change(train.training.roots())),
+        evaluation=train.evaluation.with_roots(change(train.evaluation.roots())),
+    )
+
+
+def uncast_totals(program: Program) -> Program:
+    """total(cast(x)) -> total(x), for x true or false or a whole number: totals are sums in float64 anyway."""
+    trains = (
+        replace(train, training=_uncast(train.training), evaluation=_uncast(train.evaluation))
+        for train in program.trains
+    )
+    return replace(program, trains=tuple(trains))
+
+
+def _uncast(graph: StepGraph) -> StepGraph:
+    return replace(graph, totals=tuple(Total(_without_cast(total.node)) for total in graph.totals))
+
+
+def _without_cast(node: Node) -> Node:
+    whole = node.op is ops.cast and node.inputs[0].type.dtype is not DType.FLOAT
+    return node.inputs[0] if whole and node.type.dtype is not DType.BOOL else node
