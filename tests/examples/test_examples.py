@@ -32,7 +32,7 @@ def test_the_examples_are_all_there():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_has_no_mistakes_and_no_warnings(name):
-    from nndsl.check.check import check
+    from nndsl.check import check
     from nndsl.source import SourceFile
 
     path = FOLDER / name

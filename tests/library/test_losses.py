@@ -63,7 +63,7 @@ def text_of(loss, scores, target):
     example = np.zeros_like(target).tolist()
     return f"""
 layer Rows {{
-  input index: int[]
+  input index
   weight values: [{shape}] = zeros
   output gather(values, index)
 }}
@@ -72,7 +72,7 @@ data given {{
   target = {example}
 }}
 model Net {{
-  input index: int[]
+  input index
   rows: Rows
 }}
 train Net on given {{

@@ -142,16 +142,16 @@ OPTIMIZERS = {
         lambda w: optim.NAdam(w, lr=0.1, betas=(0.8, 0.99), momentum_decay=1.0, eps=1e-7)
     ),
     # Schedules count the updates done before.
-    "SGD(learning_rate=exponential_decay(0.1, decay_steps=3, decay_rate=0.5))": scheduled(
+    "SGD(learning_rate=exponential_decay(initial_learning_rate=0.1, decay_steps=3, decay_rate=0.5))": scheduled(
         lambda step: 0.1 * 0.5 ** ((step - 1) / 3)
     ),
-    "SGD(learning_rate=exponential_decay(0.1, decay_steps=3, decay_rate=0.5, staircase=true))": scheduled(
+    "SGD(learning_rate=exponential_decay(initial_learning_rate=0.1, decay_steps=3, decay_rate=0.5, staircase=true))": scheduled(
         lambda step: 0.1 * 0.5 ** ((step - 1) // 3)
     ),
-    "SGD(learning_rate=inverse_time_decay(0.1, decay_steps=3, decay_rate=0.5))": scheduled(
+    "SGD(learning_rate=inverse_time_decay(initial_learning_rate=0.1, decay_steps=3, decay_rate=0.5))": scheduled(
         lambda step: 0.1 / (1 + 0.5 * (step - 1) / 3)
     ),
-    "SGD(learning_rate=polynomial_decay(0.1, decay_steps=6, end_learning_rate=0.01, power=2))": scheduled(
+    "SGD(learning_rate=polynomial_decay(initial_learning_rate=0.1, decay_steps=6, end_learning_rate=0.01, power=2))": scheduled(
         lambda step: (0.1 - 0.01) * (1 - min(step - 1, 6) / 6) ** 2 + 0.01
     ),
     "SGD(learning_rate=cosine_decay(peak=0.2, steps=5, warm_up=3, end=0.01))": scheduled(
@@ -161,7 +161,7 @@ OPTIMIZERS = {
             else 0.01 + (0.2 - 0.01) * 0.5 * (1 + math.cos(math.pi * min(step - 1 - 3, 5) / 5))
         )
     ),
-    "SGD(learning_rate=piecewise_constant([2, 5], [0.3, 0.1, 0.02]))": scheduled(
+    "SGD(learning_rate=piecewise_constant(boundaries=[2, 5], values=[0.3, 0.1, 0.02]))": scheduled(
         lambda step: 0.3 if step - 1 <= 2 else 0.1 if step - 1 <= 5 else 0.02
     ),
     # Clips come before the update, as in Keras.
