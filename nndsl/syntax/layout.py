@@ -51,6 +51,7 @@ CLOSING = {
     "CLOSE_BRACKET": "OPEN_BRACKET",
     "CLOSE_BRACE": "OPEN_BRACE",
 }
+BEFORE_ARGUMENTS = {"COMMA", "OPEN_PARENTHESIS", "OPEN_BRACKET"}
 OPERAND_ENDS = {"NAME", "NUMBER", "PERCENT", "STRING", "TRUE", "FALSE", "DOTS", "CLOSE_PARENTHESIS", "CLOSE_BRACKET"}
 OPERAND_STARTS = {"NAME", "NUMBER", "PERCENT", "STRING", "TRUE", "FALSE", "DOTS", "NOT"}
 
@@ -138,6 +139,8 @@ class _Layout:
         """Whether a line inside ( ) or [ ] looks like the next statement: then the bracket was forgotten."""
         if token.kind == "CLOSE_BRACE":
             return False  # closing it says so
+        if token.kind == "NAME" and self._kind(index + 1) == "EQUAL" and self.out[-1].kind not in BEFORE_ARGUMENTS:
+            return True
         if not self.out or self.out[-1].kind not in OPERAND_ENDS or token.kind not in OPERAND_STARTS:
             return self._begins_definition(token, index) and self._kind(index + 1) == "NAME"
         return self.indent <= self.stack[-1].indent
