@@ -82,7 +82,7 @@ def _safetensors(arrays: Mapping[str, Array], about: Mapping[str, Any]) -> bytes
     from safetensors.numpy import save
 
     texts = {name: values.tolist() for name, values in arrays.items() if values.dtype.kind == "U"}
-    numbers = {name: np.ascontiguousarray(values) for name, values in arrays.items() if name not in texts}
+    numbers = {name: np.array(values, order="C") for name, values in arrays.items() if name not in texts}
     return save(numbers, {_METADATA: json.dumps({**about, _TEXTS: texts}, ensure_ascii=False)})
 
 
