@@ -79,19 +79,13 @@ def argument(context: Context, scope: Scope, expression: tree.Expression) -> Arg
 
 
 def _binary(context: Context, scope: Scope, expression: tree.Binary) -> Value:
-    """Operators nest to the left: walked in a loop, so that a sum of a thousand terms is no recursion."""
-    spine: list[tree.Binary] = []
-    leftmost: tree.Expression = expression
-    while isinstance(leftmost, tree.Binary):
-        spine.append(leftmost)
-        leftmost = leftmost.left
-    value = argument(context, scope, leftmost)
-    for node in reversed(spine):
-        if node.operator == "|":
-            raise context.mistake("NN205", "`|` joins the words a parameter may be, and belongs in its type", node.span)
-        right = argument(context, scope, node.right)
-        value = Argument(arithmetic.binary(context, node.operator, value, right, node.span), node.span)
-    return value.value
+    if expression.operator == "|":
+        raise context.mistake(
+            "NN205", "`|` joins the words a parameter may be, and belongs in its type", expression.span
+        )
+    left = argument(context, scope, expression.left)
+    right = argument(context, scope, expression.right)
+    return arithmetic.binary(context, expression.operator, left, right, expression.span)
 
 
 # ------------------------------------------------------------------------------------------------ names
