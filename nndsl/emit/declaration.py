@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.emit.module import indented
 from nndsl.emit.steps import update_key
-from nndsl.emit.text import literal, string
+from nndsl.emit.text import WIDTH, literal, string
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType
 from nndsl.ops import column
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from nndsl.emit.module import Module
     from nndsl.ir.program import DataProgram, State, TrainProgram, Weight
+
+
+_LONGEST_CALL = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ def _blocks(name: str, blocks: list[tuple[str, list[str]]]) -> list[str]:
 
 def _data(data: DataProgram, names: DataNames) -> list[str]:
     columns = [
-        "Column("
-        + _arguments(
+        _call(
+            "Column",
             key=each.key,
             name=each.name,
             role=each.role,
@@ -97,19 +100,17 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
             fill=each.fill,
             dtype=None if each.type.dtype is DType.FLOAT or each.role != "number" else each.type.dtype.value,
         )
-        + "),"
         for each in data.columns
     ]
     fields = [
-        "Field("
-        + _arguments(
+        _call(
+            "Field",
             name=each.name,
             dtype=each.node.type.dtype.value,
             shape=each.node.type.shape,
             classes=each.classes,
             columns=tuple(str(n["name"]) for n in reachable([each.node]) if n.op is column),
         )
-        + "),"
         for each in data.fields
     ]
     lines = [
@@ -122,8 +123,8 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
     ]
     if data.split is not None:
         split = data.split
-        arguments = _arguments(parts=split.parts, stratify=split.stratify, group=split.group, in_order=split.in_order)
-        lines.append(f"    split=Split({arguments}),")
+        made = _call("Split", parts=split.parts, stratify=split.stratify, group=split.group, in_order=split.in_order)
+        lines += indented(f"split={made}".split("\n"))
     if data.inline:
         lines.append("    inline={")
         for key, rows in data.inline:
@@ -137,10 +138,14 @@ def _group(name: str, items: list[str]) -> list[str]:
     return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
 
 
-def _arguments(**values: object) -> str:
-    """Keyword arguments, without those that have nothing to say: None, False and empty ones."""
-    said = {name: value for name, value in values.items() if value not in (None, False, ())}
-    return ", ".join(f"{name}={literal(value, before=32)}" for name, value in said.items())
+def _call(name: str, **arguments: object) -> str:
+    """A record with its arguments, without those that have nothing to say: None, False and empty ones."""
+    said = [(key, value) for key, value in arguments.items() if value not in (None, False, ())]
+    flat = ", ".join(f"{key}={literal(value, before=-WIDTH)}" for key, value in said)
+    if len(flat) <= _LONGEST_CALL and "\n" not in flat:
+        return f"{name}({flat}),"
+    lines = [f"    {key}={literal(value, '    ', len(key) + 24)}," for key, value in said]
+    return "\n".join([f"{name}(", *lines, "),"])
 
 
 def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:

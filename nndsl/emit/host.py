@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
 
 _LONGEST_INLINED = 70
+_QUOTED = re.compile(r"'([^'\"\\]*)'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,46 @@ class HostLeaf:
     changes: bool = True
 
 
+class _Plainer(ast.NodeTransformer):
+    """Writes what means the same as a person would: `a - 1` for `a + -1`, `a / n` where n can't be 0."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """A guarded division whose divisor is a number other than 0, a count, or whose operands are NumPy's."""
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Name(id="host_divide"), args=[dividend, divisor]) if _divides_safely(*node.args):
+                return ast.BinOp(dividend, ast.Div(), divisor)
+            case _:
+                return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """The sum with a negative number."""
+        self.generic_visit(node)
+        match node:
+            case ast.BinOp(left, ast.Add(), ast.UnaryOp(ast.USub(), ast.Constant() as right)):
+                return ast.BinOp(left, ast.Sub(), right)
+            case _:
+                return node
+
+
+def _divides_safely(dividend: ast.expr, divisor: ast.expr) -> bool:
+    """Whether a plain division can't raise: totals are NumPy's numbers, and the counts of samples are never 0."""
+    match divisor:
+        case ast.Constant(value=value):
+            return bool(value)
+        case ast.Name(id=name):
+            return name in ("n", "samples")
+        case _:
+            return _is_total(dividend) or _is_total(divisor)
+
+
+def _is_total(expression: ast.expr) -> bool:
+    return isinstance(expression, ast.Subscript) and isinstance(expression.value, ast.Name)
+
+
 def tidy(expression: str) -> str:
-    """The expression without needless parentheses."""
-    return ast.unparse(ast.parse(expression, mode="eval"))
+    """The expression without needless parentheses, strings in double quotes."""
+    return _QUOTED.sub(r'"\1"', ast.unparse(_Plainer().visit(ast.parse(expression, mode="eval"))))
 
 
 @dataclass(slots=True)
@@ -60,8 +99,9 @@ class HostNumbers:
         """The line that computes `node`, None where it is written into the lines that use it."""
         expression = self._expression(node)
         self._changes[node] = any(self.changes(operand) for operand in node.inputs)
-        named = self.node_names.given(node) is not None and node not in self._copied
-        if self._uses[node] <= 1 and not named and len(expression) <= _LONGEST_INLINED:
+        copied = node in self._copied
+        named = self.node_names.given(node) is not None or len(expression) > _LONGEST_INLINED
+        if self._uses[node] <= 1 and (copied or not named):
             self._texts[node] = f"({expression})"
             return None
         name = self.names.unique(self.node_names.wish(node))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from nndsl.diagnostics import InternalError
 from nndsl.emit.headings import Headings, heading_line
 from nndsl.emit.host import HostLeaf, HostNumbers
-from nndsl.emit.names import Names, identifier
+from nndsl.emit.module import snake_case
+from nndsl.emit.names import Names
 from nndsl.emit.text import REAL, plain, string
 from nndsl.emit.textbook import TextbookCode
 from nndsl.ir.graph import reachable
@@ -36,12 +37,12 @@ def _code(module: Module, names: Names, leaf: Callable[[Node], str | None], dtyp
 def initialize(module: Module) -> str:
     """Write the function that draws every initial weight and state; its name."""
     layout = module.layout
-    names = Names(module.reserved | {"memory", "seed", "step", "first", REAL})
+    names = Names(module.reserved | {"memory", "seed", REAL})
     code = _code(module, names, lambda _: None, REAL)
     kept = [(w, f"memory.weight({string(w.path)})") for w in layout.weights]
     kept += [(s, f"memory.state({string(s.path)})") for s in layout.states]
     nodes = reachable(each.initial for each, _ in kept)
-    code.survey(nodes, [each.initial for each, _ in kept if not each.initial.op.leaf])
+    code.survey(nodes)
     headings = Headings()
     written: set[Node] = set()
     for each, target in kept:
@@ -53,16 +54,10 @@ def initialize(module: Module) -> str:
             if node not in written:
                 written.add(node)
                 code.write(node)
-        code.lines.append(f"{target}[...] = {code.text(each.initial)}")
-    drawn = any("step" in line for line in code.lines)
+        code.lines.append(f"{target}[...] = {code.value(each.initial)}")
     body = [
         '"""Initial weights and states, all random ones drawn by `seed`, into the memory."""',
-        *([f"{REAL} = memory.dtype"] if any(REAL in line for line in code.lines) else []),
-        *(
-            ["step = first = 0  # a draw belongs to a step and a sample; these are drawn before the first"]
-            if drawn
-            else []
-        ),
+        *([f"{REAL} = memory.dtype.type"] if any(REAL in line for line in code.lines) else []),
         *(code.lines or ["del memory, seed  # there are none"]),
     ]
     return module.function("initialize", "(memory, seed)", body)
@@ -70,7 +65,7 @@ def initialize(module: Module) -> str:
 
 def data_functions(module: Module, data: DataProgram) -> tuple[str, str]:
     """Write what a data block learns from its training rows, and how it computes its fields; the functions' names."""
-    name = identifier(data.name)
+    name = snake_case(data.name)
     return _fit(module, data, name), _prepare(module, data, name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nndsl.emit.names import identifier
 from nndsl.emit.text import Spelling
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Module:
 
     def function(self, wish: str, signature: str, body: Iterable[str]) -> str:
         """Write `def <name><signature>:` with these lines in it, or find the function that is alike; its name."""
-        text = f"{signature}:\n" + "\n".join(f"    {line}".rstrip() for line in body)
+        text = f"{signature}:\n" + "\n".join(indented(line for part in body for line in part.split("\n")))
         name = self.functions.get(text)
         if name is None:
             name = self.functions[text] = self.names.unique(wish)
@@ -54,7 +55,8 @@ def indented(lines: Iterable[str], by: str = "    ") -> list[str]:
 
 
 def snake_case(name: str) -> str:
-    """`AdamW` -> `adamw`, `RMSprop` -> `rmsprop`, `LayerNormalization` -> `layer_normalization`."""
+    """An identifier for functions: `AdamW` -> `adamw`, `SparseAutoencoder` -> `sparse_autoencoder`."""
+    name = identifier(name)
     letters: list[str] = []
     for position, letter in enumerate(name):
         if (

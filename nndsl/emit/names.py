@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nndsl.emit.text import BARE_NAMES
+from nndsl.ir.graph import reachable
+from nndsl.ops import from_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from nndsl.ir.program import Program, StepGraph
 
 _LONGEST = 60
+_GRADIENT = "_gradient"
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
@@ -39,18 +42,20 @@ RESERVED = frozenset(
 
 
 class Names:
-    """Unique identifiers within one scope: the second `mean` is `mean_2`. `reserved` are never given out."""
+    """Unique identifiers within one scope: the second `mean` is `mean_2`. What is reserved gets a `_` behind it."""
 
     def __init__(self, reserved: Iterable[str] = ()) -> None:
-        self._taken = {*RESERVED, *reserved}
+        self._reserved = RESERVED | frozenset(reserved)
+        self._taken = set(self._reserved)
         self._counts: dict[str, int] = {}
 
     def unique(self, wish: str) -> str:
         """An identifier like `wish` that nothing else in this scope has."""
         base = identifier(wish)
-        if base not in self._taken:
-            self._taken.add(base)
-            return base
+        first = f"{base}_" if base in self._reserved else base
+        if first not in self._taken:
+            self._taken.add(first)
+            return first
         count = self._counts.get(base, 1)
         while True:
             count += 1
@@ -63,7 +68,7 @@ class Names:
 
 @cache
 def identifier(text: str) -> str:
-    """`text` as an ASCII identifier, never empty, never a keyword: `block[0]/conv` -> `block_0_conv`, `α` -> `alpha`."""
+    """`text` as an ASCII identifier, never empty or a keyword: `block[0]/conv` -> `block_0_conv`, `α` -> `alpha`."""
     if not text.isascii():
         text = "".join(
             letter if letter.isascii() else _spelled(letter) for letter in unicodedata.normalize("NFKC", text)
@@ -106,9 +111,17 @@ class NodeNames:
         self._shared = {rest for rest, models in owners.items() if len(models) > 1}
         self._roots: dict[Node, str] = {}
         self._roles: dict[Node, str] = {}
+        self._renamed: dict[str, str] = {}
         for train in program.trains:
             for graph in (train.training, train.evaluation):
                 self._name_roles(graph)
+                self._find_renamed(graph)
+
+    def _find_renamed(self, graph: StepGraph) -> None:
+        """Values that only a later step gave a name, which they will not be called by: so won't their gradients."""
+        for node in reachable(graph.roots()):
+            if node.names and (name := self._own_name(node)) != node.names[-1]:
+                self._renamed[f"{node.names[-1]}{_GRADIENT}"] = f"{name}{_GRADIENT}"
 
     def _name_roles(self, graph: StepGraph) -> None:
         """Names that values have by what they are for."""
@@ -138,9 +151,12 @@ class NodeNames:
         role = self._roles.get(node)
         if role is not None:
             return role
+        if node.op is from_step:
+            return self.given(node.inputs[0])
         if not node.names:
             return None
-        name = node.names[-1]
+        name = self._own_name(node)
+        name = self._renamed.get(name, name)
         if "/" in name:
             return self.path(name)
         scope = node.origins[0].scope if node.origins and len(node.names) == 1 else ""
@@ -148,10 +164,31 @@ class NodeNames:
             return identifier(name)
         return self.path(f"{scope}/{name}")
 
+    def _own_name(self, node: Node) -> str:
+        """The last name that the node's own step or what is around it gave; a later step calls it `x`."""
+        step = node.origins[0].scope if node.origins else ""
+        foreign = False
+        for name in reversed(node.names):
+            scope = name.rpartition("/")[0]
+            if not scope or f"{step}/".startswith(f"{scope}/"):
+                return name
+            foreign = True
+        return step if foreign and step else node.names[-1]
+
     def wish(self, node: Node) -> str:
         """The given name, or one made of the first operand that has one and the operation: `scores_exp`."""
         given = self.given(node)
-        return given if given is not None else f"{self._root(node)}{node.op.name}"
+        if given is not None:
+            return given
+        root = self._root(node)
+        if root:
+            return f"{root}{node.op.name}"
+        backward = bool(node.origins) and node.origins[0].backward
+        return "gradient" if backward else f"{node.op.name}_result"
+
+    def root_operand(self, node: Node) -> Node | None:
+        """The operand that the name of a node that nobody named begins with."""
+        return next((i for i in node.inputs if i.inputs or i.names), None)
 
     def _root(self, node: Node) -> str:
         """Start of the name of a node that nobody named: the nearest named operand's, or the step's."""
@@ -159,7 +196,7 @@ class NodeNames:
         root = ""
         while node not in self._roots:
             passed.append(node)
-            operand = next((i for i in node.inputs if i.inputs or i.names), None)
+            operand = self.root_operand(node)
             if operand is None:
                 scope = node.origins[0].scope if node.origins else ""
                 root = f"{self.path(scope)}_" if "/" in scope else ""

@@ -17,6 +17,7 @@ from nndsl.emit.host import tidy
 from nndsl.emit.text import REAL, Spelling, number, ruled, shape, without_needless_parentheses
 from nndsl.ir.op import Emission
 from nndsl.ir.types import DType, Kind
+from nndsl.ops import broadcast, constant
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.graph import Node
     from nndsl.ir.types import TensorType
-    from nndsl.plan.schedule import Action, Schedule
+    from nndsl.plan.schedule import Action, Buffer, Schedule
 
 DTYPES = {DType.FLOAT: REAL, DType.INT: "np.int32", DType.BOOL: "bool"}
 """How the source calls each kind of number; `real` is a local variable, the type of the memory's floats."""
@@ -55,6 +56,7 @@ SECTIONS = {
 }
 """Parts of a workspace and their titles; each needs only those before it and its own earlier lines."""
 
+_UFUNC_CALL = re.compile(r"np\.[a-z_0-9]+\([^()=]*, out=\w+\)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NUMBER_NAMES = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
 
@@ -73,7 +75,7 @@ class Definition:
 
 
 class Surroundings:
-    """What a schedule's code takes from the function that it stands in; what one does not have is a mistake to ask for."""
+    """What a schedule's code takes from the function that it stands in; what that does not have is not asked for."""
 
     def given(self, node: Node) -> Definition:
         """The variable that holds a leaf."""
@@ -103,6 +105,13 @@ class Surroundings:
         """A new array for values of `type`."""
         return f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})"
 
+    all_alike = False
+    """Whether all arrays have one shape, so that a buffer's own name does for what is in it."""
+
+    def buffer(self, buffer: Buffer) -> str:
+        """A new buffer."""
+        return f"np.empty({_elements(buffer.size, buffer.per_sample)}, {DTYPES[buffer.dtype]})"
+
     def total_remark(self, index: int) -> str:
         """What total `index` is for."""
         raise InternalError(f"emit: there is no total {index} here")
@@ -111,6 +120,24 @@ class Surroundings:
 def array_shape(type: TensorType) -> str:
     """The shape of the array that holds a value: per-sample ones begin with n."""
     return shape(("n", *type.shape) if type.kind is Kind.SAMPLE else type.shape)
+
+
+def count_text(node: Node) -> str:
+    """The sum of a constant over the samples."""
+    value = number(node["value"], node.type.dtype.value)
+    return "n" if value in ("1.0", "1", "True") else f"n * {value}"
+
+
+def number_name(node: Node) -> str:
+    """A name for the number of a constant: `zero`, `number_0_001`."""
+    value = node["value"]
+    if not isinstance(value, int | float) or node.type.dtype is DType.BOOL:
+        return "true" if value else "false"
+    plain = _NUMBER_NAMES.get(value)
+    if plain is not None:
+        return plain if node.type.dtype is DType.FLOAT else f"whole_{plain}"
+    digits = f"{value:.4g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return f"number_{digits.replace('-', '_minus_').replace('.', '_')}".replace("__", "_")
 
 
 def _elements(size: int, per_sample: bool) -> str:
@@ -131,13 +158,14 @@ class PlannedCode:
     host: HostNumbers
     spelling: Spelling
     headings: Headings | None = None
+    has_backward: bool = False
     sections: dict[str, list[str]] = field(default_factory=lambda: {section: [] for section in SECTIONS})
     lines: list[str] = field(default_factory=list[str])
     _variables: dict[Node, str] = field(default_factory=dict["Node", str])
-    _defined: dict[str, str] = field(default_factory=dict[str, str])
+    _defined: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _buffers: dict[int, str] = field(default_factory=dict[int, str])
     _buffer_users: Counter[int] = field(default_factory=Counter[int])
-    _in_backward: bool = False
+    _in_backward: bool | None = None
 
     def write(self) -> None:
         """Write every action of the schedule."""
@@ -174,7 +202,7 @@ class PlannedCode:
         heading = None if self.headings is None or node is None else self.headings.change(node)
         if heading is None:
             return
-        if heading.backward != self._in_backward:
+        if self._in_backward is not heading.backward and self.has_backward:
             self._in_backward = heading.backward
             self.lines += ["", ruled("backward" if heading.backward else "forward", inset=8)]
         self.lines += ["", heading_line(heading, "")]
@@ -187,6 +215,8 @@ class PlannedCode:
                 return self._compute(node, scratch)
             case AddTotal(index, node):
                 remark = self.surroundings.total_remark(index)
+                if node.op is constant:
+                    return [f"totals[{index}] += {count_text(node)}  # {remark}"]
                 return [f"totals[{index}] += np.add.reduce({self.array(node)}, dtype=np.float64)  # {remark}"]
             case SetGradient(path, None):
                 return [f"{self.define(self.surroundings.gradient(path))}.fill(0.0)"]
@@ -216,13 +246,19 @@ class PlannedCode:
         if rule.statements is None:
             source = self._copied(node)
             return [f"np.copyto({self.array(node)}, {source})"]
-        operands = tuple(self._operand(operand, node, lines) for operand in node.inputs)
+        if node.op.elementwise and rule.scratch is None:
+            operands = tuple(self._operand(operand, lines, whole=False) for operand in node.inputs)
+            emission = Emission(node, operands, self.array(node), dtype=REAL)
+            if rule.prepare is None or not rule.prepare(emission):
+                statements = rule.statements(emission)
+                if len(statements) == 1 and _UFUNC_CALL.fullmatch(statements[0]):
+                    return [*lines, *map(without_needless_parentheses, statements)]
+        operands = tuple(self._operand(operand, lines) for operand in node.inputs)
         emission = Emission(node, operands, self.array(node), self._scratch(node, scratch), dtype=REAL)
         if rule.prepare is not None:
             prepared = tuple(self.define(Definition("views", name, text)) for name, text in rule.prepare(emission))
             emission = replace(emission, prepared=prepared)
-        lines += [without_needless_parentheses(line) for line in rule.statements(emission)]
-        return lines
+        return [*lines, *map(without_needless_parentheses, rule.statements(emission))]
 
     def _copied(self, node: Node) -> str:
         """What is copied into the buffer of a node that has no statements: a leaf as it is now, or a view."""
@@ -245,12 +281,15 @@ class PlannedCode:
     def operand(self, node: Node) -> str:
         """What an elementwise line reads: an array, or a number as an array without axes."""
         lines: list[str] = []
-        text = self._operand(node, None, lines)
+        text = self._operand(node, lines)
         self.lines += lines
         return text
 
-    def _operand(self, node: Node, reader: Node | None, before: list[str]) -> str:
-        """What `reader` reads; `before` gets the lines that must come first."""
+    def _operand(self, node: Node, before: list[str], *, whole: bool = True) -> str:
+        """What a line reads; `before` gets the lines that must come first.
+
+        whole: in the node's full shape; otherwise as it is before NumPy broadcasts it.
+        """
         source = node
         while isinstance(place := self.schedule.places[source], ViewOf):
             source = place.base
@@ -260,25 +299,31 @@ class PlannedCode:
             case Host():
                 return self._host_number(source, before)
             case _:
-                return self.array(node)
+                return self.array(node) if whole else self._before_broadcast(node)
+
+    def _before_broadcast(self, node: Node) -> str:
+        """What NumPy broadcasts to `node` by itself: `bias`, or a column where axes come behind the samples."""
+        if node.op is not broadcast or not isinstance(self.schedule.places[node], ViewOf):
+            return self.array(node)
+        (source,) = node.inputs
+        text = self._before_broadcast(source)
+        missing = node.type.rank - source.type.rank
+        if source.type.kind is not Kind.SAMPLE or not missing:
+            return text
+        return self.define(Definition("views", f"{text}_column", f"{text}[:{', None' * missing}]"))
 
     def _number(self, node: Node) -> str:
         """A constant, as an array without axes: ufuncs take it twice as fast as a Python number."""
-        value, dtype = node["value"], node.type.dtype
-        text = number(value, dtype.value).strip("()")
-        if dtype is DType.FLOAT and isinstance(value, int | float) and value in _NUMBER_NAMES:
-            name = _NUMBER_NAMES[value]
-        else:
-            name = f"number_{text.replace('-', 'minus_').replace('.', '_').replace('+', '')}"
-        return self.define(Definition("numbers", name, f"np.array({text}, {DTYPES[dtype]})"))
+        text = number(node["value"], node.type.dtype.value).strip("()")
+        return self.define(Definition("numbers", number_name(node), f"np.array({text}, {DTYPES[node.type.dtype]})"))
 
     def _host_number(self, node: Node, before: list[str]) -> str:
         """A number of the host, cast once, as an array without axes."""
         if node in self._variables:
             return self._variables[node]
         text, type = self.host.text(node), DTYPES[node.type.dtype]
-        given = next((each for each in (node, *node.inputs) if self.node_names.given(each) is not None), node)
-        wish = self.node_names.wish(given)
+        named = next((each for each in (node, *node.inputs) if self.node_names.given(each) is not None), node.inputs[0])
+        wish = self.node_names.wish(named)
         if not self.host.changes(node):
             name = self.define(Definition("numbers", wish, f"np.array({tidy(text)}, {type})"))
         else:
@@ -301,7 +346,8 @@ class PlannedCode:
                 return self.define(self.surroundings.given(node))
             case InBuffer(buffer):
                 shared = self._operand_in_place(node, buffer)
-                return shared or self._in_buffer(buffer, node.type, self.node_names.wish(node))
+                named = self.node_names.given(node) is not None
+                return shared or self._in_buffer(buffer, node.type, self.node_names.wish(node), named=named)
             case ViewOf():
                 text = node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
                 return (
@@ -315,43 +361,51 @@ class PlannedCode:
                 raise InternalError(f"emit: {node!r} has no array")
 
     def _operand_in_place(self, node: Node, buffer: int) -> str | None:
-        """The variable of an operand that `node` overwrites, where the reader knows no other name for the result."""
+        """The variable of an operand that `node` overwrites, where it has the name that the result would have too."""
         given = self.node_names.given(node)
         for position in node.op.numpy.in_place:
             operand = node.inputs[position]
             overwritten = self.schedule.places[operand] == InBuffer(buffer) and operand.type == node.type
-            if overwritten and given in (None, self.node_names.given(operand)):
+            named_after = given is not None or operand is self.node_names.root_operand(node)
+            if overwritten and named_after and given == self.node_names.given(operand):
                 return self.array(operand)
         return None
 
     # ------------------------------------------------------------------------------------------ definitions
 
-    def define(self, definition: Definition) -> str:
-        """The variable that holds the definition's value, defined now unless one is there."""
+    def define(self, definition: Definition, *, alias: bool = False) -> str:
+        """The variable that holds the definition's value, defined now unless one is there.
+
+        alias: one with another name does not do.
+        """
         if definition.section is None:
             return definition.name
-        found = self._defined.get(definition.value)
+        key = (definition.value, definition.name if alias else "")
+        found = self._defined.get(key)
         if found is None:
-            found = self._defined[definition.value] = self.names.unique(definition.name)
+            found = self._defined[key] = self.names.unique(definition.name)
             remark = f"  # {definition.remark}" if definition.remark else ""
             self.sections[definition.section].append(f"{found} = {definition.value}{remark}")
         return found
 
-    def _in_buffer(self, buffer: int, type: TensorType, wish: str) -> str:
+    def _in_buffer(self, buffer: int, type: TensorType, wish: str, *, named: bool = True) -> str:
         """A variable for a value in a buffer: an array of its own, or a view of the memory that it shares."""
         made = self.schedule.buffers[buffer]
         per_sample = type.kind is Kind.SAMPLE
-        if self._buffer_users[buffer] == 1:
+        if self._buffer_users[buffer] == 1 and (named or not self.surroundings.all_alike):
             name = self.names.unique(wish)
             self.sections["buffers"].append(f"{name} = {self.surroundings.empty(type)}")
             return name
         if buffer not in self._buffers:
-            self._buffers[buffer] = self.names.unique(f"buffer_{len(self._buffers) + 1}")
-            size = _elements(made.size, made.per_sample)
-            self.sections["buffers"].append(f"{self._buffers[buffer]} = np.empty({size}, {DTYPES[made.dtype]})")
+            word = "scratch" if self.surroundings.all_alike else "buffer"
+            self._buffers[buffer] = self.names.unique(f"{word}_{len(self._buffers) + 1}")
+            text = self.surroundings.buffer(made)
+            self.sections["buffers"].append(f"{self._buffers[buffer]} = {text}")
         text = self._buffers[buffer]
+        if self.surroundings.all_alike and named is False:
+            return text
         if (made.size, made.per_sample) != (type.size, per_sample):
             text += f"[: {_elements(type.size, per_sample)}]"
         if type.rank + per_sample != 1:
             text += f".reshape{array_shape(type)}"
-        return self.define(Definition("views", wish, text))
+        return self.define(Definition("views", wish, text), alias=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from nndsl.emit.declaration import DataNames, TrainNames, layout_lines, program_lines
 from nndsl.emit.initial import data_functions, initialize
 from nndsl.emit.layout import layout
-from nndsl.emit.module import Module
-from nndsl.emit.names import Names, NodeNames, identifier
+from nndsl.emit.module import Module, snake_case
+from nndsl.emit.names import Names, NodeNames
 from nndsl.emit.paste import Runtime, runtime
 from nndsl.emit.steps import Part, field_types, planned_step, report
 from nndsl.emit.text import WIDTH, Spelling, plain, ruled, wrapped
@@ -54,7 +54,7 @@ def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str
         ("the mathematics", step_blocks),
         ("the weights", weight_blocks),
         ("the data", data_blocks),
-        ("what is declared above", ["\n".join(declared)]),
+        ("the declaration", ["\n".join(declared)]),
     ]
     text = [_documentation(program, level), "", "from __future__ import annotations", "", *_imports(module, pasted), ""]
     for title, blocks in sections:
@@ -71,7 +71,7 @@ def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str
 def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNames:
     """Write the functions of a train block."""
     step = planned_step if level > 0 else textbook_step
-    name = identifier(train.name)
+    name = snake_case(train.name)
     training = replace(train.training, reported=train.training.reported)
     evaluation = replace(train.evaluation, predictions=())
     prediction = replace(train.evaluation, totals=(), reported=(), states=(), minimizes=())

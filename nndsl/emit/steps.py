@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from nndsl.diagnostics import InternalError
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostLeaf, HostNumbers, tidy
-from nndsl.emit.module import indented
+from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names, identifier
-from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, array_shape
+from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, array_shape, number_name
 from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
 from nndsl.emit.updates import planned_update
 from nndsl.ir.graph import reachable
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.program import StepGraph, TrainProgram, Update
     from nndsl.ir.types import TensorType
+
+_LONGEST_CALL = 100
 
 LOCALS = frozenset({"n", "memory", "seed", "step", "epoch", "first", "run", "totals", "samples", "update", REAL})
 """Names that the functions of a train block use for themselves."""
@@ -104,6 +106,7 @@ class PlannedStep(Surroundings):
         wish = self.module.node_names.wish(node)
         if node.op is constant:
             value = number(node["value"], node.type.dtype.value).strip("()")
+            wish = f"all_{number_name(node)}"
             return Definition("numbers", wish, f"np.full({array_shape(node.type)}, {value}, {DTYPES[node.type.dtype]})")
         if node.op is array:
             return Definition("numbers", wish, f"np.array({node['value']!r}, {DTYPES[node.type.dtype]})")
@@ -112,7 +115,10 @@ class PlannedStep(Surroundings):
     def input(self, name: str, type: TensorType) -> Definition:
         """The buffer of a field."""
         return Definition(
-            "inputs", name, f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})", f"field {one_line(name)}"
+            "inputs",
+            name,
+            f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})",
+            "" if identifier(name) == name else f"field {one_line(name)}",
         )
 
     def gradient(self, path: str) -> Definition:
@@ -142,9 +148,10 @@ class PlannedStep(Surroundings):
             if not made.scalar
         ]
         arguments += [f"memory.slots[{string(key)}]" for key in keys]
-        called = self.code.define(
-            Definition("updates", function.removesuffix("_update") or "update", f"{function}({', '.join(arguments)})")
-        )
+        value = f"{function}({', '.join(arguments)})"
+        if len(value) > _LONGEST_CALL:
+            value = "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
+        called = self.code.define(Definition("updates", function.removesuffix("_update") or "update", value))
         places = [
             f"memory.scalars[{string(update_key(self.train, action.minimize, action.number, made.name))}]"
             for made in update.slots
@@ -199,7 +206,9 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     schedule = plan_step(part.graph)
     surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph))
     host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
-    code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling, Headings())
+    code = PlannedCode(
+        schedule, surroundings, names, module.node_names, host, module.spelling, Headings(), bool(part.graph.minimizes)
+    )
     surroundings.code = code
     for name, type in part.fields:
         surroundings.inputs[name] = code.define(surroundings.input(name, type))
@@ -210,7 +219,7 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     uses_real = any(REAL in line for line in definitions)
     body = [
         *documentation(part),
-        *([f"{REAL} = memory.dtype", ""] if uses_real else []),
+        *([f"{REAL} = memory.dtype.type", ""] if uses_real else []),
         *definitions,
         f"totals = {module.spelling(f'np.zeros({count})')}",
         "",
@@ -250,7 +259,7 @@ def report(module: Module, train: TrainProgram) -> str:
     title = f"What {train.name} reports, from the sums over the samples of a part."
     body = [f'"""{plain(title)}"""', *lines, "return {"]
     body += [f"    {string(each.name)}: {tidy(host.text(each.value))}," for each in reported] + ["}"]
-    return module.function(f"{identifier(train.name)}_report", "(totals, samples, step, epoch)", body)
+    return module.function(f"{snake_case(train.name)}_report", "(totals, samples, step, epoch)", body)
 
 
 def _report_leaf(train: TrainProgram, node: Node) -> HostLeaf:

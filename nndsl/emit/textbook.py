@@ -39,11 +39,13 @@ class TextbookCode:
     spelling: Spelling
     dtype: str = REAL
     headings: Headings | None = None
+    has_backward: bool = False
     lines: list[str] = field(default_factory=list[str])
     _texts: dict[Node, str] = field(default_factory=dict["Node", str])
     _inlined: dict[Node, str] = field(default_factory=dict["Node", str])
     _uses: Counter[Node] = field(default_factory=Counter["Node"])
-    _in_backward: bool = False
+    _user: dict[Node, Node] = field(default_factory=dict["Node", "Node"])
+    _in_backward: bool | None = None
 
     def survey(self, nodes: Iterable[Node], kept: Iterable[Node] = ()) -> None:
         """Count who uses which value. `nodes` are all that will be written, `kept` those that are used besides."""
@@ -51,6 +53,7 @@ class TextbookCode:
         kept = list(kept)
         for node in nodes:
             self._uses.update(node.inputs)
+            self._user.update(dict.fromkeys(node.inputs, node))
         self._uses.update(kept)
         self._uses.update(kept)  # so that each has a line of its own
         self.host.survey(nodes, [node for node in kept if node.type.kind is Kind.STEP])
@@ -71,12 +74,21 @@ class TextbookCode:
         if expression.isidentifier():
             self._texts[node] = expression
             return
-        given = self.node_names.given(node)
-        if given is None and self._uses[node] == 1 and len(expression) <= _LONGEST_INLINED and not node.op.leaf:
+        if self._uses[node] == 1 and len(expression) <= _LONGEST_INLINED and not self._has_own_name(node):
             self._inlined[node] = expression
             return
         self._texts[node] = self.names.unique(self.node_names.wish(node))
         self._line(node, f"{self._texts[node]} = {_tidied(expression)}")
+
+    def _has_own_name(self, node: Node) -> bool:
+        """Whether a person gave the node a name that its only user does not have too (`y = x @ k` and `y = y + b`)."""
+        given = self.node_names.given(node)
+        user = self._user.get(node)
+        return given is not None and (user is None or self.node_names.given(user) != given)
+
+    def value(self, node: Node) -> str:
+        """As `text`, without parentheses around the whole."""
+        return _tidied(self.text(node))
 
     def text(self, node: Node) -> str:
         """An atom with the value of `node`, an array of its full shape (or a number that is the same everywhere)."""
@@ -111,14 +123,14 @@ class TextbookCode:
     def _line(self, node: Node, line: str) -> None:
         heading = None if self.headings is None else self.headings.change(node)
         if heading is not None:
-            if heading.backward != self._in_backward:
+            if self._in_backward is not heading.backward and self.has_backward:
                 self._in_backward = heading.backward
                 self.lines += ["", ruled("backward" if heading.backward else "forward", inset=8)]
             self.lines += ["", heading_line(heading, "")]
         self.lines.append(self.spelling(line))
 
     def _expression(self, node: Node) -> str:
-        """The node's rule over its operands. It sees a name where an expression will stand, and takes it for an array."""
+        """The node's rule over its operands. It sees a name in place of an expression, and takes that for an array."""
         texts = self._operands(node)
         expression = self._applied(node, texts)
         repeated = Counter(_PLACEHOLDER.findall(expression))
@@ -144,7 +156,7 @@ class TextbookCode:
         return self._texts[node]
 
     def _operands(self, node: Node) -> list[str]:
-        """Texts of the operands; beside one of full shape, elementwise ops take others as they are before broadcasting."""
+        """Texts of the operands; beside one of full shape, elementwise ops take the others before broadcasting."""
         full = [not self._is_number(operand) and operand.op is not broadcast for operand in node.inputs]
         if not node.op.elementwise or not any(full):
             return [self.text(operand) for operand in node.inputs]

@@ -9,7 +9,7 @@ from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
-from nndsl.emit.planned import DTYPES, array_shape
+from nndsl.emit.planned import DTYPES, array_shape, count_text
 from nndsl.emit.steps import (
     LOCALS,
     Part,
@@ -25,8 +25,8 @@ from nndsl.emit.text import REAL, one_line, ruled, shape, string
 from nndsl.emit.textbook import TextbookCode
 from nndsl.emit.updates import slot_names, update_documentation, update_leaf
 from nndsl.ir.graph import reachable
+from nndsl.ops import constant, flat_gradient, flat_weight, slot, state, weight
 from nndsl.ops import field as field_leaf
-from nndsl.ops import flat_gradient, flat_weight, slot, state, weight
 
 if TYPE_CHECKING:
     from nndsl.emit.module import Module
@@ -75,23 +75,34 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
         made.inputs[name] = names.unique(name)
         inputs.append(f"{made.inputs[name]} = np.empty({array_shape(type)}, {DTYPES[type.dtype]})")
     host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
-    code = made.code = TextbookCode(made.leaf, names, module.node_names, host, module.spelling, headings=Headings())
+    code = made.code = TextbookCode(
+        made.leaf,
+        names,
+        module.node_names,
+        host,
+        module.spelling,
+        headings=Headings(),
+        has_backward=bool(graph.minimizes),
+    )
     nodes, lives = _stages(graph)
     kept = [total.node for total in graph.totals] + [node for _, node in graph.states]
     kept += [node for _, node, _ in graph.predictions]
     kept += [node for minimize in graph.minimizes for _, node in minimize.gradients]
     code.survey(nodes, kept)
     uses = total_uses(graph)
+    indices: dict[Node, list[int]] = {}
+    for index, total in enumerate(graph.totals):
+        indices.setdefault(total.node, []).append(index)
     ordered = sorted(nodes, key=lambda node: (lives.stage[node], node.id))
     for stage in range(len(graph.minimizes) + 1):
         for node in ordered:
             if lives.stage[node] == stage:
                 code.write(node)
-        for index, total in enumerate(graph.totals):
-            if lives.stage[total.node] == stage:
-                array = code.array(total.node)
-                remark = one_line(", ".join(uses.get(index, ["not reported"])))
-                code.lines.append(f"totals[{index}] += np.sum({array}, dtype=np.float64)  # {remark}")
+                for index in indices.get(node, ()):
+                    remark = one_line(", ".join(uses.get(index, ["not reported"])))
+                    counts = node.op is constant
+                    summed = count_text(node) if counts else f"np.sum({code.array(node)}, dtype=np.float64)"
+                    code.lines.append(f"totals[{index}] += {summed}  # {remark}")
         if stage < len(graph.minimizes):
             _minimize_lines(made, code, stage, lives)
     for name, node, _ in graph.predictions:
@@ -107,7 +118,7 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
     lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
     body = [
         *documentation(part),
-        *([f"{REAL} = memory.dtype"] if uses_real else []),
+        *([f"{REAL} = memory.dtype.type"] if uses_real else []),
         *inputs,
         *made.definitions,
         f"totals = np.zeros({len(graph.totals)})",
@@ -233,7 +244,7 @@ def textbook_update(module: Module, minimize: Minimize, update: Update) -> str:
     parameters = ["weight", "gradient", *called.arrays.values(), "step", "epoch", *called.scalars.values()]
     body = [
         *update_documentation(update, called),
-        *([f"{REAL} = weight.dtype"] if any(REAL in line for line in code.lines) else []),
+        *([f"{REAL} = weight.dtype.type"] if any(REAL in line for line in code.lines) else []),
         *code.lines,
         f"{', '.join(targets)} = {', '.join(values)}",
         *([f"return {', '.join(results)}"] if results else []),

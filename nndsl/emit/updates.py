@@ -9,17 +9,21 @@ from nndsl.diagnostics import InternalError
 from nndsl.emit.host import HostLeaf, HostNumbers
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
-from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings
-from nndsl.emit.text import REAL, one_line, plain, wrapped
+from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, number_name
+from nndsl.emit.text import REAL, number, one_line, plain, wrapped
 from nndsl.ir.types import DType
 from nndsl.ops import array, epoch, flat_gradient, flat_weight, slot, step
+from nndsl.plan.schedule import Buffer
 
 if TYPE_CHECKING:
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Minimize, Update
     from nndsl.ir.types import TensorType
-    from nndsl.plan.schedule import ApplyUpdate, Schedule
+    from nndsl.plan.schedule import Schedule
+
+
+_REAL_LINE = f"{REAL} = weight.dtype.type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ class _PlannedUpdate(Surroundings):
             return Definition(None, self.called.arrays[str(node["name"])])
         if node.op is array:
             raise InternalError(f"emit: {node!r} in an optimizer's update")
-        return Definition("numbers", "filled", f"np.full(weight.size, {node['value']!r}, {DTYPES[node.type.dtype]})")
+        value = number(node["value"], node.type.dtype.value).strip("()")
+        name = f"all_{number_name(node)}"
+        return Definition("numbers", name, f"np.full(weight.size, {value}, {DTYPES[node.type.dtype]})")
 
     def flat(self, name: str) -> str:
         return "weight" if name == "weight" else self.called.arrays[name]
@@ -76,10 +82,16 @@ class _PlannedUpdate(Surroundings):
         self.new_scalars[name] = value
         return []
 
+    all_alike = True
+
     def empty(self, type: TensorType) -> str:
-        if not type.shape:
-            return f"np.empty((), {DTYPES[type.dtype]})"
-        return "np.empty_like(weight)" if type.dtype is DType.FLOAT else f"np.empty(weight.size, {DTYPES[type.dtype]})"
+        return self.buffer(Buffer(type.dtype, type.size, per_sample=False))
+
+    def buffer(self, buffer: Buffer) -> str:
+        if buffer.size == 1:
+            return f"np.empty((), {DTYPES[buffer.dtype]})"
+        floats = buffer.dtype is DType.FLOAT
+        return "np.empty_like(weight)" if floats else f"np.empty(weight.size, {DTYPES[buffer.dtype]})"
 
 
 def planned_update(module: Module, minimize: Minimize, update: Update, schedule: Schedule) -> str:
@@ -96,7 +108,7 @@ def planned_update(module: Module, minimize: Minimize, update: Update, schedule:
     results = [surroundings.new_scalars.get(name, variable) for name, variable in called.scalars.items()]
     body = [
         *update_documentation(update, called),
-        f"{REAL} = weight.dtype",
+        _REAL_LINE,
         "",
         *code.definitions(),
         f"def update({', '.join(['step', 'epoch', *called.scalars.values()])}):",
@@ -105,8 +117,8 @@ def planned_update(module: Module, minimize: Minimize, update: Update, schedule:
         "",
         "return update",
     ]
-    if not any(REAL in line for line in body[body.index(f"{REAL} = weight.dtype") + 1 :]):
-        body.remove(f"{REAL} = weight.dtype")
+    if not any(REAL in line for line in body[body.index(_REAL_LINE) + 1 :]):
+        body.remove(_REAL_LINE)
     return module.function(
         f"{snake_case(update.optimizer)}_update",
         f"({', '.join(['weight', 'gradient', *called.arrays.values()])})",
