@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nndsl.cli.output import diagnostic_data, print_diagnostics, print_json, wants_json
+from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json, wants_json
 from nndsl.diagnostics import InternalError, UserError, error
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _from_os(failure: OSError) -> Diagnostic:
 
 def _end_with_mistakes(ctx: click.Context, diagnostics: tuple[Diagnostic, ...]) -> None:
     if wants_json(ctx):
-        print_json({"ok": False, "diagnostics": [diagnostic_data(d) for d in diagnostics]})
+        print_json({"ok": False, "diagnostics": diagnostics_data(diagnostics)})
     else:
         print_diagnostics(diagnostics)
     ctx.exit(MISTAKE)

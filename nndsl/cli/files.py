@@ -25,10 +25,15 @@ def open_program(path: Path) -> SourceFile:
         programs = sorted(found.name for found in path.glob("*.nn"))
         hint = f"it holds {', '.join(programs[:5])}" if programs else None
         raise UserError(error("NN601", f"{path} is a folder, not a `.nn` file", help=hint))
-    if path.stat().st_size > LONGEST_PROGRAM:
-        raise UserError(error("NN602", f"{path} is too long to be a program ({path.stat().st_size:,} bytes)"))
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(LONGEST_PROGRAM + 1)
+    except OSError as failure:
+        raise UserError(error("NN601", f"can't read {path}: {_reason(failure)}")) from None
+    if len(content) > LONGEST_PROGRAM:
+        raise UserError(error("NN602", f"{path} is too long to be a program: more than {LONGEST_PROGRAM:,} bytes"))
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
         message = f"{path} is not UTF-8 text: byte {failure.start} is 0x{failure.object[failure.start]:02x}"
         raise UserError(error("NN602", message)) from None

@@ -8,6 +8,7 @@ import click
 
 from nndsl.cli.options import json_option
 from nndsl.cli.output import print_json
+from nndsl.cli.topics import WIDTH
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from nndsl.cli.topics import Topic
     from nndsl.diagnostics import Code
-
-WIDTH = 100
 
 
 @click.command(short_help="Explain a layer, a function, a statement, an error code ...")
@@ -53,17 +52,12 @@ def command(name: str | None, as_json: bool) -> None:
 
 
 def _page(topic: Topic) -> str:
-    lines = [f"{topic.signature}    ({topic.kind})" if "\n" not in topic.signature else topic.signature, ""]
-    lines += [_wrapped(line) for line in topic.documentation.splitlines()]
+    written = topic.kind in ("layer", "function", "metric", "model", "optimizer")
+    lines = [f"{topic.kind} {topic.signature}" if written else topic.signature, "", topic.documentation]
     if topic.source is not None:
         lines += ["", f"It is written in the language, at {topic.place}:", ""]
         lines += [f"  {line}".rstrip() for line in topic.source.splitlines()]
     return "\n".join(lines) + "\n"
-
-
-def _wrapped(line: str) -> str:
-    """A line of documentation, broken at WIDTH; a line with columns or a formula is short and stays as it is."""
-    return line if len(line) <= WIDTH else click.wrap_text(line, WIDTH)
 
 
 def _data(topic: Topic) -> dict[str, str | None]:

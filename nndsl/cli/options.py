@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nndsl.cli.output import remember_json
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def _sets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -22,6 +26,16 @@ def _sets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...
 
 
 file_argument = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn")
+
+program_argument = click.argument("program", type=click.Path(path_type=Path))
+
+
+def data_argument(*, required: bool) -> Decorator:
+    """The argument DATA, a file of rows."""
+    return click.argument(
+        "data", type=click.Path(path_type=Path), required=required, metavar="DATA" if required else "[DATA]"
+    )
+
 
 set_option = click.option(
     "--set",
@@ -59,8 +73,6 @@ level_option = click.option(
     metavar="LEVEL",
     help="-O0 writes textbook NumPy, one line an operation; -O1 plans buffers and works in place.",
 )
-
-verify_option = click.option("--verify", is_flag=True, help="Check the compiler's graph after every pass (slower).")
 
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Everything random follows from it."

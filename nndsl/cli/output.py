@@ -1,4 +1,4 @@
-"""How commands print: diagnostics for people, JSON for programs, tables."""
+"""How commands print: diagnostics for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from nndsl.diagnostics import Diagnostic
 
@@ -46,43 +46,22 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def diagnostic_data(diagnostic: Diagnostic) -> dict[str, Any]:
-    """A diagnostic as JSON has it.
+def diagnostics_data(diagnostics: Sequence[Diagnostic]) -> list[dict[str, object]]:
+    """Diagnostics as JSON has them."""
+    if not diagnostics:
+        return []
+    from nndsl.diagnostics.render import as_data
 
-    Lines and columns count from 1; `end_column` is past the last character.
-    """
-    labels: list[dict[str, Any]] = []
-    for label in diagnostic.labels:
-        file = label.span.file
-        line, column = file.position(label.span.start)
-        end_line, end_column = file.position(label.span.end)
-        labels.append(
-            {
-                "file": file.name,
-                "line": line,
-                "column": column,
-                "end_line": end_line,
-                "end_column": end_column,
-                "message": label.message,
-                "primary": label.primary,
-            }
-        )
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity.value,
-        "message": diagnostic.message,
-        "labels": labels,
-        "notes": list(diagnostic.notes),
-        "help": diagnostic.help,
-    }
+    return [as_data(diagnostic) for diagnostic in diagnostics]
 
 
-def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """Print diagnostics on stderr, in colour on a terminal."""
-    from nndsl.diagnostics.render import render
+def print_diagnostics(diagnostics: Sequence[Diagnostic]) -> None:
+    """Print diagnostics on stderr, in colour on a terminal, and how many there were."""
+    if not diagnostics:
+        return
+    from nndsl.diagnostics.render import render_all
 
-    for diagnostic in diagnostics:
-        click.echo(render(diagnostic, color=in_colour(sys.stderr)), err=True)
+    click.echo(render_all(diagnostics, color=in_colour(sys.stderr)), err=True)
 
 
 def in_colour(stream: TextIO) -> bool:

@@ -68,7 +68,7 @@ def read_history(path: Path) -> tuple[list[int], Curves]:
             for name, text in row.items():
                 part, dot, reported = name.partition(".")
                 if dot:
-                    curves.setdefault(reported, {}).setdefault(part, []).append(float(text or "nan"))
+                    curves.setdefault(reported, {}).setdefault(part, []).append(float("nan" if text == "" else text))
         except (TypeError, ValueError):
             raise UserError(
                 error("NN613", f"{path}: line {number} does not fit the columns of the first line")

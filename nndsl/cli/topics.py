@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from re import split
+from textwrap import fill
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from nndsl.check.settings import Setting
+    from nndsl.check.values import Builtin
+
+WIDTH = 100
+"""Columns that texts are broken to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +34,13 @@ class Topic:
 
     @property
     def summary(self) -> str:
-        """The first sentence of the documentation."""
-        return self.documentation.partition("\n")[0]
+        """The first sentence of the documentation, as far as its first line goes."""
+        return split(r"(?<=\.)\s", self.documentation.partition("\n")[0])[0]
 
 
 def topics() -> list[Topic]:
     """All topics, families together. A name may have two (a statement and a function)."""
-    return [*_library(), *_statements()]
+    return [*_library(), *_builtins(), *_readers(), *_callbacks(), *_settings(), *_statements()]
 
 
 # ------------------------------------------------------------------------------------------------ the library
@@ -92,6 +102,92 @@ def _statements() -> list[Topic]:
     from nndsl.cli.statements import STATEMENTS
 
     return [
-        Topic(s.name, "statements", "statement", s.forms, f"{s.summary[0].upper()}{s.summary[1:]}.\n\n{s.text}")
-        for s in STATEMENTS
+        Topic(s.name, "statements", "statement", s.forms, f"{s.summary}\n\n{fill(s.text, WIDTH)}") for s in STATEMENTS
     ]
+
+
+def _builtins() -> list[Topic]:
+    """The functions that the compiler provides, with the documentation of their operations."""
+    from nndsl.check.builtins import BUILTINS
+    from nndsl.check.columns import DATA_BUILTINS
+
+    families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS}
+    return [
+        Topic(name, family, "built-in function", f"{name}({_parameters(found)})", fill(found.documentation, WIDTH))
+        for family, builtins in families.items()
+        for name, found in sorted(builtins.items())
+    ]
+
+
+def _parameters(builtin: Builtin) -> str:
+    written: list[str] = []
+    for parameter in builtin.parameters:
+        if parameter.many:
+            written.append(f"{parameter.name}, ...")
+        elif parameter.required and parameter.default is None:
+            written.append(parameter.name)
+        else:
+            written.append(f"{parameter.name} = {_literal(parameter.default)}")
+    return ", ".join(written)
+
+
+def _readers() -> list[Topic]:
+    from nndsl.data import READERS
+
+    found: list[Topic] = []
+    for reader in READERS.values():
+        parameters = ", ".join(
+            parameter.name if parameter.required else f"{parameter.name} = {_literal(parameter.default)}"
+            for parameter in reader.parameters
+        )
+        rows = [(parameter.name, parameter.documentation) for parameter in reader.parameters]
+        text = f"{reader.documentation}\n\n{_table(rows)}"
+        found.append(Topic(reader.name, "readers", "reader", f"data NAME from {reader.name}({parameters})", text))
+    return found
+
+
+def _callbacks() -> list[Topic]:
+    from nndsl.check.settings import CALLBACKS
+
+    found: list[Topic] = []
+    for callback in CALLBACKS.values():
+        arguments = ", ".join(f"{each.name} = {_setting_default(each)}" for each in callback.arguments)
+        text = f"{callback.documentation}\n\n{_table([(each.name, each.documentation) for each in callback.arguments])}"
+        found.append(Topic(callback.name, "callbacks", "callback", f"{callback.name}({arguments})", text))
+    return found
+
+
+def _settings() -> list[Topic]:
+    from nndsl.check.settings import SETTINGS
+
+    return [
+        Topic(each.name, "settings", "setting", f"{each.name} = {_setting_default(each)}", each.documentation)
+        for each in SETTINGS
+    ]
+
+
+def _setting_default(setting: Setting) -> str:
+    """The default of a setting; words to choose from, and names of metrics, stand without quotes."""
+    if isinstance(setting.default, str):
+        return setting.default
+    return "COUNT" if setting.default is None else _literal(setting.default)
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows) + 3
+    return "\n".join(f"{name:<{width}}{text}" for name, text in rows)
+
+
+def _literal(value: object) -> str:
+    """A default as a `.nn` file writes it; None is what stands for "left out"."""
+    match value:
+        case None:
+            return "..."
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'"{value}"'
+        case tuple():
+            return f"[{', '.join(map(_literal, cast('tuple[object, ...]', value)))}]"
+        case _:
+            return str(value)

@@ -1,0 +1,46 @@
+"""From a path on the command line to a checked program or a model: what several commands begin with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nndsl.cli.files import open_program
+from nndsl.cli.output import print_diagnostics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nndsl.ir.program import Program
+    from nndsl.runtime.model import Model
+
+
+def checked(path: Path, sets: Mapping[str, str], train: str | None = None) -> Program:
+    """The checked program of the file at `path`.
+
+    sets: other values for its `let`s. train: only this train block.
+    Its warnings are the caller's to print. Raises UserError.
+    """
+    from nndsl.check import check
+
+    return check(open_program(path), sets=sets, only=train)
+
+
+def modelled(
+    path: Path,
+    sets: Mapping[str, str],
+    *,
+    train: str | None = None,
+    seed: int = 0,
+    precision: str = "float32",
+    level: int = 1,
+    device: str = "cpu",
+) -> Model:
+    """The compiled program of the file at `path`; its warnings are printed. Raises UserError."""
+    from nndsl.runtime.load import compiled
+
+    model = compiled(
+        open_program(path), sets=sets, train=train, seed=seed, precision=precision, level=level, device=device
+    )
+    print_diagnostics(model.checked.warnings)
+    return model
