@@ -138,14 +138,14 @@ def _group(name: str, items: list[str]) -> list[str]:
     return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
 
 
-def _call(name: str, **arguments: object) -> str:
+def _call(record: str, /, **arguments: object) -> str:
     """A record with its arguments, without those that have nothing to say: None, False and empty ones."""
     said = [(key, value) for key, value in arguments.items() if value not in (None, False, ())]
     flat = ", ".join(f"{key}={literal(value, before=-WIDTH)}" for key, value in said)
     if len(flat) <= _LONGEST_CALL and "\n" not in flat:
-        return f"{name}({flat}),"
+        return f"{record}({flat}),"
     lines = [f"    {key}={literal(value, '    ', len(key) + 24)}," for key, value in said]
-    return "\n".join([f"{name}(", *lines, "),"])
+    return "\n".join([f"{record}(", *lines, "),"])
 
 
 def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
