@@ -42,6 +42,7 @@ def compiled(
     seed: int = 0,
     precision: str = "float32",
     level: int = 1,
+    verify: bool = False,
     device: str = "cpu",
 ) -> Model:
     """As `load`, for a file that is open; `sets` hold the text of each value. Raises UserError."""
@@ -50,7 +51,8 @@ def compiled(
         raise UserError(error("NN607", message, help="leave `--device` out, or say `--device cpu`"))
     from nndsl.check import check
 
-    return model_of(check(file, sets=sets, only=train), sets=sets, seed=seed, precision=precision, level=level)
+    checked = check(file, sets=sets, only=train)
+    return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify)
 
 
 def model_of(
@@ -60,21 +62,26 @@ def model_of(
     seed: int = 0,
     precision: str = "float32",
     level: int = 1,
+    verify: bool = False,
 ) -> Model:
     """The model of a checked program."""
     from nndsl.runtime.modules import Generated
 
-    source = generate(checked, precision=precision, level=level)
+    source = generate(checked, precision=precision, level=level, verify=verify)
     return Model(checked, Generated(source, f"<compiled {checked.file.name}>"), sets or {}, seed)
 
 
-def generate(checked: Program, *, precision: str = "float32", level: int = 1) -> str:
-    """The Python source of a checked program."""
-    from nndsl.autodiff import differentiate
-    from nndsl.emit import emit
-    from nndsl.passes import optimise
+def generate(checked: Program, *, precision: str = "float32", level: int = 1, verify: bool = False) -> str:
+    """The Python source of a checked program.
 
-    return emit(optimise(differentiate(checked)), level=level, precision=precision)
+    level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
+    after each pass.
+    """
+    from nndsl.emit import emit
+    from nndsl.passes.pipeline import optimise, run_until
+
+    program = run_until(checked, "differentiate", verify=verify) if level == 0 else optimise(checked, verify=verify)
+    return emit(program, level=level, precision=precision)
 
 
 def read_program(path: Path) -> SourceFile:
