@@ -105,7 +105,7 @@ remainder = elementwise(
     "host(np.remainder, {0}, {1})",
     operands=2,
     accepted=NUMBER,
-    domains=(Domain(low=0.2, high=0.8), _DIVISOR),
+    domains=(Domain(low=-7, high=7, avoid=tuple(range(-7, 8))), _DIVISOR),
 )
 
 

@@ -11,7 +11,7 @@ from nndsl.ir.types import DType
 from nndsl.ops.arithmetic import add, divide, multiply, negate, square, subtract
 from nndsl.ops.elementwise import TRANSCENDENTAL, constant_operand, elementwise, floats, samples_of, textbook
 from nndsl.ops.leaves import splat
-from nndsl.ops.logic import equal, where
+from nndsl.ops.logic import equal, logical_and, where
 from nndsl.ops.rules import FLOAT, elementwise_type
 from nndsl.ops.text import dtype_text
 
@@ -173,12 +173,13 @@ def _power_gradient(ct: Node, out: Node) -> tuple[Node | None, Node | None]:
     value = constant_operand(out, 1)
     if value is not None:
         return _constant_power_gradient(ct, base, value), None
-    # x^0 is 1 everywhere, so its slope is 0 even where x^(0 - 1) has no value.
-    lowered = where(equal(exponent, splat(ct, 0.0)), splat(ct, 1.0), subtract(exponent, splat(ct, 1.0)))
+    zero, one = splat(ct, 0.0), splat(ct, 1.0)
+    at_zero = equal(base, zero)
+    # x^0 is 1 everywhere, so its slope is 0 even at 0, where x^(0 - 1) has no value.
+    lowered = where(logical_and(at_zero, equal(exponent, zero)), one, subtract(exponent, one))
     by_base = multiply(ct, multiply(exponent, power(base, lowered)))
     # 0^y stays 0 when y moves, and log(0) would spoil that.
-    safe = where(equal(base, splat(ct, 0.0)), splat(ct, 1.0), base)
-    return by_base, multiply(ct, multiply(out, log(safe)))
+    return by_base, multiply(ct, multiply(out, log(where(at_zero, one, base))))
 
 
 def _constant_power_gradient(ct: Node, base: Node, exponent: float) -> Node | None:

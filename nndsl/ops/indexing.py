@@ -16,11 +16,11 @@ from nndsl.ops.text import (
     derived,
     dims,
     dtype_text,
+    intp_array,
     literal,
     over_arrays,
     product_text,
     reshaped,
-    tuple_text,
     workspace_rule,
 )
 
@@ -78,15 +78,10 @@ def _row_starts(e: Emission, rows: int) -> str:
     return f"{numbers}.reshape({e.n}{shape})" if shape else numbers
 
 
-def _intp(e: Emission, type: TensorType) -> str:
-    """An array for ids as NumPy looks them up, in its own width."""
-    return f"np.empty({tuple_text(dims(type, e.n))}, np.intp)"
-
-
 def _write_gather(e: Emission, define: Define) -> list[str]:
     table, ids = e.operands
     rows, type = e.node.inputs[0].type, e.node.inputs[1].type
-    places = define("places", _intp(e, type))
+    places = define("places", intp_array(e, type))
     # Without `mode="clip"` NumPy looks up into a copy of `out` first, in case an id is out of range.
     if _own_table(e.node):
         starts = define("starts", _row_starts(e, rows.shape[0]))
@@ -218,7 +213,7 @@ def _element_starts(e: Emission, type: TensorType, size: int) -> str:
 
 def _write_pick(e: Emission, define: Define) -> list[str]:
     values, index = (operand.type for operand in e.node.inputs)
-    places = define("places", _intp(e, index))
+    places = define("places", intp_array(e, index))
     starts = define("starts", _element_starts(e, index, values.shape[-1]))
     elements = define(derived(e.operands[0], "flat"), reshaped(e.operands[0], [-1]))
     return [
@@ -270,7 +265,7 @@ def _place_text(e: Emission) -> str:
 
 def _write_place(e: Emission, define: Define) -> list[str]:
     index = e.node.inputs[1].type
-    places = define("places", _intp(e, index))
+    places = define("places", intp_array(e, index))
     starts = define("starts", _element_starts(e, index, integer(e.node, "size")))
     elements = define(derived(e.out, "flat"), reshaped(e.out, [-1]))
     return [

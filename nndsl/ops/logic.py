@@ -111,17 +111,22 @@ def _write_where(e: Emission, define: Define) -> list[str]:
     condition, a, b = e.operands
     if e.node.type.dtype is DType.BOOL:
         return _chosen_bits(condition, e.out, a, b)
-    condition_bytes = define(derived(condition, "bytes"), f"{condition}.view(np.int8)")
-    mask = define("mask", f"{e.scratch[0]}.view(np.int8)")
-    out = define(derived(e.out, "bits"), f"bits({e.out})")
+    condition_bytes = _bits(e, define, condition, DType.BOOL)
+    mask = define("mask", f"bits({e.scratch[0]})")
+    out = _bits(e, define, e.out, e.node.type.dtype)
     if constant_operand(e.node, 1) == 0:
-        b_bits = define(derived(b, "bits"), f"bits({b})")
+        b_bits = _bits(e, define, b, e.node.type.dtype)
         return [f"np.subtract({condition_bytes}, 1, out={mask})", f"np.bitwise_and({b_bits}, {mask}, out={out})"]
-    a_bits = define(derived(a, "bits"), f"bits({a})")
+    a_bits = _bits(e, define, a, e.node.type.dtype)
     negated = f"np.negative({condition_bytes}, out={mask})"
     if constant_operand(e.node, 2) == 0:
         return [negated, f"np.bitwise_and({a_bits}, {mask}, out={out})"]
-    return [negated, *_chosen_bits(mask, out, a_bits, define(derived(b, "bits"), f"bits({b})"))]
+    return [negated, *_chosen_bits(mask, out, a_bits, _bits(e, define, b, e.node.type.dtype))]
+
+
+def _bits(e: Emission, define: Define, operand: str, dtype: DType) -> str:
+    array = f"np.array({operand}, {dtype_text(e, dtype)})" if is_literal(operand) else operand
+    return define(derived(operand, "bits"), f"bits({array})")
 
 
 def _chosen_bits(mask: str, out: str, a: str, b: str) -> list[str]:
@@ -242,7 +247,7 @@ stop_gradient = Op(
     documentation="The same value, through which no gradient flows.",
     type_rule=_stop_gradient_type,
     gradient=NoGradient("it is there to stop it"),
-    numpy=NumpyRule(lambda e: e.operands[0], view=True, host=from_template("{0}")),
+    numpy=NumpyRule(textbook(from_template("{0}")), view=True, host=from_template("{0}")),
     flops=lambda node: 0,
     samples=(Sample((floats(2, 3),)), Sample((floats(kind=Kind.SHARED),))),
     elementwise=True,

@@ -11,13 +11,14 @@ from nndsl.ops.elementwise import floats, ints
 from nndsl.ops.indexing import place
 from nndsl.ops.movement import reshape, transpose
 from nndsl.ops.rules import CHOICE, NUMBER, counted, integer, integers, not_step, takes, valid_axis
-from nndsl.ops.text import offset, over_arrays
+from nndsl.ops.text import intp_array, offset, over_arrays, workspace_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
+    from nndsl.ops.text import Define
 
 _DISTINCT = (Domain(distinct=True),)
 
@@ -83,6 +84,14 @@ def _array_axis(e: Emission) -> int:
     return integer(e.node, "axis") + offset(e.node.inputs[0].type)
 
 
+def _write_position(name: str, e: Emission, define: Define) -> list[str]:
+    places = define("places", intp_array(e, e.node.type))
+    return [
+        f"np.{name}({e.operands[0]}, axis={_array_axis(e)}, out={places})",
+        f'np.copyto({e.out}, {places}, casting="same_kind")',
+    ]
+
+
 def _position(name: str, adjective: str) -> Op:
     return Op(
         name=name,
@@ -91,9 +100,9 @@ def _position(name: str, adjective: str) -> Op:
         type_rule=lambda types, attributes: _position_type(name, types, attributes),
         gradient=CHOICE,
         numpy=over_arrays(
-            NumpyRule(
+            workspace_rule(
                 lambda e: f"np.{name}({e.operands[0]}, axis={_array_axis(e)})",
-                statements=lambda e: [f"np.{name}({e.operands[0]}, axis={_array_axis(e)}, out={e.out})"],
+                lambda e, define: _write_position(name, e, define),
             )
         ),
         flops=lambda node: node.inputs[0].type.size,

@@ -103,6 +103,11 @@ def empty(e: Emission) -> str:
     return f"np.empty({shape_text(e)}, {dtype_text(e)})"
 
 
+def intp_array(e: Emission, type: TensorType) -> str:
+    """An array for places of elements, in the width in which NumPy looks them up."""
+    return f"np.empty({shape_text(e, type)}, np.intp)"
+
+
 def derived(operand: str, suffix: str) -> str:
     """What to call something made of an operand: `x_transposed`; the suffix alone where it has no plain name."""
     return f"{operand}_{suffix}" if operand.isidentifier() else suffix
@@ -156,7 +161,8 @@ def workspace_rule(
         entries: list[tuple[str, str]] = []
 
         def define(name: str, text: str) -> str:
-            entries.append((name, text))
+            taken = sum(known == name or known.startswith(f"{name}_") for known, _ in entries)
+            entries.append((f"{name}_{taken + 1}" if taken else name, text))
             return name
 
         write(e, define)

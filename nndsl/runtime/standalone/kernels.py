@@ -125,7 +125,7 @@ def _erf_64(x: Array, out: Array) -> None:
 
 def erf(x: Array, out: Array | None = None) -> Array:
     """The error function, to 2e-15 in float64 and 4e-7 in float32."""
-    return _in_blocks(_erf_32 if x.dtype == np.float32 else _erf_64, x, out)
+    return _in_blocks(_erf_32 if np.asarray(x).dtype == np.float32 else _erf_64, x, out)
 
 
 # Wichura 1988, "Algorithm AS 241: the percentage points of the normal distribution", PPND16: the middle and both tails.
