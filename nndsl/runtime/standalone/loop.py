@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nndsl.runtime.standalone.callbacks import Callback, TrainingError, make_callbacks
 from nndsl.runtime.standalone.program import Array, Memory, Step, Table, Train, Workspace
 from nndsl.runtime.standalone.random import shuffled
+from nndsl.runtime.standalone.threads import blas_threads
 
 ROWS_WITHOUT_DATA = 100
 """Without data there are no epochs: the steps are told of in this many equal stretches, which count as epochs."""
@@ -143,6 +144,19 @@ def fit(
     epochs, batch_size: instead of the block's own. Raises TrainingError, DivergedError among them. A generator that is
     closed after a StepDone leaves the weights as that step made them.
     """
+    with blas_threads(train.blas_threads):
+        yield from _fit(train, memory, parts, seed, epochs, batch_size)
+
+
+def _fit(
+    train: Train,
+    memory: Memory,
+    parts: Mapping[str, Table],
+    seed: int,
+    epochs: int | None,
+    batch_size: int | None,
+) -> Iterator[Event]:
+    """As `fit`, on whatever threads there are."""
     memory.begin(train)
     callbacks = make_callbacks(train)
     training = Workspaces(train.training, memory, seed)
@@ -256,7 +270,9 @@ def evaluate(train: Train, memory: Memory, fields: Table, seed: int, batch_size:
     if not len_of(fields):
         raise TrainingError("there are no samples to evaluate on")
     workspaces = Workspaces(train.evaluation, memory, seed)
-    return _evaluated(train, *_totals_over(workspaces, fields, whole_setting(train, "batch_size", batch_size)))
+    with blas_threads(train.blas_threads):
+        totals, samples = _totals_over(workspaces, fields, whole_setting(train, "batch_size", batch_size))
+    return _evaluated(train, totals, samples)
 
 
 def predict(train: Train, memory: Memory, fields: Table, seed: int, batch_size: int | None = None) -> dict[str, Array]:
@@ -266,11 +282,12 @@ def predict(train: Train, memory: Memory, fields: Table, seed: int, batch_size: 
     samples = len_of(fields)
     found: dict[str, Array] = {}
     workspaces = Workspaces(train.prediction, memory, seed)
-    for first, step in _batches(workspaces, fields, whole_setting(train, "batch_size", batch_size)):
-        for name, values in step.outputs.items():
-            if name not in found:
-                found[name] = np.empty((samples, *values.shape[1:]), values.dtype)
-            found[name][first : first + len(values)] = values
+    with blas_threads(train.blas_threads):
+        for first, step in _batches(workspaces, fields, whole_setting(train, "batch_size", batch_size)):
+            for name, values in step.outputs.items():
+                if name not in found:
+                    found[name] = np.empty((samples, *values.shape[1:]), values.dtype)
+                found[name][first : first + len(values)] = values
     return found
 
 

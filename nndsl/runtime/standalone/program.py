@@ -119,6 +119,7 @@ class Train:
     settings: every setting of the block, defaults included: "epochs" or "steps", "batch_size", "shuffle", ...
     trained: paths of the weights that some `minimize` of the block updates.
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
+    blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
     """
 
@@ -136,6 +137,7 @@ class Train:
     trained: tuple[str, ...] = ()
     slots: tuple[tuple[str, int, float], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
+    blas_threads: int = 0
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
     expectations: tuple[tuple[str, str, str, float], ...] = ()
 
