@@ -138,7 +138,7 @@ def array_of(content: bytes, header: Header, source: str, span: Span | None) -> 
     except (ValueError, TypeError, OverflowError) as failure:
         damaged(source, reason(failure), span)
     except MemoryError:
-        raise UserError(error("NN424", f"{source} does not fit in memory", span)) from None
+        raise UserError(error("NN423", f"{source} does not fit in memory", span)) from None
 
 
 class NpyTable(Table):

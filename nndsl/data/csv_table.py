@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from nndsl.data.csv_text import CsvFile
 from nndsl.data.files import reading
-from nndsl.data.names import number_name, sorted_names
+from nndsl.data.names import column_names, number_name, sorted_names
 from nndsl.data.scans import KEPT_FROM_BYTES, ColumnScan, Scan, content_key, load_scan, save_scan
 from nndsl.data.table import ColumnInfo, Table, is_number
 from nndsl.diagnostics import InternalError, UserError, error
@@ -70,15 +70,33 @@ class CsvTable(Table):
     def _scanned(self) -> Scan:
         file = self._file
         with reading(self.source, self.span):
-            if file.path.stat().st_size < KEPT_FROM_BYTES:
+            if not self._large():
                 return self._scan_file()
             options = (file.delimiter, file.header, file.names, file.encoding, sorted(self._missing_numbers))
             key = content_key(file.path, *options, sorted(self._missing_texts))
             found = load_scan(key)
             if found is None:
-                found = self._scan_file()
+                found = self._scan_numbers() or self._scan_file()
                 save_scan(key, found)
             return found
+
+    def _large(self) -> bool:
+        return self._file.path.stat().st_size >= KEPT_FROM_BYTES
+
+    def _scan_numbers(self) -> Scan | None:
+        """The scan of a file with nothing but numbers, None for another."""
+        import numpy as np
+
+        values = self._file.plain_numbers()
+        names = self._file.columns()
+        if values is None or values.shape[1] != len(names):
+            return None
+        columns: list[ColumnScan] = []
+        for name, column in zip(names, values.T, strict=True):
+            different = np.unique(column)
+            kept = column_names(different) if len(different) <= MOST_NAMES else None
+            columns.append(ColumnScan(name, "number", 0, None, 0, None, False, kept))
+        return Scan(tuple(columns), len(values))
 
     def _scan_file(self) -> Scan:
         names = self._file.columns()
@@ -106,11 +124,31 @@ class CsvTable(Table):
         self._refuse_wide_text(names)
         order = [column.name for column in self._scan.columns]
         positions = {name: order.index(name) for name in names}
+        plain = self._plain_columns(positions)
+        if plain is not None:
+            return plain
         parts: dict[str, list[Array]] = {name: [] for name in names}
+        rows = 0
         for chunk in self._chunks():
+            rows += len(chunk)
             for name, position in positions.items():
                 parts[name].append(self._values(self._columns[name], [cells[position] for cells in chunk]))
+        if rows != self._scan.rows:
+            raise self._changed()
         return {name: np.concatenate(found) for name, found in parts.items()}
+
+    def _plain_columns(self, positions: Mapping[str, int]) -> dict[str, Array] | None:
+        """Columns of a large file by the fast way, None where it does not lead there."""
+        import numpy as np
+
+        scans = [self._columns[name] for name in positions]
+        if any(scan.kind != "number" or scan.missing for scan in scans):
+            return None
+        with reading(self.source, self.span):
+            values = self._file.plain_numbers(list(positions.values())) if self._large() else None
+        if values is None or len(values) != self._scan.rows:
+            return None
+        return {name: np.ascontiguousarray(column) for name, column in zip(positions, values.T, strict=True)}
 
     def _values(self, column: ColumnScan, cells: list[str]) -> Array:
         import numpy as np
@@ -128,8 +166,11 @@ class CsvTable(Table):
                 case _:
                     return np.array(["" if cell in self._missing_texts else cell for cell in cells])
         except ValueError:
-            # The scan said otherwise: the file was written to since.
-            raise UserError(error("NN401", f"{self.source} changed while it was read", self.span)) from None
+            raise self._changed() from None
+
+    def _changed(self) -> UserError:
+        """The file is not what the scan saw: something wrote to it since."""
+        return UserError(error("NN401", f"{self.source} changed while it was read", self.span))
 
     def _refuse_wide_text(self, names: Sequence[str]) -> None:
         for name in names:
@@ -137,7 +178,7 @@ class CsvTable(Table):
             size = 4 * column.widest * self._scan.rows
             if column.kind == "text" and size > MOST_TEXT_BYTES:
                 message = f"{self.source}: the column {name} would take {size / 2**30:.1f} GiB of memory as text"
-                raise UserError(error("NN424", message, self.span, help="use a column of short names"))
+                raise UserError(error("NN423", message, self.span, help="use a column of short names"))
 
     # -------------------------------------------------------------------------------------- what is known of values
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from nndsl.data.files import open_bytes, other_kind, reading
+from nndsl.data.table import is_number
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
+    from nndsl.data.table import Array
     from nndsl.source import Span
 
 COMMON_ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "ascii", "shift_jis", "gb18030", "koi8-r", "cp1251", "big5")
@@ -62,6 +64,32 @@ class CsvFile:
                     self._ragged(line, cells, width)
                 if number or not self.header:
                     yield line, cells
+
+    def plain_numbers(self, columns: Sequence[int] | None = None) -> Array | None:
+        """float64 [rows, columns] by NumPy's parser, much faster than `records`. columns: positions, by default all.
+
+        None where a value is missing or no number, or where anything else is wrong: `records` says what.
+        """
+        import numpy as np
+
+        line, cells = next(self.records(), (0, list[str]()))
+        wanted = cells if columns is None else [cells[position] for position in columns]
+        if self.delimiter not in ",;\t|" or not wanted or not all(map(is_number, wanted)):
+            return None
+        with reading(self.source, self.span), self._text() as text:
+            try:
+                found = np.loadtxt(
+                    text,
+                    delimiter=self.delimiter,
+                    skiprows=line - 1,
+                    comments=None,
+                    quotechar='"',
+                    usecols=columns,
+                    ndmin=2,
+                )
+            except ValueError:
+                return None
+        return None if np.isnan(found).any() or found.shape[1] != len(wanted) else found
 
     def _ragged(self, line: int, cells: list[str], width: int) -> NoReturn:
         values = f"{len(cells)} value" + ("s" if len(cells) != 1 else "")
@@ -114,6 +142,9 @@ class CsvFile:
         other_kind(self.source, "text: it holds null bytes", self.span, help)
 
     def _not_in_encoding(self) -> NoReturn:
+        with open_bytes(self.path) as file:
+            if b"\0" in file.read(4096):
+                self._not_text()
         where = ""
         if self.encoding.lower().replace("_", "-") in ("utf-8", "utf8", "ascii", "us-ascii"):
             with open_bytes(self.path) as file:

@@ -71,7 +71,7 @@ def other_kind(source: str, expected: str, span: Span | None, help: str | None =
 
 @contextmanager
 def reading(source: str, span: Span | None) -> Generator[None]:
-    """Reads that fail become UserErrors: NN401 by the operating system, NN405 by decompression, NN424 by memory."""
+    """Reads that fail become UserErrors: NN401 by the operating system, NN405 by decompression, NN423 by memory."""
     import gzip
     import zipfile
 
@@ -80,7 +80,7 @@ def reading(source: str, span: Span | None) -> Generator[None]:
     except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as failure:
         damaged(source, reason(failure), span)
     except MemoryError:
-        raise UserError(error("NN424", f"{source} does not fit in memory", span)) from None
+        raise UserError(error("NN423", f"{source} does not fit in memory", span)) from None
     except OSError as failure:
         raise UserError(error("NN401", f'"{source}" can\'t be read: {reason(failure)}', span)) from None
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TYPES = {8: ("uint8", 1), 9: ("int8", 1), 11: ("int16", 2), 12: ("int32", 4), 13: ("float32", 4), 14: ("float64", 8)}
 """Number types by their code: NumPy's name, bytes of one."""
 
+MOST_AXES = 32
+
 
 @dataclass(frozen=True, slots=True)
 class IdxHeader:
@@ -55,6 +57,8 @@ class IdxTable(Table):
         axes = start[3]
         if not axes:
             raise UserError(error("NN418", f"{source} holds a single value, not rows", self.span))
+        if axes > MOST_AXES:
+            damaged(source, f"its header announces {axes} axes", self.span)
         if len(lengths) < 4 * axes:
             damaged(source, "it ends within its header", self.span)
         shape = struct.unpack(f">{axes}I", lengths)

@@ -13,7 +13,8 @@ def number_name(value: Any) -> str:
     """The name of a number: "3" for 3 and 3.0, "0.5"; "" for nan."""
     if value != value:
         return ""
-    return str(int(value)) if abs(value) < 1e15 and value == int(value) else str(value)
+    number = float(value)
+    return str(int(value)) if abs(number) < 1e15 and number == int(number) else str(value)
 
 
 def column_names(values: NDArray[Any]) -> tuple[str, ...]:

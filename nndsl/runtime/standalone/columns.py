@@ -155,7 +155,8 @@ def value_name(value: Any) -> str:
         return "true" if value else "false"
     if value != value:
         return ""
-    return str(int(value)) if abs(value) < 1e15 and value == int(value) else str(value)
+    number = float(value)
+    return str(int(value)) if abs(number) < 1e15 and number == int(number) else str(value)
 
 
 def sorted_names(names: NDArray[np.str_]) -> NDArray[np.str_]:
