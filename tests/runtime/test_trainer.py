@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+import venv
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from nndsl.diagnostics import UserError
 from nndsl.ir.program import Expectation
 from nndsl.runtime.model import Model
 from nndsl.runtime.progress import Lines
+from nndsl.runtime.standalone import loop
 from nndsl.runtime.standalone.files import write_columns
 from nndsl.runtime.trainer import run
 
@@ -203,22 +206,39 @@ def test_the_bar_shows_the_epoch_the_step_and_the_numbers(digits, tmp_path):
     assert "step" in text
 
 
-def standalone(tmp_path, model, *arguments, python=sys.executable):
-    """Runs the generated source as a file of its own."""
-    path = tmp_path / "digits_alone.py"
+@pytest.fixture(scope="module")
+def only_numpy(tmp_path_factory):
+    """The interpreter of a virtual environment that has the NumPy of these tests and no other package."""
+    folder = tmp_path_factory.mktemp("only-numpy") / "environment"
+    venv.create(folder, symlinks=True)
+    (packages,) = (
+        folder.glob("lib/python*/site-packages") if sys.platform != "win32" else folder.glob("Lib/site-packages")
+    )
+    ours = Path(np.__file__).parent.parent
+    for path in (ours / "numpy", *ours.glob("numpy.libs"), *ours.glob("numpy-*.dist-info")):
+        (packages / path.name).symlink_to(path)
+    (python,) = folder.glob("bin/python") if sys.platform != "win32" else folder.glob("Scripts/python.exe")
+    script = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
+    found = subprocess.run([python, "-I", "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["numpy"]
+    return python
+
+
+def standalone(python, folder, model, *arguments):
+    """Runs the generated source as a file of its own, on the data's raw columns."""
+    path = folder / "alone.py"
     path.write_text(model.source)
-    data = tmp_path / "data.npz"
+    data = folder / "data.npz"
     write_columns(data, model._columns(model.checked.data[0]))
     command = [python, "-I", str(path), arguments[0], str(data), *map(str, arguments[1:])]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 
 
-def test_the_standalone_files_curve_is_the_runs_bit_for_bit(digits, tmp_path):
+def test_the_standalone_files_curve_is_the_runs_bit_for_bit(digits, tmp_path, only_numpy):
     digits.seed = 11
     run(digits, out=tmp_path / "run", epochs=8)
-    done = standalone(
-        tmp_path, digits, "train", "--seed", 11, "--epochs", 8, "--history", "h.csv", "--weights", "w.npz"
-    )
+    arguments = ("--seed", 11, "--epochs", 8, "--history", "h.csv", "--weights", "w.npz")
+    done = standalone(only_numpy, tmp_path, digits, "train", *arguments)
     assert done.stderr == ""
     assert (tmp_path / "h.csv").read_bytes() == (tmp_path / "run" / "history.csv").read_bytes()
     other = Model(digits.checked, digits.generated, {}, 0)
@@ -227,7 +247,22 @@ def test_the_standalone_files_curve_is_the_runs_bit_for_bit(digits, tmp_path):
     assert other.evaluate() == digits.evaluate()
 
 
-def test_the_standalone_files_gradients_are_right(digits, tmp_path):
-    done = standalone(tmp_path, digits, "check-gradients")
+def test_the_standalone_files_gradients_are_right(digits, tmp_path, only_numpy):
+    done = standalone(only_numpy, tmp_path, digits, "check-gradients")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count(" ok") == 4
+
+
+def test_the_runtime_that_is_pasted_needs_only_numpy(only_numpy):
+    folder = Path(loop.__file__).parent
+    script = f"""
+import sys, types
+for name in ("nndsl", "nndsl.runtime", "nndsl.runtime.standalone"):
+    sys.modules[name] = module = types.ModuleType(name)
+    module.__path__ = [{str(folder)!r}] if name.endswith("standalone") else []
+import importlib
+for name in {sorted(path.stem for path in folder.glob("[a-z]*.py"))}:
+    importlib.import_module("nndsl.runtime.standalone." + name)
+"""
+    done = subprocess.run([only_numpy, "-I", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
