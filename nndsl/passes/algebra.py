@@ -94,8 +94,8 @@ def sign_out_of_product(node: Node) -> Node | None:
     a, b = found[0].inputs[0], found[1]
     if b.op is ops.negate:
         return ops.multiply(a, b.inputs[0])
-    if is_splat(b) and not is_splat(a):
-        return ops.multiply(a, ops.negate(b))
+    if is_splat(a) != is_splat(b):
+        return ops.multiply(a, ops.negate(b)) if is_splat(b) else None
     return ops.negate(ops.multiply(a, b))
 
 
