@@ -197,7 +197,7 @@ def test_text_used_as_numbers_names_the_first_that_is_none(opened, said):
     assert said(lambda: table.classes("b")).code == "NN418"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     hnp.arrays(
         hnp.integer_dtypes()
@@ -217,7 +217,7 @@ NPZ = packed(a=np.arange(40), b=np.array(["x", "y"] * 20))
 NPY = saved(np.arange(10.0))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
 @given(st.booleans(), st.data())
 def test_mutated_archives_are_read_or_explained(tmp_path, archive, data):
     content = bytearray(NPZ if archive else NPY)

@@ -320,7 +320,7 @@ def test_the_fast_way_reads_what_the_careful_way_reads(opened, monkeypatch, cont
 CELLS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=8).map(str.strip)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(CELLS, CELLS, st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=12))
 def test_what_pythons_writer_wrote_is_read_back(tmp_path, rows):
     import csv
@@ -337,7 +337,7 @@ def test_what_pythons_writer_wrote_is_read_back(tmp_path, rows):
             assert columns[name].tolist() == [row[position] for row in rows]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(
     st.integers(0, len(TITANIC.encode())),
     st.integers(0, len(TITANIC.encode())),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 
 from nndsl.data import explain, open_tables, read_tables
@@ -86,6 +86,7 @@ VALUES = (
 )
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_checking_and_running_name_values_alike(values):
     for value in values:
@@ -95,6 +96,7 @@ def test_checking_and_running_name_values_alike(values):
     assert column_names(values) == tuple(standalone.sorted_names(kept).tolist())
 
 
+@settings(deadline=None)
 @given(hnp.arrays(hnp.unicode_string_dtypes(), 8) | hnp.arrays(np.bool_, 8))
 def test_checking_and_running_name_texts_and_truths_alike(values):
     names, _ = standalone.named_values(values)

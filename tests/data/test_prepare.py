@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -253,6 +253,7 @@ def test_names_sort_by_value_where_all_are_numbers():
     assert sorted_names(np.array(["10", "9", "a"])).tolist() == ["10", "9", "a"]
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.int64, st.integers(1, 30), elements=st.integers(-5, 5)))
 def test_names_and_positions_give_the_values_back(values):
     names, positions = named_values(values)
@@ -262,6 +263,7 @@ def test_names_and_positions_give_the_values_back(values):
 COLUMNS = hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(-9, 9))
 
 
+@settings(deadline=None)
 @given(COLUMNS, st.integers(0, 2**12))
 def test_statistics_ignore_what_is_missing(values, holes):
     values = values.copy()

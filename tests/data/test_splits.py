@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nndsl.runtime.standalone.columns import DataError
@@ -27,6 +27,7 @@ def quota_error(part: np.ndarray, share: float, rows: int) -> float:
     return abs(len(part) - share * rows)
 
 
+@settings(deadline=None)
 @given(SHARES, st.integers(20, 300), SEEDS)
 def test_parts_are_disjoint_complete_and_of_the_shares_asked_for(parts, rows, seed):
     found = split_rows(Split(parts), rows, seed)
@@ -37,6 +38,7 @@ def test_parts_are_disjoint_complete_and_of_the_shares_asked_for(parts, rows, se
         assert (np.diff(found[name]) > 0).all()
 
 
+@settings(deadline=None)
 @given(SHARES, st.integers(20, 200), SEEDS, st.permutations(range(3)))
 def test_order_in_which_parts_are_written_changes_no_part(parts, rows, seed, order):
     other = tuple(parts[position] for position in order if position < len(parts))
@@ -47,6 +49,7 @@ def test_order_in_which_parts_are_written_changes_no_part(parts, rows, seed, ord
         assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
+@settings(deadline=None)
 @given(SHARES, SEEDS, st.lists(st.integers(1, 40), min_size=1, max_size=8))
 def test_every_class_has_its_share_in_every_part(parts, seed, sizes):
     sizes = [size + 20 for size in sizes]
@@ -66,6 +69,7 @@ def test_many_small_classes_still_fill_every_part():
     assert [len(part) for part in found.values()] == [400, 50, 50]
 
 
+@settings(deadline=None)
 @given(SEEDS, st.lists(st.integers(1, 9), min_size=3, max_size=40))
 def test_rows_of_one_group_stay_together(seed, sizes):
     groups = np.repeat(np.arange(len(sizes)), sizes)
@@ -78,6 +82,7 @@ def test_rows_of_one_group_stay_together(seed, sizes):
         assert quota_error(found[name], share, len(groups)) <= 2 * max(sizes) + 1
 
 
+@settings(deadline=None)
 @given(st.integers(10, 200), st.integers(1, 5))
 def test_equal_seeds_draw_equal_parts_and_other_seeds_others(rows, seed):
     split = Split((("train", 0.5), ("test", 0.5)))

@@ -257,16 +257,8 @@ _BLOCKS: tuple[Code, ...] = (
         "NN453",
         "a column with nothing to tell apart",
         "A class or a category needs two different values at least; this column has one in all its rows.",
-        """data answers {
-  x = [1, 2, 3]
-  answer = class(["yes", "yes", "yes"])
-}
-""",
-        """data answers {
-  x = [1, 2, 3]
-  answer = class(["yes", "no", "yes"])
-}
-""",
+        "The column Survived of titanic.csv is 0 in every row.",
+        None,
     ),
     Code(
         "NN454",
