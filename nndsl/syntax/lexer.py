@@ -175,9 +175,7 @@ class _Lexer:
         text, position = self.file.text, start
         while position < self.end and ("a" + text[position]).isidentifier():
             position += 1
-        while position > start and not text[start:position].isidentifier():
-            position -= 1
-        return position
+        return position if text[start].isidentifier() else start
 
     def number(self, kind: str, start: int, end: int) -> int:
         text = self.file.text

@@ -47,7 +47,10 @@ class _Rule(NamedTuple):
     length: int
     single: int | None
     parts: tuple[int, ...]
-    plain: bool  # parts are 0, 1, 2, ... all of them
+    plain: bool
+    """Whether `parts` are all parts, in their order."""
+    unit: bool
+    """Whether the rule only gives its one part another name."""
 
 
 @cache
@@ -56,7 +59,9 @@ def _rules() -> list[_Rule]:
     for action, origin, length, recipe in tables()["rules"]:
         single = recipe if isinstance(recipe, int) else None
         parts = () if isinstance(recipe, int) else tuple(recipe)
-        rules.append(_Rule(action, origin, length, single, parts, parts == tuple(range(length))))
+        rules.append(
+            _Rule(action, origin, length, single, parts, parts == tuple(range(length)), length == 1 and single == 0)
+        )
     return rules
 
 
@@ -89,32 +94,36 @@ class Parser:
 
     def parse(self) -> Program:
         """The tree of all that could be read; every mistake has been reported."""
-        actions, words, text = self.table["actions"], self.table["words"], self.file.text
-        tokens, states = self.tokens, self.states
+        actions, gotos, words = self.table["actions"], self.table["gotos"], self.table["words"]
+        rules, end_state = _rules(), self.table["end_state"]
+        tokens, states, text = self.tokens, self.states, self.file.text
         index = 0
         while True:
             token = tokens[index]
+            kind, start, end, _ = token
+            word = words.get(text[start:end]) if kind == "NAME" else None
             choices = actions[states[-1]]
-            action = None
-            if token.kind == "NAME":
-                word = words.get(text[token.start : token.end])
-                if word is not None:
-                    action = choices.get(word)
-            if action is None:
-                action = choices.get(token.kind)
+            action = choices.get(word) if word is not None else None
+            if action is None:  # not a keyword, or not here
+                action = choices.get(kind)
             self.steps += 1
             if action is None:
                 index = self._recover(index)
-            elif action >= 0:
+                continue
+            if action >= 0:
                 states.append(action)
                 self.values.append(token)
-                self.starts.append(token.start)
-                self.ends.append(token.end)
+                self.starts.append(start)
+                self.ends.append(end)
                 self.depths.append(0)
                 index += 1
-            elif not self._reduce(_rules()[-1 - action], token):
+                continue
+            rule = rules[-1 - action]
+            if rule.unit:  # the value stays, under another name
+                states[-1] = gotos[states[-2]][rule.origin]
+            elif not self._reduce(rule, token):
                 index = self._too_deep(index)
-            if token.kind == END and states[-1] == self.table["end_state"]:
+            if kind == END and states[-1] == end_state:
                 return cast("Program", self.values[-1])
 
     # ------------------------------------------------------------------------------------------ reducing
@@ -123,10 +132,6 @@ class Parser:
         """Replaces the parts of `rule` on the stacks by its value. False if the tree would become too deep."""
         states = self.states
         length = rule.length
-        if length == 1 and rule.single == 0:
-            states.pop()
-            states.append(self.table["gotos"][states[-1]][rule.origin])
-            return True
         if length:
             values = self.values[-length:]
             start, end, depth = self.starts[-length], self.ends[-1], max(self.depths[-length:])
