@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import UserError, did_you_mean, error
-from nndsl.source import SourceFile
+from nndsl.runtime.load import read_program
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nndsl.source import SourceFile
 
 LONGEST_PROGRAM = 16 * 1024 * 1024
 """Bytes. No program that a person or a tool wrote comes near; a data file given by mistake does."""
@@ -25,19 +27,10 @@ def open_program(path: Path) -> SourceFile:
         programs = sorted(found.name for found in path.glob("*.nn"))
         hint = f"it holds {', '.join(programs[:5])}" if programs else None
         raise UserError(error("NN601", f"{path} is a folder, not a `.nn` file", help=hint))
-    try:
-        with path.open("rb") as file:
-            content = file.read(LONGEST_PROGRAM + 1)
-    except OSError as failure:
-        raise UserError(error("NN601", f"can't read {path}: {_reason(failure)}")) from None
-    if len(content) > LONGEST_PROGRAM:
-        raise UserError(error("NN602", f"{path} is too long to be a program: more than {LONGEST_PROGRAM:,} bytes"))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as failure:
-        message = f"{path} is not UTF-8 text: byte {failure.start} is 0x{failure.object[failure.start]:02x}"
-        raise UserError(error("NN602", message)) from None
-    return SourceFile(str(path), text.replace("\r\n", "\n").replace("\r", "\n"), path)
+    size = path.stat().st_size
+    if size > LONGEST_PROGRAM:
+        raise UserError(error("NN602", f"{path} is too long to be a program: {size:,} bytes"))
+    return read_program(path)
 
 
 def _nearby(path: Path) -> str | None:

@@ -19,7 +19,7 @@ def test_without_a_name_lists_every_topic(nndsl):
 
 def test_shows_arguments_defaults_comment_and_source_of_a_layer(nndsl):
     text = nndsl("help", "Dense").stdout
-    assert text.startswith("Dense(units: int, activation = linear")
+    assert text.startswith("layer Dense(units: int, activation = linear")
     assert "std/layers/dense.nn:" in text
     assert "weight kernel: [d, units] = kernel_initializer" in text
 

@@ -1,0 +1,168 @@
+"""`nndsl summary FILE.nn`: layers, shapes, weights, memory and arithmetic."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nndsl.cli.compiling import checked
+from nndsl.cli.options import file_argument, json_option, precision_option, set_option, train_option
+from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.ir.program import LayerInfo, ModelInfo, Program, TrainProgram
+    from nndsl.plan import LayerCost, MemoryReport
+
+
+@dataclass(slots=True)
+class Row:
+    """One step of a model. activations: bytes a batch. forward, backward: floating-point operations a batch."""
+
+    name: str
+    kind: str
+    output: str
+    weights: int
+    activations: int = 0
+    forward: int = 0
+    backward: int = 0
+
+
+@click.command(short_help="Layers, shapes, weights, memory and arithmetic.")
+@file_argument
+@set_option
+@train_option
+@precision_option
+@json_option
+def command(file: Path, sets: dict[str, str], train: str | None, precision: str, as_json: bool) -> None:
+    """Show what FILE.nn's networks are made of, and what a training step of each train block takes.
+
+    Activations, memory and arithmetic are those of one batch in training, as the compiler has planned it.
+    """
+    program = checked(file, sets, train)
+    reports = _reports(program, 8 if precision == "float64" else 4)
+    costs = next((report.layers for report in reports.values()), ())
+    models = {model.name: _rows(model, program, costs) for model in program.models}
+    if as_json:
+        print_json(
+            {
+                "ok": True,
+                "diagnostics": diagnostics_data(program.warnings),
+                "models": {name: [asdict(row) for row in rows] for name, rows in models.items()},
+                "trains": {name: _report_data(report) for name, report in reports.items()},
+            }
+        )
+        return
+    print_diagnostics(program.warnings)
+    for model in program.models:
+        _print_model(model, models[model.name])
+    for name, report in reports.items():
+        _print_report(name, report)
+
+
+def _reports(program: Program, float_bytes: int) -> dict[str, MemoryReport]:
+    """What a training step takes, by train block."""
+    if not program.trains:
+        return {}
+    from nndsl.passes import optimise
+    from nndsl.plan import plan_step, report
+
+    optimised = optimise(program)
+    return {
+        train.name: report(optimised, train, plan_step(train.training), _batch_size(train), float_bytes)
+        for train in optimised.trains
+    }
+
+
+def _batch_size(train: TrainProgram) -> int:
+    size = dict(train.settings)["batch_size"]
+    return size if isinstance(size, int) else 1
+
+
+def _rows(model: ModelInfo, program: Program, costs: Iterable[LayerCost]) -> list[Row]:
+    """A row for each step; what a step does inside counts as its own, unless it is a row itself."""
+    sizes = {weight.path: weight.type.size for weight in program.weights}
+    rows = {layer.path: _row(model, layer, sizes) for layer in model.layers}
+    for cost in costs:
+        path = cost.scope
+        while path and path not in rows:
+            path = path.rpartition("/")[0]
+        if path:
+            row = rows[path]
+            row.activations += cost.activations
+            row.forward += cost.forward
+            row.backward += cost.backward
+    return list(rows.values())
+
+
+def _row(model: ModelInfo, layer: LayerInfo, sizes: dict[str, int]) -> Row:
+    name = layer.path.removeprefix(f"{model.name}/")
+    return Row(name, layer.kind, layer.output.shape_text, sum(sizes[path] for path in layer.weights))
+
+
+def _report_data(report: MemoryReport) -> dict[str, Any]:
+    found = {name: value for name, value in asdict(report).items() if name != "layers"}
+    return {**found, "bytes": report.bytes, "flops": report.flops}
+
+
+# ------------------------------------------------------------------------------------------------ for people
+
+
+def _print_model(model: ModelInfo, rows: list[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    inputs = ", ".join(f"{name}: {type.shape_text}" for name, type in model.inputs)
+    table = Table(title=f"{model.name}({inputs})", title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for heading in ("step", "layer", "output"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("weights", "activations", "forward", "backward"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        costs = (in_bytes(row.activations), in_operations(row.forward), in_operations(row.backward))
+        table.add_row(row.name, row.kind, row.output, f"{row.weights:,}" if row.weights else "", *costs)
+    table.add_section()
+    total = f"{sum(row.weights for row in rows):,}"
+    forward, backward = (sum(getattr(row, name) for row in rows) for name in ("forward", "backward"))
+    activations = sum(row.activations for row in rows)
+    table.add_row(
+        "all", "", "", total, in_bytes(activations), in_operations(forward), in_operations(backward), style="bold"
+    )
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False)
+    with console.capture() as printed:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()))
+
+
+def _print_report(name: str, report: MemoryReport) -> None:
+    parts = ("weights", "gradients", "slots", "states", "inputs", "buffers")
+    memory = ", ".join(f"{part} {in_bytes(getattr(report, part))}" for part in parts if getattr(report, part))
+    saved = in_bytes(report.buffers_without_reuse)
+    work = ", ".join(f"{part} {in_operations(getattr(report, part))}" for part in ("forward", "backward", "update"))
+    click.echo(f"training {name}, a step of {report.batch_size} samples")
+    click.echo(f"  memory      {in_bytes(report.bytes)}: {memory} ({saved} if none were used again)")
+    click.echo(f"  arithmetic  {in_operations(report.flops)}: {work}")
+
+
+def in_bytes(count: int) -> str:
+    """`1.5 MB`; empty for nothing."""
+    return _scaled(count, "B") if count else ""
+
+
+def in_operations(count: int) -> str:
+    """Floating-point operations: `1.5 MFLOP`; empty for nothing."""
+    return _scaled(count, "FLOP") if count else ""
+
+
+def _scaled(count: float, unit: str) -> str:
+    for prefix in ("", "k", "M", "G", "T"):
+        if count < 1000 or prefix == "T":
+            break
+        count /= 1000
+    return f"{count:,.0f} {prefix}{unit}" if not prefix or count >= 100 else f"{count:.3g} {prefix}{unit}"
