@@ -103,9 +103,9 @@ def _ordered(letters: str, like: str) -> str:
 
 @lru_cache(maxsize=4096)
 def as_gemm(contraction: Contraction) -> Gemm:
-    """The matrix product that copies least; of equals, the one whose result is stored row by row."""
+    """The matrix product that copies least; of equals, the one whose result is stored row by row, then the plainest."""
     best: Gemm | None = None
-    best_cost: tuple[int, int] | None = None
+    best_cost: tuple[int, int, int] | None = None
     for swapped in (False, True):
         c = contraction.swapped() if swapped else contraction
         batch = "".join(letter for letter in c.out if letter in c.left and letter in c.right)
@@ -123,8 +123,9 @@ def as_gemm(contraction: Contraction) -> Gemm:
                 _matrix(c.out, batch, first, second),
             )
             copied = sum(contraction.size(m.axes) for m in (gemm.left, gemm.right, gemm.out) if m.copied)
-            by_columns = bool(c.out) and c.out[-1] in first
-            cost = (copied, int(by_columns))
+            by_columns = bool(first and second) and c.out[-1] in first
+            transposed = sum(m.axes != m.order for m in (gemm.left, gemm.right))
+            cost = (copied, int(by_columns), transposed)
             if best_cost is None or cost < best_cost:
                 best, best_cost = gemm, cost
     assert best is not None
