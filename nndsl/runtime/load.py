@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,11 @@ def load(
     is wrong with the file.
     """
     given = {name: _as_written(value) for name, value in (sets or {}).items()}
-    return compiled(read_program(Path(path)), sets=given, train=train, seed=seed, precision=precision, level=level)
+    model = compiled(read_program(Path(path)), sets=given, train=train, seed=seed, precision=precision, level=level)
+    for warning in model.checked.warnings:
+        place = f"{warning.labels[0].span}: " if warning.labels else ""
+        warnings.warn(f"{place}{warning.code}: {warning.message}", stacklevel=2)
+    return model
 
 
 def compiled(

@@ -181,7 +181,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_says_where(bad):
     fields = tiny.fields(50)
     order = loop.shuffled(50, 0, 1)
     fields["y"][order[17]] = bad  # in the third batch of 8
-    with pytest.raises(loop.DivergedError) as raised:
+    with pytest.raises(loop.DivergedError) as raised, np.errstate(all="ignore"):
         list(loop.fit(tiny.line(), tiny.program().memory(0), {"train": fields}, 0))
     assert (raised.value.epoch, raised.value.step) == (1, 3)
     assert not np.isfinite(raised.value.value)

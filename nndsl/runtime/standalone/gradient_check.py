@@ -14,7 +14,7 @@ from nndsl.runtime.standalone.random import normal, site_key
 
 CHECKED_SAMPLES = 16
 CHECKED_ELEMENTS = 12
-"""Of each weight: its largest gradients and as many others."""
+"""Of each weight: its largest gradients and about as many others; all of a weight of up to twice as many."""
 
 DIFFERENCES = (1e-5, 1e-6, 1e-4, 1e-7)
 """How far a weight is moved. A kink (of a relu) within one of these may not lie within the next, so the best counts."""
@@ -92,8 +92,9 @@ def _checked(
     """Compares some elements of a flat weight, a view that is moved and put back."""
     largest = float(np.abs(gradient).max(initial=0.0))
     by_size = np.argsort(-np.abs(gradient), kind="stable")
-    spread = by_size[np.linspace(0, len(by_size) - 1, CHECKED_ELEMENTS, dtype=np.int64)]
-    elements = np.unique(np.concatenate([by_size[:CHECKED_ELEMENTS], spread]))
+    largest_ones, others = by_size[:CHECKED_ELEMENTS], by_size[CHECKED_ELEMENTS:]
+    spread = others[np.linspace(0, len(others) - 1, min(CHECKED_ELEMENTS, len(others)), dtype=np.int64)]
+    elements = [*largest_ones, *spread]
     worst = 0.0
     for element in elements:
         scale = max(abs(float(gradient[element])), 1e-3 * largest, resolution, 1e-300)

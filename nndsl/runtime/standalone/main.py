@@ -205,7 +205,7 @@ def _finished(train: Train, memory: Memory, parts: Mapping[str, Table], seed: in
         sys.stdout.write(f"the weights are those of epoch {done.restored}\n")
     found = {part: evaluate(train, memory, fields, seed) for part, fields in parts.items() if _is_asked(train, part)}
     if "test" in found:
-        sys.stdout.write(f"test  {numbers_line(found['test']).rstrip()}\n")
+        sys.stdout.write(f"test  {numbers_line(found['test'])}\n")
     code = 0
     for part, metric, operator, bound in train.expectations:
         if part in found and not expectation_holds(found[part][metric], operator, bound):
@@ -226,7 +226,7 @@ def _evaluate(program: Program, options: Namespace) -> int:
         part = options.part or next(name for name in ("test", "validation", "train") if name in parts)
         if part not in parts:
             raise TrainingError(f"the data has no part {part}: it has {', '.join(parts)}")
-        sys.stdout.write(f"{part}  {numbers_line(evaluate(train, memory, parts[part], seed)).rstrip()}\n")
+        sys.stdout.write(f"{part}  {numbers_line(evaluate(train, memory, parts[part], seed))}\n")
     return 0
 
 
@@ -306,14 +306,20 @@ def _one_table(path: Path) -> Table:
 
 
 def numbers_line(numbers: Mapping[str, float]) -> str:
-    """Reported numbers as people read them: `loss 0.1234   accuracy 0.97`, each as wide whatever it is."""
-    return "  ".join(f"{name} {value:<7.4g}" for name, value in numbers.items())
+    """Reported numbers as people read them: `loss 0.1234  accuracy 0.97`."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
 
 
 def epoch_line(event: EpochDone, epochs: int) -> str:
-    """An epoch's numbers on one line; `epochs` is how many there will be."""
-    line = f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {numbers_line(event.train)}"
-    return (f"{line}  validation: {numbers_line(event.validation)}" if event.validation else line).rstrip()
+    """An epoch's numbers on one line, below those of the epoch before; `epochs` is how many there will be."""
+    parts = [_column(event.train)]
+    if event.validation:
+        parts.append(f"validation: {_column(event.validation)}")
+    return f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {'  '.join(parts)}".rstrip()
+
+
+def _column(numbers: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:<9.4g}" for name, value in numbers.items())
 
 
 def is_told(epoch: int, epochs: int) -> bool:
