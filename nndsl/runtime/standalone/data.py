@@ -30,7 +30,7 @@ from nndsl.runtime.standalone.columns import (
 from nndsl.runtime.standalone.program import Array, Column, Data, Table
 from nndsl.runtime.standalone.splits import split_rows
 
-BLOCK_ELEMENTS = 1 << 20
+BLOCK_ELEMENTS = 1 << 16
 """Rows are prepared in float64, this many numbers at a time, and cast once: no large table is ever held in float64."""
 
 
