@@ -112,9 +112,19 @@ class Model:
             self.memory = self.generated.memory(self.seed)
             self._parts.clear()
             self._untouched = False
+        self.planned_epochs(train, epochs)
         with self._explained(train):
             parts = self.parts(train, learning=True)
             yield from self.generated.fit(self._train(train), self.memory, parts, self.seed, epochs)
+
+    def planned_epochs(self, train: TrainProgram, epochs: int | None = None) -> int:
+        """How many epochs training will have if nothing stops it. Raises UserError NN616: `epochs` without data."""
+        from nndsl.runtime.standalone.loop import epoch_count
+
+        if train.data is None and epochs is not None:
+            message = f"the train block {train.name} has no data and so no epochs"
+            raise UserError(error("NN616", message, train.span, help="its setting `steps` says how long it trains"))
+        return epoch_count(self._train(train), epochs)
 
     # -------------------------------------------------------------------------------------------- using it
 

@@ -94,6 +94,7 @@ class Bar(Lines):
         self._bar: Any = None
         self._task: Any = None
         self._shown = 0.0
+        self._waiting: list[str] = []
 
     def begin(self, train: str, epochs: int) -> None:
         """Opens the bar."""
@@ -124,6 +125,7 @@ class Bar(Lines):
         from nndsl.runtime.standalone.main import numbers_line
 
         self._shown = now
+        self._write_waiting()
         done_part = done.epoch - 1 + done.samples / done.of
         described = f"epoch {done.epoch}/{self.epochs}  step {done.step}"
         self._bar.update(
@@ -131,17 +133,23 @@ class Bar(Lines):
         )
 
     def note(self, text: str) -> None:
-        """The text above the bar."""
+        """The text above the bar, when that is drawn next: drawing takes longer than an epoch of a small network."""
         if self._bar is None:
             super().note(text)
         else:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._waiting.append(text)
 
     def end(self) -> None:
         """Takes the bar away."""
         if self._bar is not None:
+            self._write_waiting()
             self._bar.stop()
             self._bar = None
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            self._bar.console.print("\n".join(self._waiting), highlight=False, markup=False, soft_wrap=True)
+            self._waiting.clear()
 
 
 def progress_for(stream: TextIO) -> Progress:

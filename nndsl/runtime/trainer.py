@@ -82,10 +82,7 @@ def run(
 def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int | None, progress: Progress) -> None:
     import numpy as np
 
-    from nndsl.runtime.standalone.loop import epoch_count
-
-    block = model.generated.program.trains[train.name]
-    planned = epoch_count(block, epochs if train.data is not None else None)
+    planned = model.planned_epochs(train, epochs)
     began = perf_counter()
     progress.begin(train.name, planned)
     try:

@@ -161,6 +161,22 @@ def test_early_stopping_and_checkpoints_work_from_the_file(line, tmp_path):
     assert [path.name for path in (tmp_path / "run").glob("checkpoint*")] == ["checkpoint-0002.safetensors"]
 
 
+def test_epochs_of_a_block_without_data_are_refused(tmp_path):
+    path = tmp_path / "noise.nn"
+    path.write_text(
+        "model Line {\n  input x: [2]\n  Dense(1)\n}\n\ntrain Line {\n  steps = 7\n  batch_size = 4\n\n"
+        "  x = normal([2])\n  minimize mse(Line(x), sum(x)) using SGD(0.1)\n}\n"
+    )
+    model = nndsl.load(path)
+    with pytest.raises(UserError) as raised:
+        run(model, out=tmp_path / "run", epochs=3)
+    assert raised.value.diagnostics[0].code == "NN616"
+    (outcome,) = run(model, out=tmp_path / "run")
+    assert outcome.steps == 7
+    assert outcome.summary()["test"] == {}
+    assert outcome.rows[-1]["train.loss"] < outcome.rows[0]["train.loss"]
+
+
 def test_imports_lie_beside_the_program_in_the_run_folder(line, tmp_path):
     parts = tmp_path / "parts"
     parts.mkdir()
