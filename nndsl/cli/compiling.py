@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.program import Program
     from nndsl.runtime.model import Model
+    from nndsl.source import SourceFile
 
 
 def checked(path: Path, sets: Mapping[str, str], train: str | None = None) -> Program:
@@ -27,7 +28,7 @@ def checked(path: Path, sets: Mapping[str, str], train: str | None = None) -> Pr
 
 
 def modelled(
-    path: Path,
+    file: SourceFile,
     sets: Mapping[str, str],
     *,
     train: str | None = None,
@@ -36,11 +37,9 @@ def modelled(
     level: int = 1,
     device: str = "cpu",
 ) -> Model:
-    """The compiled program of the file at `path`; its warnings are printed. Raises UserError."""
+    """The compiled program of a file; its warnings are printed. Raises UserError."""
     from nndsl.runtime.load import compiled
 
-    model = compiled(
-        open_program(path), sets=sets, train=train, seed=seed, precision=precision, level=level, device=device
-    )
+    model = compiled(file, sets=sets, train=train, seed=seed, precision=precision, level=level, device=device)
     print_diagnostics(model.checked.warnings)
     return model

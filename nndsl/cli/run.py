@@ -10,6 +10,7 @@ import click
 
 from nndsl.cli.compiling import modelled
 from nndsl.cli.failures import INTERRUPTED, MISTAKE
+from nndsl.cli.files import open_program
 from nndsl.cli.options import (
     file_argument,
     json_option,
@@ -20,6 +21,7 @@ from nndsl.cli.options import (
     train_option,
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
+from nndsl.cli.trained import write_start
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
@@ -63,13 +65,15 @@ def command(
     """
     if epochs is not None and epochs < 1:
         raise UserError(error("NN616", f"--epochs is a whole number of at least 1, not {epochs}"))
-    model = modelled(file, sets, train=train, seed=seed, precision=precision, level=level, device=device)
+    model = modelled(open_program(file), sets, train=train, seed=seed, precision=precision, level=level, device=device)
 
     from nndsl.runtime.progress import Silence, progress_for
     from nndsl.runtime.trainer import run
 
     progress = Silence() if as_json else progress_for(sys.stdout)
     outcomes = run(model, train=train, out=out, epochs=epochs, progress=progress)
+    for outcome in outcomes:
+        write_start(outcome.folder, file, outcome.train, sets, precision)
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:

@@ -1,12 +1,21 @@
-"""A program with the weights that a run saved: what `evaluate` and `predict` begin with."""
+"""A program with the weights that a run saved: what `evaluate` and `predict` begin with.
+
+Beside what the trainer saves, a run folder gets `run.json`, which says how the run was started; with it the folder
+alone is enough to go on from.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nndsl.cli.compiling import modelled
+from nndsl.cli.files import open_program, write_text
 from nndsl.diagnostics import UserError, error
+from nndsl.source import SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,28 +23,72 @@ if TYPE_CHECKING:
     from nndsl.ir.program import TrainProgram
     from nndsl.runtime.model import Model
 
+START_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a run was started.
+
+    file: the `.nn` file, from the run folder. train: its train block. sets: texts of the `let`s given other values.
+    """
+
+    file: str
+    train: str
+    sets: dict[str, str]
+    precision: str
+
+
+def write_start(folder: Path, file: Path, train: str, sets: Mapping[str, str], precision: str) -> None:
+    """Write `run.json` into a run folder. Raises UserError NN608."""
+    try:
+        place = os.path.relpath(file.resolve(), folder.resolve())
+    except ValueError:  # another drive
+        place = str(file.resolve())
+    start = {"file": Path(place).as_posix(), "train": train, "sets": dict(sets), "precision": precision}
+    write_text(folder / START_FILE, json.dumps(start, indent=2, ensure_ascii=False) + "\n")
+
 
 def trained(
     program: Path, sets: Mapping[str, str], train: str | None, weights: Path | None
 ) -> tuple[Model, TrainProgram]:
     """The model at `program` (a `.nn` file or a run folder) with its weights, and the train block that is meant.
 
-    train: by default the one whose run is given, else the first. weights: a run folder or a weights file; by default
-    the run folder itself, else `runs/<train name>`. Raises UserError.
+    train: by default the run's, else the first. weights: a run folder or a weights file; by default the run folder
+    itself, else `runs/<train name>`. Raises UserError.
     """
-    file = program_of_run(program) if program.is_dir() else program
-    model = modelled(file, sets, train=train)
-    if weights is None and program.is_dir():
-        weights = program
+    if program.is_dir():
+        start = _read_start(program)
+        train = train or start.train
+        model = modelled(_program_of_run(program, start), {**start.sets, **sets}, precision=start.precision)
+        weights = weights or program
+    else:
+        model = modelled(open_program(program), sets)
     block = model.train_named(train)
     model.load_weights(weights or Path("runs", block.name))
     return model, block
 
 
-def program_of_run(folder: Path) -> Path:
-    """The `.nn` file that a run folder keeps a copy of. Raises UserError NN603."""
-    programs = [path for path in sorted(folder.glob("*.nn")) if path.with_suffix(".py").exists()]
-    if len(programs) != 1:
-        message = f"{folder} is not a run: it keeps {'no' if not programs else 'more than one'} program"
-        raise UserError(error("NN603", message, help="give the `.nn` file, and the run by `--weights`"))
-    return programs[0]
+def _read_start(folder: Path) -> Start:
+    """How the run in `folder` was started. Raises UserError NN603."""
+    try:
+        said: Any = json.loads((folder / START_FILE).read_text(encoding="utf-8"))
+        return Start(
+            str(said["file"]),
+            str(said["train"]),
+            {str(name): str(text) for name, text in said["sets"].items()},
+            "float64" if said["precision"] == "float64" else "float32",
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        help = "give the `.nn` file, and the run by `--weights`"
+        raise UserError(error("NN603", f"{folder} is not a run: it has no {START_FILE}", help=help)) from None
+
+
+def _program_of_run(folder: Path, start: Start) -> SourceFile:
+    """The program as it was when it ran; the files that it names are looked for where it lay then.
+
+    Raises UserError NN601.
+    """
+    before = folder / start.file
+    copy = open_program(folder / before.name)
+    return SourceFile(copy.name, copy.text, before) if before.parent.is_dir() else copy

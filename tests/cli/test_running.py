@@ -185,6 +185,27 @@ def test_predict_takes_a_run_folder_for_the_program(ran: tuple[Path, Result]):
     assert result.stdout == invoke("predict", "flowers.nn", "flowers.csv").stdout
 
 
+def test_a_run_folder_knows_how_it_was_started(flowers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    arguments = ("--set", "hidden=5", "--precision", "float64", "--epochs", "1", "--out", "small")
+    assert flowers("run", "flowers.nn", *arguments).exit_code == 0
+    expected = flowers("predict", "flowers.nn", "flowers.csv", "--weights", "small", "--set", "hidden=5").stdout
+    monkeypatch.chdir(tmp_path.parent)
+    found = invoke("predict", tmp_path / "small", tmp_path / "flowers.csv")
+    assert found.exit_code == 0, found.stderr
+    assert [line.split(",")[0] for line in found.stdout.splitlines()] == [
+        line.split(",")[0] for line in expected.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"file": 1, "train": "Flowers", "sets": 3, "precision": 0}', "\0"])
+def test_a_run_folder_that_says_nonsense_is_a_mistake(flowers, text: str):
+    Path("bad").mkdir()
+    Path("bad/run.json").write_text(text)
+    result = flowers("evaluate", "bad")
+    assert result.exit_code == 1
+    assert "NN603" in result.stderr
+
+
 def test_predict_as_data(ran: tuple[Path, Result]):
     answer = json.loads(invoke("predict", "flowers.nn", "flowers.csv", "--json").stdout)
     assert answer["rows"] == 120

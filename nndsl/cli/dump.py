@@ -1,0 +1,95 @@
+"""`nndsl dump FILE.nn --after STAGE`: the program as the compiler holds it between two stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from nndsl.cli.compiling import checked
+from nndsl.cli.files import open_program
+from nndsl.cli.options import file_argument, precision_option, set_option, train_option
+from nndsl.cli.output import print_diagnostics
+
+if TYPE_CHECKING:
+    from nndsl.ir.program import Program
+
+PASSES = ("check", "numerics", "differentiate", "fold", "simplify", "share", "totals")
+STAGES = ("tree", *PASSES, "source")
+"""Named here too, so that `--help` need not load the passes; a test holds them together."""
+
+
+@click.command(short_help="The program between two stages of the compiler.")
+@file_argument
+@click.option(
+    "--after",
+    "stage",
+    type=click.Choice(STAGES),
+    default=PASSES[-1],
+    show_default=True,
+    help="The stage to stop after.",
+)
+@click.option("--verify", is_flag=True, help="Check that every stage until then leaves a valid graph.")
+@set_option
+@train_option
+@precision_option
+def command(file: Path, stage: str, verify: bool, sets: dict[str, str], train: str | None, precision: str) -> None:
+    """Print FILE.nn as a syntax tree (--after tree), as typed graphs (after a pass), or as Python (--after source).
+
+    In a graph each line is a node: its number, its operation over other nodes, its type, and after # what it is
+    called and the line of the file that it came from.
+    """
+    if stage == "tree":
+        click.echo(tree_text(file), nl=False)
+        return
+    program = checked(file, sets, train)
+    print_diagnostics(program.warnings)
+    if stage == "source":
+        from nndsl.runtime.load import generate
+
+        click.echo(generate(program, precision=precision), nl=False)
+        return
+    from nndsl.ir.printer import program_text
+    from nndsl.passes import run_until
+
+    click.echo(program_text(_of_one_train(run_until(program, stage, verify=verify), train)), nl=False)
+
+
+def _of_one_train(program: Program, train: str | None) -> Program:
+    """The program with only the train block of that name, if one is given."""
+    if train is None:
+        return program
+    return replace(program, trains=tuple(each for each in program.trains if each.name == train))
+
+
+# ------------------------------------------------------------------------------------------------ trees
+
+
+def tree_text(path: Path) -> str:
+    """The syntax tree of a file: a node a line, its parts further in, spans left out. Raises UserError."""
+    from nndsl.syntax import parse
+
+    program = parse(open_program(path))
+    return "".join(f"{line}\n" for item in program.items for line in _tree_lines("", item, ""))
+
+
+def _tree_lines(name: str, value: object, indent: str) -> list[str]:
+    """`name = Call` and, further in, the parts of the call."""
+    from nndsl.syntax.node import Node
+
+    said = f"{indent}{name} = " if name else indent
+    if isinstance(value, tuple):
+        items = cast("tuple[object, ...]", value)
+        if not items:
+            return [f"{said}()"]
+        return [f"{indent}{name} =", *(line for item in items for line in _tree_lines("", item, f"{indent}  "))]
+    if not isinstance(value, Node):
+        return [f"{said}{value!r}"]
+    kind = type(value).__name__
+    parts = {part: inner for part, inner in vars(value).items() if not part.endswith("span")}
+    if all(not isinstance(inner, Node | tuple) for inner in parts.values()):
+        return [f"{said}{kind}({', '.join(repr(inner) for inner in parts.values())})"]
+    lines = [line for part, inner in parts.items() for line in _tree_lines(part, inner, f"{indent}  ")]
+    return [f"{said}{kind}", *lines]
