@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nndsl.emit.text import comment, one_line
+from nndsl.emit.text import comment, one_line, ruled
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node, Origin
@@ -26,21 +26,34 @@ class Heading:
 
 
 class Headings:
-    """Gives the heading of each node, and remembers which one the lines stand under."""
+    """Gives the heading of each node, and remembers which one the lines stand under.
 
-    def __init__(self) -> None:
+    two_ways: the lines go forward and then backward, and say so.
+    """
+
+    def __init__(self, *, two_ways: bool = False) -> None:
         self._of_origin: dict[Origin, Heading] = {}
+        self._two_ways = two_ways
         self.current: Heading | None = None
 
-    def change(self, node: Node) -> Heading | None:
-        """The heading that `node`'s lines need, None where they may stand under the current one."""
+    def lines(self, node: Node) -> list[str]:
+        """Comments that `node`'s lines need over them, none where they may stand under the current heading.
+
+        What the way back computes for itself stands with it, whatever it was in the `.nn` file.
+        """
         if not node.origins:
-            return None
+            return []
+        before = self.current
         headings = [self.of(origin) for origin in node.origins]
-        if self.current in headings:
-            return None
+        if before is not None and before.backward:
+            headings = [replace(heading, backward=True) for heading in headings]
+        if before in headings:
+            return []
         self.current = headings[0]
-        return self.current
+        ruling: list[str] = []
+        if self._two_ways and (before is None or before.backward is not self.current.backward):
+            ruling = ["", ruled("backward" if self.current.backward else "forward", inset=8)]
+        return [*ruling, "", heading_line(self.current, "")]
 
     def of(self, origin: Origin) -> Heading:
         """The heading of what came from `origin`."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
 
 _LONGEST_INLINED = 70
+_LONGEST_REPEATED = 24
 _QUOTED = re.compile(r"'([^'\"\\]*)'")
 
 
@@ -100,6 +101,9 @@ class HostNumbers:
         expression = self._expression(node)
         self._changes[node] = any(self.changes(operand) for operand in node.inputs)
         copied = node in self._copied
+        if not self._changes[node] and len(expression) <= _LONGEST_REPEATED:
+            self._texts[node] = f"({expression})"
+            return None
         named = self.node_names.given(node) is not None or len(expression) > _LONGEST_INLINED
         if self._uses[node] <= 1 and (copied or not named):
             self._texts[node] = f"({expression})"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.emit.text import BARE_NAMES
 from nndsl.ir.graph import reachable
+from nndsl.ir.types import Kind
 from nndsl.ops import from_step
 
 if TYPE_CHECKING:
@@ -183,6 +184,8 @@ class NodeNames:
         root = self._root(node)
         if root:
             return f"{root}{node.op.name}"
+        if node.type.kind is Kind.STEP:
+            return "scale"
         backward = bool(node.origins) and node.origins[0].backward
         return "gradient" if backward else f"{node.op.name}_result"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.emit.headings import Headings, heading_line
+from nndsl.emit.headings import Headings
 from nndsl.emit.host import tidy
-from nndsl.emit.text import REAL, Spelling, number, ruled, shape, without_needless_parentheses
+from nndsl.emit.text import REAL, Spelling, number, shape, without_needless_parentheses
 from nndsl.ir.op import Emission
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import broadcast, constant
@@ -158,14 +158,12 @@ class PlannedCode:
     host: HostNumbers
     spelling: Spelling
     headings: Headings | None = None
-    has_backward: bool = False
     sections: dict[str, list[str]] = field(default_factory=lambda: {section: [] for section in SECTIONS})
     lines: list[str] = field(default_factory=list[str])
     _variables: dict[Node, str] = field(default_factory=dict["Node", str])
-    _defined: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _defined: dict[str, str] = field(default_factory=dict[str, str])
     _buffers: dict[int, str] = field(default_factory=dict[int, str])
     _buffer_users: Counter[int] = field(default_factory=Counter[int])
-    _in_backward: bool | None = None
 
     def write(self) -> None:
         """Write every action of the schedule."""
@@ -199,13 +197,8 @@ class PlannedCode:
 
     def _head(self, node: Node | None) -> None:
         """Write the comments that lines of `node` need over them."""
-        heading = None if self.headings is None or node is None else self.headings.change(node)
-        if heading is None:
-            return
-        if self._in_backward is not heading.backward and self.has_backward:
-            self._in_backward = heading.backward
-            self.lines += ["", ruled("backward" if heading.backward else "forward", inset=8)]
-        self.lines += ["", heading_line(heading, "")]
+        if self.headings is not None and node is not None:
+            self.lines += self.headings.lines(node)
 
     # ------------------------------------------------------------------------------------------ actions
 
@@ -253,12 +246,34 @@ class PlannedCode:
                 statements = rule.statements(emission)
                 if len(statements) == 1 and _UFUNC_CALL.fullmatch(statements[0]):
                     return [*lines, *map(without_needless_parentheses, statements)]
+        if node.inputs and all(operand.type.kind is Kind.STEP for operand in node.inputs):
+            return self._from_host(node)
         operands = tuple(self._operand(operand, lines) for operand in node.inputs)
         emission = Emission(node, operands, self.array(node), self._scratch(node, scratch), dtype=REAL)
         if rule.prepare is not None:
-            prepared = tuple(self.define(Definition("views", name, text)) for name, text in rule.prepare(emission))
-            emission = replace(emission, prepared=prepared)
+            emission = replace(emission, prepared=self._prepared(rule.prepare(emission)))
         return [*lines, *map(without_needless_parentheses, rule.statements(emission))]
+
+    def _prepared(self, wanted: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+        """Variables for what an op wants made once; what several ops want alike, scratch included, is made once for all."""
+        made: list[str] = []
+        repeated: Counter[str] = Counter()
+        for name, text in wanted:
+            repeated[text] += 1
+            key = f"{text} {repeated[text]}" if "np.empty(" in text else text
+            made.append(self.define(Definition("views", name, text), key=key))
+        return tuple(made)
+
+    def _from_host(self, node: Node) -> list[str]:
+        """A number of the host as an array that other ops than elementwise ones read."""
+        text = tidy(self.host.text(node.inputs[0]))
+        place = self.schedule.places[node]
+        alone = isinstance(place, InBuffer) and self._buffer_users[place.buffer] == 1
+        if alone and not self.host.changes(node.inputs[0]):
+            value = f"np.array({text}, {DTYPES[node.type.dtype]})"
+            self._variables[node] = self.define(Definition("numbers", self.node_names.wish(node), value))
+            return []
+        return [f"{self.array(node)}[...] = {text}"]
 
     def _copied(self, node: Node) -> str:
         """What is copied into the buffer of a node that has no statements: a leaf as it is now, or a view."""
@@ -303,10 +318,10 @@ class PlannedCode:
 
     def _before_broadcast(self, node: Node) -> str:
         """What NumPy broadcasts to `node` by itself: `bias`, or a column where axes come behind the samples."""
-        if node.op is not broadcast or not isinstance(self.schedule.places[node], ViewOf):
-            return self.array(node)
-        (source,) = node.inputs
-        text = self._before_broadcast(source)
+        source = node
+        while source.op is broadcast and isinstance(self.schedule.places[source], ViewOf):
+            (source,) = source.inputs
+        text = self.array(source)
         missing = node.type.rank - source.type.rank
         if source.type.kind is not Kind.SAMPLE or not missing:
             return text
@@ -373,14 +388,11 @@ class PlannedCode:
 
     # ------------------------------------------------------------------------------------------ definitions
 
-    def define(self, definition: Definition, *, alias: bool = False) -> str:
-        """The variable that holds the definition's value, defined now unless one is there.
-
-        alias: one with another name does not do.
-        """
+    def define(self, definition: Definition, *, key: str | None = None) -> str:
+        """The variable that holds the definition's value, defined now unless one is there (of the same `key`)."""
         if definition.section is None:
             return definition.name
-        key = (definition.value, definition.name if alias else "")
+        key = key or definition.value
         found = self._defined.get(key)
         if found is None:
             found = self._defined[key] = self.names.unique(definition.name)
@@ -407,5 +419,5 @@ class PlannedCode:
         if (made.size, made.per_sample) != (type.size, per_sample):
             text += f"[: {_elements(type.size, per_sample)}]"
         if type.rank + per_sample != 1:
-            text += f".reshape{array_shape(type)}"
-        return self.define(Definition("views", wish, text), alias=True)
+            text += f".reshape{array_shape(type)}" if type.rank + per_sample else ".reshape(())"
+        return self.define(Definition("views", wish, text), key=f"{text} {wish}")

@@ -11,9 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nndsl.emit.headings import Headings, heading_line
+from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostNumbers, tidy
-from nndsl.emit.text import REAL, Spelling, number, ruled
+from nndsl.emit.text import REAL, Spelling, number
 from nndsl.ir.op import Emission
 from nndsl.ir.types import Kind
 from nndsl.ops import broadcast, constant
@@ -39,13 +39,11 @@ class TextbookCode:
     spelling: Spelling
     dtype: str = REAL
     headings: Headings | None = None
-    has_backward: bool = False
     lines: list[str] = field(default_factory=list[str])
     _texts: dict[Node, str] = field(default_factory=dict["Node", str])
     _inlined: dict[Node, str] = field(default_factory=dict["Node", str])
     _uses: Counter[Node] = field(default_factory=Counter["Node"])
     _user: dict[Node, Node] = field(default_factory=dict["Node", "Node"])
-    _in_backward: bool | None = None
 
     def survey(self, nodes: Iterable[Node], kept: Iterable[Node] = ()) -> None:
         """Count who uses which value. `nodes` are all that will be written, `kept` those that are used besides."""
@@ -121,12 +119,8 @@ class TextbookCode:
         return node.op is constant or node.type.kind is Kind.STEP
 
     def _line(self, node: Node, line: str) -> None:
-        heading = None if self.headings is None else self.headings.change(node)
-        if heading is not None:
-            if self._in_backward is not heading.backward and self.has_backward:
-                self._in_backward = heading.backward
-                self.lines += ["", ruled("backward" if heading.backward else "forward", inset=8)]
-            self.lines += ["", heading_line(heading, "")]
+        if self.headings is not None:
+            self.lines += self.headings.lines(node)
         self.lines.append(self.spelling(line))
 
     def _expression(self, node: Node) -> str:
@@ -167,11 +161,11 @@ class TextbookCode:
 
     def _before_broadcast(self, node: Node) -> str:
         """What NumPy broadcasts to `node` by itself: `bias`, or `mean[:, None]` where axes come behind the samples."""
-        if node in self._texts:
-            return self._texts[node]
-        source = node.inputs[0]
+        source = node
+        while source.op is broadcast and source not in self._texts:
+            (source,) = source.inputs
         missing = node.type.rank - source.type.rank
-        text = self._before_broadcast(source) if source.op is broadcast else self.text(source)
+        text = self.text(source)
         if self._is_number(source) or source.type.kind is not Kind.SAMPLE or missing == 0:
             return text
         return f"{text}[:{', None' * missing}]"

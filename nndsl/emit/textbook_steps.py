@@ -81,8 +81,7 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
         module.node_names,
         host,
         module.spelling,
-        headings=Headings(),
-        has_backward=bool(graph.minimizes),
+        headings=Headings(two_ways=bool(graph.minimizes)),
     )
     nodes, lives = _stages(graph)
     kept = [total.node for total in graph.totals] + [node for _, node in graph.states]
