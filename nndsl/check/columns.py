@@ -189,11 +189,11 @@ def category_leaf(context: Context, column: RawColumn) -> str:
 def distinct_names(context: Context, known: DataNotes, column: RawColumn) -> tuple[str, ...]:
     """The different values of a column, as names."""
     if known.table is None:
-        values = {_name(value) for value in known.inline[column.name]}
-        return tuple(sorted(values, key=_by_size))
-    if column.fill is None:
-        known.table.require_present(column.name, column.span)
-    names = known.table.classes(column.name, column.span, column.fill)
+        names = tuple(sorted({_name(value) for value in known.inline[column.name]}, key=_by_size))
+    else:
+        if column.fill is None:
+            known.table.require_present(column.name, column.span)
+        names = known.table.classes(column.name, column.span, column.fill)
     if len(names) < 2:
         raise context.mistake(
             "NN453",

@@ -76,7 +76,7 @@ class Context:
         self.weights: dict[str, Weight] = {}
         self.states: dict[str, State] = {}
         self.models: dict[str, ModelInfo] = {}
-        self.layers: dict[str, list[LayerInfo]] = {}
+        self.layers: dict[str, dict[str, LayerInfo]] = {}
         self.mode = Mode(training=False)
         self.frames: list[Frame] = []
         self.initializing: str | None = None

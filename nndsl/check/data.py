@@ -269,13 +269,11 @@ def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> 
 
 def _reader_value(context: Context, scope: Scope, item: tree.Argument, kind: str) -> Attribute:
     value = evaluate(context, scope, item.value)
-    fits = {
-        "text": isinstance(value, str),
-        "bool": isinstance(value, bool),
-        "int": isinstance(value, int) and not isinstance(value, bool),
-    }.get(kind, isinstance(value, bool | int | float | str))
-    if not fits:
-        wanted = {"text": 'a text: "..."', "bool": "true or false", "int": "a whole number"}.get(kind, "a plain value")
-        raise context.mistake("NN402", f"this must be {wanted}, not {describe(value)}", item.value.span)
-    assert isinstance(value, bool | int | float | str)
-    return value
+    match (kind, value):
+        case ("text", str()) | ("bool", bool()):
+            return plain(value)
+        case ("texts", tuple()) if all(isinstance(text, str) for text in value):
+            return plain(value)
+        case _:
+            wanted = {"text": 'a text: "..."', "bool": "true or false"}.get(kind, 'a list of texts: ["a", "b"]')
+            raise context.mistake("NN402", f"this must be {wanted}, not {describe(value)}", item.value.span)

@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Value:
     """The value of an expression. Raises UserError, or SilencedError where the mistake was said before."""
     match expression:
-        case tree.Number(value=value) | tree.Boolean(value=value) | tree.String(value=value):
-            return value
-        case tree.Dots():
-            return AllLeading()
         case tree.Name():
             return _name(context, scope, expression)
+        case tree.Number() | tree.Boolean() | tree.String():
+            return expression.value
         case tree.ListOf(items=items):
             return tuple(evaluate(context, scope, item) for item in items)
+        case tree.Dots():
+            return AllLeading()
         case tree.Unary(operator=operator, operand=operand):
             value = argument(context, scope, operand)
             prefix = arithmetic.negated if operator == "-" else arithmetic.inverted
@@ -165,7 +165,7 @@ def _step_part(context: Context, path: str, name: str, span: Span) -> Value:
     if inner in context.states:
         return state_node(context, inner)
     names = {weight[len(path) + 1 :].split("/")[0] for weight in context.weights if weight.startswith(f"{path}/")}
-    steps = {info.path for infos in context.layers.values() for info in infos}
+    steps = {path for layers in context.layers.values() for path in layers}
     if name in names or inner in steps:
         return StepPart(inner, span)
     if not names and path not in context.models:

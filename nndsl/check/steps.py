@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from nndsl.check.calls import bind_parameters, call_value, input_names
@@ -10,7 +11,7 @@ from nndsl.check.expressions import argument, evaluate
 from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Function, Layer, Model, Parts, Step, Value
 from nndsl.diagnostics import Label
-from nndsl.ir import Node
+from nndsl.ir import Node, TensorType
 from nndsl.ir.program import LayerInfo, ModelInfo
 from nndsl.syntax import tree
 
@@ -102,11 +103,14 @@ def apply_step(
     frame = Frame("layer", step.layer.name, span, path, title if "\n" not in title else "", given=_values(given))
     frame.positional = [(item.value, item.span) for item in positional]
     scope = Scope(step.layer.scope)
+    known = len(context.weights)
     with context.inside(frame):
         bind_parameters(context, scope, definition, parameters, step.span)
         result = run_body(context, scope, frame, definition)
-    if outer is not None and outer.kind == "model" and not span.file.library:
-        _remember_layer(context, outer.path, path, step, result, span)
+    output = _type_of(result)
+    if output is not None and outer is not None and outer.kind == "model" and not span.file.library:
+        made = tuple(islice(reversed(context.weights), len(context.weights) - known))[::-1]
+        _remember_layer(context, outer.path, LayerInfo(path, step.layer.name, output, made, span))
     return result
 
 
@@ -128,15 +132,16 @@ def _values(given: dict[str, Argument]) -> dict[str, Value]:
     return {name: item.value for name, item in given.items()}
 
 
-def _remember_layer(context: Context, model: str, path: str, step: Step, result: Value, span: Span) -> None:
-    infos = context.layers.setdefault(model, [])
-    node = result
-    while isinstance(node, Parts):
-        node = node.outputs[0][1]
-    if not isinstance(node, Node) or any(info.path == path for info in infos):
-        return
-    weights = tuple(name for name in context.weights if name.startswith(f"{path}/"))
-    infos.append(LayerInfo(path, step.layer.name, node.type, weights, span))
+def _remember_layer(context: Context, model: str, info: LayerInfo) -> None:
+    """Keep what the summary says of a step, as it was first applied."""
+    context.layers.setdefault(model, {}).setdefault(info.path, info)
+
+
+def _type_of(value: Value) -> TensorType | None:
+    """Type of a step's (first) output."""
+    while isinstance(value, Parts):
+        value = value.outputs[0][1]
+    return value.type if isinstance(value, Node) else None
 
 
 # ------------------------------------------------------------------------------------------------ models
@@ -171,7 +176,7 @@ def apply_model(
     context.models[model.path] = ModelInfo(
         model.path,
         tuple((name, node.type) for name, node in frame.inputs),
-        tuple(context.layers.get(model.path, ())),
+        tuple(context.layers.get(model.path, {}).values()),
         definition.name.span,
     )
     return result
