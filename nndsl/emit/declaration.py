@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.emit.module import indented
 from nndsl.emit.steps import update_key
-from nndsl.emit.text import WIDTH, literal, string
+from nndsl.emit.text import WIDTH, Plain, literal, string
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType
 from nndsl.ops import column
@@ -138,7 +138,7 @@ def _group(name: str, items: list[str]) -> list[str]:
     return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
 
 
-def _call(record: str, /, **arguments: object) -> str:
+def _call(record: str, /, **arguments: Plain) -> str:
     """A record with its arguments, without those that have nothing to say: None, False and empty ones."""
     said = [(key, value) for key, value in arguments.items() if value not in (None, False, ())]
     flat = ", ".join(f"{key}={literal(value, before=-WIDTH)}" for key, value in said)
@@ -187,5 +187,5 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     return [line for text in (*lines, "),") for line in text.split("\n")]
 
 
-def _argument(name: str, value: object) -> str:
+def _argument(name: str, value: Plain) -> str:
     return f"    {name}={literal(value, '    ' * 4, len(name) + 2)},".replace("\n" + "    " * 3, "\n")

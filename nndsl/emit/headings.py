@@ -21,7 +21,7 @@ class Heading:
 
     @property
     def text(self) -> str:
-        """`features: Dense(hidden)  (digits.nn:14)`, with "backward through" in front on the way back."""
+        """`features: Dense(hidden)`, with "backward through" in front on the way back."""
         return f"{'backward through ' if self.backward else ''}{self.title}"
 
 
@@ -60,8 +60,11 @@ class Headings:
         found = self._of_origin.get(origin)
         if found is None:
             line = origin.span.line
-            title = origin.title.partition("\n")[0] or origin.span.file.line(line).partition("#")[0]
-            found = Heading(one_line(title), f"{one_line(origin.span.file.name)}:{line}", origin.backward)
+            title = one_line(origin.title.partition("\n")[0] or origin.span.file.line(line).partition("#")[0])
+            step = one_line(origin.scope.rpartition("/")[2]) if "/" in origin.scope else ""
+            if step and not title.startswith(f"{step}:"):
+                title = f"{step}: {title}"
+            found = Heading(title, f"{one_line(origin.span.file.name)}:{line}", origin.backward)
             self._of_origin[origin] = found
         return found
 

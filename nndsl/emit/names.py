@@ -156,8 +156,8 @@ class NodeNames:
             return self.given(node.inputs[0])
         if not node.names:
             return None
-        name = self._own_name(node)
-        name = self._renamed.get(name, name)
+        name = next((self._renamed[each] for each in reversed(node.names) if each in self._renamed), None)
+        name = name or self._own_name(node)
         if "/" in name:
             return self.path(name)
         scope = node.origins[0].scope if node.origins and len(node.names) == 1 else ""
@@ -171,7 +171,7 @@ class NodeNames:
         foreign = False
         for name in reversed(node.names):
             scope = name.rpartition("/")[0]
-            if not scope or f"{step}/".startswith(f"{scope}/"):
+            if not scope or f"{step}/".startswith(f"{scope}/") or name.endswith(_GRADIENT):
                 return name
             foreign = True
         return step if foreign and step else node.names[-1]

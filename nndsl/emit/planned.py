@@ -164,6 +164,7 @@ class PlannedCode:
     _defined: dict[str, str] = field(default_factory=dict[str, str])
     _buffers: dict[int, str] = field(default_factory=dict[int, str])
     _buffer_users: Counter[int] = field(default_factory=Counter[int])
+    _counts: list[str] = field(default_factory=list[str])
 
     def write(self) -> None:
         """Write every action of the schedule."""
@@ -179,6 +180,7 @@ class PlannedCode:
             if lines and not isinstance(action, ApplyUpdate):
                 self._head(action.node)
             self.lines += [self.spelling(line) for line in lines]
+        self.lines += self._counts
 
     def definitions(self, also: Iterable[str] = ()) -> list[str]:
         """The workspace: its sections under their titles, without what neither the lines nor `also` refer to."""
@@ -209,11 +211,13 @@ class PlannedCode:
             case AddTotal(index, node):
                 remark = self.surroundings.total_remark(index)
                 if node.op is constant:
-                    return [f"totals[{index}] += {count_text(node)}  # {remark}"]
-                return [f"totals[{index}] += np.add.reduce({self.array(node)}, dtype=np.float64)  # {remark}"]
-            case SetGradient(path, None):
-                return [f"{self.define(self.surroundings.gradient(path))}.fill(0.0)"]
+                    self._counts.append(f"totals[{index}] += {count_text(node)}  # {remark}")
+                    return []
+                counts, self._counts = self._counts, []
+                return [*counts, f"totals[{index}] += np.add.reduce({self.array(node)}, dtype=np.float64)  # {remark}"]
             case SetGradient(path, node):
+                if node is None:
+                    return [f"{self.define(self.surroundings.gradient(path))}.fill(0.0)"]
                 return [f"np.copyto({self.define(self.surroundings.gradient(path))}, {self.operand(node)})"]
             case SetState(path, node):
                 return [f"np.copyto({self.define(self.surroundings.state(path))}, {self.operand(node)})"]
@@ -255,7 +259,7 @@ class PlannedCode:
         return [*lines, *map(without_needless_parentheses, rule.statements(emission))]
 
     def _prepared(self, wanted: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-        """Variables for what an op wants made once; what several ops want alike, scratch included, is made once for all."""
+        """Variables for what an op wants made once; what several want alike, scratch included, is made once for all."""
         made: list[str] = []
         repeated: Counter[str] = Counter()
         for name, text in wanted:

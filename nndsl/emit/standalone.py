@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nndsl.ir.program import Program, StepGraph, TrainProgram
+    from nndsl.ir.types import TensorType
 
 _OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initialize"})
 
@@ -111,7 +112,7 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
     )
 
 
-def _read_fields(graph: StepGraph) -> dict[str, object]:
+def _read_fields(graph: StepGraph) -> dict[str, TensorType]:
     reads = replace(graph, reported=())
     return field_types(reads.roots())
 

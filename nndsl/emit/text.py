@@ -129,8 +129,12 @@ class Spelling:
         return name
 
 
-def literal(value: object, indent: str = "", before: int = 0) -> str:
-    """A constant of tuples, mappings, strings and numbers as a Python literal.
+Plain = str | int | float | None | tuple["Plain", ...] | Mapping[str, "Plain"]
+"""What can be written as a literal."""
+
+
+def literal(value: Plain, indent: str = "", before: int = 0) -> str:
+    """A constant as a Python literal.
 
     It stands on one line where it fits behind `indent` and `before` more characters, else on lines four spaces further
     in: one for each item, or as many plain items on each as fit.
@@ -140,11 +144,8 @@ def literal(value: object, indent: str = "", before: int = 0) -> str:
         return flat
     inner = indent + "    "
     if isinstance(value, Mapping):
-        pairs = [f"{string(str(key))}: " for key in value]  # type: ignore[reportUnknownVariableType]  # any names
-        items = [
-            f"{inner}{key}{literal(item, inner, len(key) + 1)},"
-            for key, item in zip(pairs, value.values(), strict=True)  # type: ignore[reportUnknownArgumentType]  # any values
-        ]
+        keys = {key: f"{string(key)}: " for key in value}
+        items = [f"{inner}{keys[key]}{literal(item, inner, len(keys[key]) + 1)}," for key, item in value.items()]
         return "\n".join(["{", *items, indent + "}"])
     if any(isinstance(item, tuple | Mapping) for item in value):
         return "\n".join(["(", *(f"{inner}{literal(item, inner, 1)}," for item in value), indent + ")"])
@@ -162,7 +163,7 @@ def _filled(words: Iterable[str], indent: str) -> list[str]:
     return lines
 
 
-def _flat(value: object) -> str:
+def _flat(value: Plain) -> str:
     match value:
         case str():
             return string(value)
@@ -170,11 +171,10 @@ def _flat(value: object) -> str:
             text = _float(value)
             return text if "np." not in text else f'float("{text.replace("np.", "")}")'
         case tuple():
-            items = [_flat(item) for item in value]  # type: ignore[reportUnknownVariableType]  # any items
+            items = [_flat(item) for item in value]
             return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
         case Mapping():
-            pairs = (f"{string(key)}: {_flat(item)}" for key, item in value.items())  # type: ignore[reportUnknownVariableType]
-            return "{" + ", ".join(pairs) + "}"
+            return "{" + ", ".join(f"{string(key)}: {_flat(item)}" for key, item in value.items()) + "}"
         case _:
             return repr(value)
 

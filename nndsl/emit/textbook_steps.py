@@ -90,20 +90,23 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
     code.survey(nodes, kept)
     uses = total_uses(graph)
     indices: dict[Node, list[int]] = {}
+    counts: list[str] = []
     for index, total in enumerate(graph.totals):
-        indices.setdefault(total.node, []).append(index)
+        if total.node.op is constant:
+            counts.append(_total_line(code, index, total.node, uses))
+        else:
+            indices.setdefault(total.node, []).append(index)
     ordered = sorted(nodes, key=lambda node: (lives.stage[node], node.id))
     for stage in range(len(graph.minimizes) + 1):
         for node in ordered:
             if lives.stage[node] == stage:
                 code.write(node)
-                for index in indices.get(node, ()):
-                    remark = one_line(", ".join(uses.get(index, ["not reported"])))
-                    counts = node.op is constant
-                    summed = count_text(node) if counts else f"np.sum({code.array(node)}, dtype=np.float64)"
-                    code.lines.append(f"totals[{index}] += {summed}  # {remark}")
+                if node in indices:
+                    code.lines += [*counts, *(_total_line(code, index, node, uses) for index in indices[node])]
+                    counts = []
         if stage < len(graph.minimizes):
             _minimize_lines(made, code, stage, lives)
+    code.lines += counts
     for name, node, _ in graph.predictions:
         code.lines.append(f"outputs[{string(name)}] = {code.array(node)}")
     if graph.states:
@@ -129,6 +132,11 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
         f"return Step(run, {mapping(made.inputs)}, {'outputs' if graph.predictions else '{}'}, totals)",
     ]
     return module.function(part.name, "(n, memory, seed)", body)
+
+
+def _total_line(code: TextbookCode, index: int, node: Node, uses: dict[int, list[str]]) -> str:
+    summed = count_text(node) if node.op is constant else f"np.sum({code.array(node)}, dtype=np.float64)"
+    return f"totals[{index}] += {summed}  # {one_line(', '.join(uses.get(index, ['not reported'])))}"
 
 
 @dataclass(slots=True)
