@@ -1,4 +1,4 @@
-"""Runs ops and graphs straight from the ops' source rules, and draws inputs for them: what the tests of ops are made of."""
+"""Runs ops and graphs straight from the ops' source rules, and draws inputs for them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,9 @@ def _clip_by_norm_type(types: tuple[TensorType, ...], attributes: Attributes) ->
     counted("clip_by_norm", types, 1)
     (type,) = types
     takes("clip_by_norm", type, FLOAT)
-    sizes = integers(attributes, "sizes")
+    sizes, limit = integers(attributes, "sizes"), real(attributes, "limit")
+    if limit <= 0:
+        raise RuleError(f"a norm can't be limited to {limit}", 0)
     if type.rank != 1 or type.kind is not Kind.SHARED or type.size != sum(sizes):
         raise RuleError(f"parts of {list(sizes)} elements do not make up {type}", 0)
     return type

@@ -124,7 +124,7 @@ SIZES = {"a": 3, "b": 4, "c": 5, "h": 2, "t": 2, "s": 6}
 
 
 def product(equation: str, kinds: str) -> Node:
-    inputs, _, out = equation.partition("->")
+    inputs, _, _ = equation.partition("->")
     types = [
         floats(tuple(SIZES[letter] for letter in part), Kind.SAMPLE if kind == "n" else Kind.SHARED)
         for part, kind in zip(inputs.split(","), kinds, strict=False)
