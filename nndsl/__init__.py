@@ -11,11 +11,12 @@ Importing it imports nothing else; what a call needs is imported by that call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from nndsl.version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from nndsl.diagnostics import UserError
     from nndsl.runtime.load import load
     from nndsl.runtime.model import Model

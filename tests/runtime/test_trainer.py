@@ -163,6 +163,26 @@ def test_ctrl_c_finishes_the_step_and_saves(digits, tmp_path):
     assert np.array_equal(other.memory.weights, reference.memory.weights)
 
 
+def test_a_killed_run_leaves_the_folder_of_the_run_before(digits, tmp_path):
+    run(digits, out=tmp_path, epochs=1)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    script = f"""
+import sys
+from pathlib import Path
+sys.path[:0] = {[path for path in sys.path if path]!r}
+from generated_digits import generated_digits
+from nndsl.runtime.model import Model
+from nndsl.runtime.progress import Lines
+from nndsl.runtime.trainer import run
+run(Model(*generated_digits(), {{}}, 1), out=Path({str(tmp_path)!r}), epochs=10**6, progress=Lines(sys.stdout))
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "training Digits\n"
+        assert running.stdout.readline().startswith("epoch       1/1000000")
+        running.kill()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_diverged_run_leaves_the_folder_of_the_run_before(digits, tmp_path):
     run(digits, out=tmp_path, epochs=1)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
