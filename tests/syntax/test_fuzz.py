@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,19 +16,7 @@ from nndsl.syntax.explain import explain
 from nndsl.syntax.layout import DEEPEST, laid_out
 from nndsl.syntax.lexer import GivenUpError, tokens_of
 from nndsl.syntax.parser import Parser
-
-TOP = Path(__file__).parents[2]
-SOURCES = [path.read_text(encoding="utf-8") for path in sorted(TOP.glob("examples/*.nn"))] + [
-    path.read_text(encoding="utf-8") for path in sorted(TOP.glob("nndsl/std/*/*.nn"))
-]
-PIECES = [
-    *("(", ")", "[", "]", "{", "}", "->", "=", "==", ":", ",", ".", "...", "+", "-", "*", "/", "^", "%", "|", "@"),
-    *("input", "output", "weight", "state", "if", "else", "for", "in", "repeat", "scan", "with", "split", "minimize"),
-    *("\n", '"', "over", "using", "every", "weighted", "by", "metric", "predict", "expect", "show", "model", "layer"),
-    *("function", "train"),
-    *("data", "from", "on", "let", "import", "optimizer", "not", "and", "or", "true", "x", "3", "80%", "0.5", '"text"'),
-    *("\t", "\\", "'", "#", "//", "**", "&&", ";", "def", "class", "lambda", "return", "²", "é", "\ufeff", "\x00", "“"),
-]  # fmt: skip
+from tests.fuzzing import SOURCES, cut_off, mutated, random_bytes, random_pieces
 
 
 def outcome(text: str) -> str:
@@ -41,39 +28,6 @@ def outcome(text: str) -> str:
         assert all(diagnostic.labels and diagnostic.message for diagnostic in mistake.diagnostics)
         return render_all(mistake.diagnostics)
     return ""
-
-
-def random_bytes(draw: random.Random) -> str:
-    return draw.randbytes(draw.randrange(400)).decode("utf-8", errors="replace")
-
-
-def random_pieces(draw: random.Random) -> str:
-    separator = draw.choice(["", " "])
-    return separator.join(draw.choice(PIECES) for _ in range(draw.randrange(120)))
-
-
-def cut_off(draw: random.Random) -> str:
-    source = draw.choice(SOURCES)
-    return source[: draw.randrange(len(source))]
-
-
-def mutated(draw: random.Random) -> str:
-    """A real file with a few pieces taken out, put in, doubled or swapped."""
-    source = draw.choice(SOURCES)
-    for _ in range(draw.randrange(1, 5)):
-        start = draw.randrange(len(source) + 1)
-        end = min(len(source), start + draw.randrange(12))
-        match draw.randrange(4):
-            case 0:
-                source = source[:start] + source[end:]
-            case 1:
-                source = source[:start] + draw.choice(PIECES) + source[start:]
-            case 2:
-                source = source[:end] + source[start:end] + source[end:]
-            case _:
-                other = draw.randrange(len(source) + 1)
-                source = source[:start] + source[other : other + 12] + source[end:]
-    return source
 
 
 @pytest.mark.parametrize("seed", range(10))
