@@ -54,22 +54,27 @@ def gradients(output: Node, targets: Sequence[Node], seed: Node | None = None) -
 
 
 def _depending(nodes: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
-    """The nodes through which a gradient may flow: float values that depend on a target, and the targets."""
+    """The nodes through which a gradient may flow to a target, and the targets."""
     active = set(targets)
     for node in nodes:
-        differentiable = node.type.dtype is DType.FLOAT and node.type.kind is not Kind.STEP
-        if differentiable and any(operand in active for operand in node.inputs):
+        if any(operand in active for operand in node.inputs) and _lets_through(node):
             active.add(node)
     return active
+
+
+def _lets_through(node: Node) -> bool:
+    """Whether a gradient flows through the node: a float value whose slope is not 0 everywhere."""
+    rule = node.op.gradient
+    if isinstance(rule, NoGradient) and rule.zero:
+        return False
+    return node.type.dtype is DType.FLOAT and node.type.kind is not Kind.STEP
 
 
 def _flows(node: Node, ct: Node, active: set[Node]) -> list[tuple[Node, Node]]:
     """What flows from `node` into those of its operands that depend on a target."""
     rule = node.op.gradient
     if isinstance(rule, NoGradient):
-        if not rule.zero:
-            raise UserError(_not_differentiable(node, rule))
-        return []
+        raise UserError(_not_differentiable(node, rule))
     flows: list[tuple[Node, Node]] = []
     for operand, gradient in zip(node.inputs, rule(ct, node), strict=True):
         if gradient is None or operand not in active:
@@ -96,8 +101,8 @@ def _backward(origins: Iterable[Origin]) -> list[Origin]:
 
 
 def _name(ct: Node, node: Node) -> None:
-    """Call a gradient after what it is the gradient of."""
-    if node.names and not ct.op.leaf:
+    """Call a gradient after what it is the gradient of: of several values, the one nearest to the end."""
+    if node.names and not ct.names and not ct.op.leaf:
         ct.named(f"{node.names[-1]}_gradient")
 
 

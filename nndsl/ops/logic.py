@@ -109,19 +109,27 @@ def _where_scratch(node: Node) -> tuple[Scratch, ...]:
 def _write_where(e: Emission, define: Define) -> list[str]:
     """All ones in a mask of the width of a byte become all ones in any width: it is -1."""
     condition, a, b = e.operands
-    if e.node.type.dtype is DType.BOOL:
-        return _chosen_bits(condition, e.out, a, b)
-    condition_bytes = _bits(e, define, condition, DType.BOOL)
+    dtype = e.node.type.dtype
+    if dtype is DType.BOOL:
+        return _remarked(_chosen_bits(condition, e.out, a, b), condition, a, b)
+    condition_bits = _bits(e, define, condition, DType.BOOL)
     mask = define("mask", f"bits({e.scratch[0]})")
-    out = _bits(e, define, e.out, e.node.type.dtype)
+    out = _bits(e, define, e.out, dtype)
+    negated = f"np.negative({condition_bits}, out={mask})"
     if constant_operand(e.node, 1) == 0:
-        b_bits = _bits(e, define, b, e.node.type.dtype)
-        return [f"np.subtract({condition_bytes}, 1, out={mask})", f"np.bitwise_and({b_bits}, {mask}, out={out})"]
-    a_bits = _bits(e, define, a, e.node.type.dtype)
-    negated = f"np.negative({condition_bytes}, out={mask})"
+        inverted = f"np.subtract({condition_bits}, 1, out={mask})"
+        lines = [inverted, f"np.bitwise_and({_bits(e, define, b, dtype)}, {mask}, out={out})"]
+        return _remarked(lines, condition, "0", b)
+    a_bits = _bits(e, define, a, dtype)
     if constant_operand(e.node, 2) == 0:
-        return [negated, f"np.bitwise_and({a_bits}, {mask}, out={out})"]
-    return [negated, *_chosen_bits(mask, out, a_bits, _bits(e, define, b, e.node.type.dtype))]
+        return _remarked([negated, f"np.bitwise_and({a_bits}, {mask}, out={out})"], condition, a, "0")
+    b_bits = _bits(e, define, b, dtype)
+    return _remarked([negated, *_chosen_bits(mask, out, a_bits, b_bits)], condition, a, b)
+
+
+def _remarked(lines: list[str], *operands: str) -> list[str]:
+    """The lines, the last with what they compute."""
+    return [*lines[:-1], f"{lines[-1]}  # where({', '.join(operands)})"]
 
 
 def _bits(e: Emission, define: Define, operand: str, dtype: DType) -> str:
