@@ -12,9 +12,13 @@ from nndsl import ops
 from nndsl.check.folding import folded, is_compile_time
 from nndsl.check.values import (
     Argument,
+    Function,
+    Layer,
+    Model,
     Number,
     Parts,
     RawColumn,
+    Step,
     Value,
     describe,
 )
@@ -47,7 +51,21 @@ def as_node(context: Context, value: Value, span: Span) -> Node | Number:
         case tuple():
             return constant_array(context, value, span)
         case _:
-            raise context.mistake("NN206", f"a number or a value of the network is wanted, not {describe(value)}", span)
+            message = f"a number or a value of the network is wanted, not {describe(value)}"
+            raise context.mistake("NN206", message, span, help=_value_help(value))
+
+
+def _value_help(value: Value) -> str | None:
+    """How something that is applied becomes a value."""
+    match value:
+        case Step() | Layer():
+            return f"it is a step: a value flows through it with an arrow, `x -> {value.name}(...)`"
+        case Model():
+            return f"give it its inputs: `{value.path}(x)`"
+        case Function():
+            return f"call it: `{value.name}(...)`"
+        case _:
+            return None
 
 
 def tensor(context: Context, argument: Argument) -> Node:

@@ -54,7 +54,7 @@ class Signature:
     what: str
     parameters: tuple[tree.Parameter, ...]
     inputs: tuple[str, ...] = ()
-    many: bool = False
+    layer: bool = False
 
     def names(self) -> list[str]:
         """Every name that an argument may have."""
@@ -152,7 +152,7 @@ def _given_values(context: Context, scope: Scope, expression: tree.Call) -> tupl
 
 def layer_signature(layer: Layer) -> Signature:
     """A layer's parameters, and its inputs beyond the first, which a call may name."""
-    return Signature(layer.name, layer.definition.parameters, input_names(layer.definition)[1:])
+    return Signature(layer.name, layer.definition.parameters, input_names(layer.definition)[1:], layer=True)
 
 
 # ------------------------------------------------------------------------------------------------ binding
@@ -189,6 +189,7 @@ def _argument_value(
 ) -> Value:
     """An argument; a bare word is an option where the parameter offers it."""
     if not isinstance(pattern, OptionPattern):
+        _refuse_quotes(context, scope, expression, pattern, name)
         value = evaluate(context, scope, expression)
         if pattern is not None:
             _check_word(context, pattern, value, expression.span, name)
@@ -216,30 +217,47 @@ def _argument_value(
             return option
 
 
+def _refuse_quotes(
+    context: Context, scope: Scope, expression: tree.Expression, pattern: Pattern | None, name: str
+) -> None:
+    """`activation="relu"`: what has a name is called by it, without quotes."""
+    if not isinstance(expression, tree.String) or (isinstance(pattern, WordPattern) and pattern.word == "string"):
+        return
+    if scope.lookup(expression.value) is not None:
+        help = f"write `{name}={expression.value}`"
+        raise context.mistake("NN310", "names are bare words, without quotes", expression.span, help=help)
+
+
 def _check_word(context: Context, pattern: Pattern, value: Value, span: Span, name: str) -> None:
     if isinstance(pattern, WordPattern) and not matches_word(pattern.word, value):
         raise context.mistake(
             "NN302",
             f"`{name}` must be {wanted_text(pattern)}, not {describe(value)}",
             span,
-            help="`//` divides whole numbers and drops the rest"
-            if pattern.word == "int" and isinstance(value, float)
-            else None,
+            help=_word_help(pattern.word, value, span),
         )
+
+
+def _word_help(word: str, value: Value, span: Span) -> str | None:
+    if word == "int" and isinstance(value, float):
+        return "`//` divides whole numbers and drops the rest"
+    if isinstance(value, Node | Parts):
+        return f"parentheses hold a layer's parameters; a value flows in with an arrow: `{span.text} -> ...`"
+    return None
 
 
 def _too_many(
     context: Context, signature: Signature, item: tree.Argument, arguments: Sequence[tree.Argument]
 ) -> Exception:
     names = signature.names()
-    takes = f"takes {len(signature.parameters)}" if signature.parameters else "takes none"
-    listed = f": {', '.join(names)}" if names else ""
-    return context.mistake(
-        "NN303",
-        f"{signature.what} {takes} and is given {len(arguments)} arguments",
-        item.span,
-        help=f"it {takes}{listed}",
-    )
+    count = len(signature.parameters)
+    takes = f"takes {count} {'argument' if count == 1 else 'arguments'}" if count else "takes no arguments"
+    message = f"{signature.what} {takes} and is given {len(arguments)}"
+    if count == 0 and signature.layer:
+        help = f"a value flows into a step with an arrow: `{item.span.text} -> {signature.what}`"
+    else:
+        help = f"it has: {', '.join(names)}" if names else None
+    return context.mistake("NN303", message, item.span, help=help)
 
 
 def _unknown_argument(context: Context, signature: Signature, name: str, item: tree.Argument) -> Exception:

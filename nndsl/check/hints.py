@@ -66,6 +66,8 @@ _NAMES = {
     "len": "`length(list)`",
     "self": "weights and parameters are bare names here: no `self`",
     "print": "`nndsl summary` and `nndsl dump` show what a program holds; `metric name = value` logs a value",
+    "EarlyStopping": "a callback is a line of its own in the train block: `EarlyStopping(patience=3)`",
+    "ModelCheckpoint": "a callback is a line of its own in the train block: `ModelCheckpoint(every=5)`",
     "logits": "nndsl calls them scores: name the model's output, `scores = Model(x)`",
     "tf": MODULE_HELP,
     "keras": MODULE_HELP,
@@ -80,6 +82,9 @@ _METHODS = {
     "fit": _NAMES["fit"],
     "compile": _NAMES["compile"],
     "add": "a model lists its layers in its block, one a line",
+    "evaluate": "`nndsl evaluate model.nn`; `run` does it at the end",
+    "predict": "`predict digit = argmax(scores)` in the train block names what `nndsl predict` writes",
+    "summary": "`nndsl summary model.nn`",
     "weight": "weights are read by their names: `Model.layer.kernel`",
     "weights": "`weights(Model)` lists them; one is read by its name: `Model.layer.kernel`",
 }

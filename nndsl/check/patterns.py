@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.check.values import Option, Value, describe, is_number
+from nndsl.diagnostics import did_you_mean
 from nndsl.ir import DType, TensorType
 from nndsl.syntax import tree
 
@@ -55,6 +56,8 @@ def read_pattern(context: Context, type: tree.Expression) -> Pattern:
             return OptionPattern(tuple(_option_words(context, type)))
         case tree.Name(name=name) if name in WORDS:
             return WordPattern(name)
+        case tree.Index(value=tree.Name(name=name)) if (close := did_you_mean(name, _DTYPES)) is not None:
+            raise context.mistake("NN205", f"`{name}` is not a type", type.span, help=f"did you mean `{close}`?")
         case _:
             raise context.mistake(
                 "NN205",
@@ -98,15 +101,26 @@ def match_shape(
         if scope.dots is not None and scope.dots != middle:
             raise context.mistake(
                 "NN204",
-                f"{what} is {_shape_text(shape)}, where the leading axes (`...`) are {_shape_text(scope.dots)}",
+                f"{what} is {_shape_text(shape)}, which does not fit {scope.dots_from}",
                 place,
                 _shape_text(shape),
-                help="the values given here must have the same shape but for the axes that the pattern names",
+                help=_dots_help(middle, scope.dots),
             )
-        scope.dots = middle
+        if scope.dots is None:
+            scope.dots, scope.dots_from = middle, f"{what}, {_shape_text(shape)}"
     sizes = (*shape[: len(before)], *shape[len(shape) - len(after) :]) if after else shape[: len(before)]
     for dimension, size in zip((*before, *after), sizes, strict=True):
         _match_dimension(context, dimension, size, shape, scope, place, what)
+
+
+def _dots_help(have: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Two values whose leading axes should be equal."""
+    if not have or not wanted:
+        return (
+            f"one is a single value a sample, the other has {_shape_text(have or wanted)}: `Flatten` joins axes, "
+            "`Dense(1)` ends in one number, and `cross_entropy` takes class ids"
+        )
+    return "nothing is repeated in silence here: both must have the same shape, but for axes that their patterns name"
 
 
 def _around_dots(

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Scope:
     """Names and their values. Layers, functions and models have their own; `if`, `for` and `repeat` share it.
 
-    dots: what `...` stands for in this body's patterns. options: words that the parameters of this body offer.
+    dots: what `...` stands for in this body's patterns, as `dots_from` bound it first. options: words that the
+    parameters of this body offer.
     """
 
     def __init__(self, parent: Scope | None = None) -> None:
@@ -22,6 +23,7 @@ class Scope:
         self.spans: dict[str, Span] = {}
         self.used: set[Span] = parent.used if parent is not None else set()
         self.dots: tuple[int, ...] | None = None
+        self.dots_from: str = ""
         self.options: frozenset[str] = frozenset()
 
     def lookup(self, name: str) -> Value | None:

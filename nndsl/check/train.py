@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.check import hints
 from nndsl.check.arithmetic import arithmetic, as_node, broadcast, cast
 from nndsl.check.bodies import bind_names, check_assert, misplaced, run_control, warn_unused
 from nndsl.check.builtins.reductions import average, batch_size, batch_total, total_of
@@ -194,6 +195,8 @@ def _stray_line(context: Context, scope: Scope, statement: tree.Apply) -> Except
         close = did_you_mean(name.name, CALLBACKS)
         help = f"did you mean `{close}`?" if close else f"the callbacks are {', '.join(CALLBACKS)}"
         return context.mistake("NN509", f"there is no callback `{name.name}`", statement.span, help=help)
+    if isinstance(name, tree.Member) and (reflex := hints.for_method(name.name)) is not None:
+        return context.mistake("NN102", f"there is no `.{name.name}` here", name.name_span, help=reflex)
     return context.mistake(
         "NN309",
         "a line on its own in a train block is a callback, and this is not one",

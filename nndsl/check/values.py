@@ -125,6 +125,11 @@ class Step:
     span: Span
     path: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Its layer's."""
+        return self.layer.name
+
     def at(self, path: str) -> Step:
         """This step under the name `path`, unless it already has one."""
         return self if self.path is not None else replace(self, path=path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nndsl.diagnostics.codes import data, fields, layers, names, running, shapes, syntax, training, warnings
+from nndsl.diagnostics.codes import data, layers, names, running, shapes, syntax, training, warnings
 from nndsl.diagnostics.model import Code
 
 FAMILIES: tuple[tuple[str, tuple[Code, ...]], ...] = (
@@ -11,7 +11,6 @@ FAMILIES: tuple[tuple[str, tuple[Code, ...]], ...] = (
     ("Shapes and types", shapes.CODES),
     ("Layers and models", layers.CODES),
     ("Data", data.CODES),
-    ("Fields and splits", fields.CODES),
     ("Training", training.CODES),
     ("Running", running.CODES),
     ("Warnings", warnings.CODES),

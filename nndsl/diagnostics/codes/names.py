@@ -52,7 +52,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN107",
         "an import that can't be had",
-        "`import NAME from \"file.nn\"` reads a file beside this one and takes definitions out of it.",
+        '`import NAME from "file.nn"` reads a file beside this one and takes definitions out of it.',
         'import Residual from "blockz.nn"\n',
         None,
     ),

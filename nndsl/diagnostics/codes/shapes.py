@@ -30,7 +30,8 @@ CODES: tuple[Code, ...] = (
         "a value with the wrong number of axes",
         "The pattern of an input or a parameter says how many axes a value has; `...` stands for any number of them.",
         "layer Rows {\n  input x: [rows, columns]\n  output sum(x, axis=-1)\n}\n\n" + _model("Rows"),
-        "layer Rows {\n  input x: [rows, columns]\n  output sum(x, axis=-1)\n}\n\n" + _model("Rows", inputs="x: [4, 3]"),
+        "layer Rows {\n  input x: [rows, columns]\n  output sum(x, axis=-1)\n}\n\n"
+        + _model("Rows", inputs="x: [4, 3]"),
     ),
     Code(
         "NN204",

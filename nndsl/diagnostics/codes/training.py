@@ -121,7 +121,9 @@ CODES: tuple[Code, ...] = (
         "NN514",
         "a weight that would never learn",
         "No gradient of the loss reaches it: its step's output is not used, or passes through something without a slope.",
-        _train(start=_START.replace("Flatten\n", "Flatten\n  side = image -> Flatten -> Dense(3)\n  image -> Flatten\n")),
+        _train(
+            start=_START.replace("Flatten\n", "Flatten\n  side = image -> Flatten -> Dense(3)\n  image -> Flatten\n")
+        ),
         _train(),
     ),
     Code(
