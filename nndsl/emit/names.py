@@ -50,6 +50,11 @@ class Names:
         self._taken = set(self._reserved)
         self._counts: dict[str, int] = {}
 
+    def keep_free(self, names: Iterable[str]) -> None:
+        """Never give these out: functions that the scope calls."""
+        self._reserved |= frozenset(names)
+        self._taken.update(names)
+
     def unique(self, wish: str) -> str:
         """An identifier like `wish` that nothing else in this scope has."""
         base = identifier(wish)

@@ -418,7 +418,7 @@ class PlannedCode:
             text = self.surroundings.buffer(made)
             self.sections["buffers"].append(f"{self._buffers[buffer]} = {text}")
         text = self._buffers[buffer]
-        if self.surroundings.all_alike and named is False:
+        if self.surroundings.all_alike and type.rank == 1 and not named:
             return text
         if (made.size, made.per_sample) != (type.size, per_sample):
             text += f"[: {_elements(type.size, per_sample)}]"

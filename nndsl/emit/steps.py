@@ -95,6 +95,7 @@ class PlannedStep(Surroundings):
     code: PlannedCode | None = None
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     uses: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
 
     def given(self, node: Node) -> Definition:
         """A field's buffer, a part of the memory, or a constant."""
@@ -144,7 +145,7 @@ class PlannedStep(Surroundings):
         assert self.code is not None
         update = action.update
         minimize = self.train.training.minimizes[action.minimize]
-        function = planned_update(self.module, minimize, update, action.schedule)
+        function = self.functions[action.minimize, action.number]
         before, arguments, after = self._flat_arguments(update)
         keys = [
             update_key(self.train, action.minimize, action.number, made.name)
@@ -155,7 +156,7 @@ class PlannedStep(Surroundings):
         value = f"{function}({', '.join(arguments)})"
         if len(value) > _LONGEST_CALL:
             value = "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
-        called = self.code.define(Definition("updates", function.removesuffix("_update") or "update", value))
+        called = self.code.define(Definition("updates", function.replace("_update", ""), value))
         places = [
             f"memory.scalars[{string(update_key(self.train, action.minimize, action.number, made.name))}]"
             for made in update.slots
@@ -220,12 +221,19 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
         Headings(two_ways=bool(part.graph.minimizes)),
     )
     surroundings.code = code
+    for action in schedule.actions:
+        if isinstance(action, ApplyUpdate):
+            minimize = part.graph.minimizes[action.minimize]
+            function = planned_update(module, minimize, action.update, action.schedule)
+            surroundings.functions[action.minimize, action.number] = function
+    names.keep_free(surroundings.functions.values())
     for name, type in part.fields:
         surroundings.inputs[name] = code.define(surroundings.input(name, type))
     code.write()
     outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
     count = len(part.graph.totals)
-    definitions = code.definitions()
+    result = f"Step(run, {mapping(surroundings.inputs)}, {mapping(outputs)}, totals)"
+    definitions = code.definitions(also=[result])
     uses_real = any(REAL in line for line in definitions)
     lines = _without_leading_blank(code.lines)
     body = [
@@ -238,7 +246,7 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
         "def run(step, epoch, first):",
         *(indented(lines) or ["    pass"]),
         "",
-        f"return Step(run, {mapping(surroundings.inputs)}, {mapping(outputs)}, totals)",
+        f"return {result}",
     ]
     return module.function(part.name, "(n, memory, seed)", body)
 

@@ -45,6 +45,7 @@ class TextbookStep:
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     held: dict[str, str] = field(default_factory=dict[str, str])
     definitions: list[str] = field(default_factory=list[str])
+    functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
     code: TextbookCode | None = None
 
     def leaf(self, node: Node) -> str | None:
@@ -70,6 +71,10 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
     graph = part.graph
     names = Names(module.reserved | LOCALS | {"outputs"})
     made = TextbookStep(module, train, part, names)
+    for minimize in graph.minimizes:
+        for number, update in enumerate(minimize.updates):
+            made.functions[minimize.index, number] = textbook_update(module, minimize, update)
+    names.keep_free(made.functions.values())
     inputs: list[str] = []
     for name, type in part.fields:
         made.inputs[name] = names.unique(name)
@@ -176,7 +181,7 @@ def _stages(graph: StepGraph) -> tuple[list[Node], _Lives]:
 
 def _minimize_lines(made: TextbookStep, code: TextbookCode, index: int, lives: _Lives) -> None:
     """The gradients into the memory, copies of old weights that are read later, the updates."""
-    module, train = made.module, made.train
+    module = made.module
     minimize = made.part.graph.minimizes[index]
     code.lines += ["", ruled("update", inset=8), ""]
     for path, node in minimize.gradients:
@@ -186,11 +191,11 @@ def _minimize_lines(made: TextbookStep, code: TextbookCode, index: int, lives: _
         code.lines.append(f"{before} = {code.text(node)}.copy()")
         code.rename(node, before)
     for number, update in enumerate(minimize.updates):
-        code.lines += ["", update_comment(update), *_update_call(module, train, minimize, number, update)]
+        code.lines += ["", update_comment(update), *_update_call(made, minimize, number, update)]
 
 
-def _update_call(module: Module, train: TrainProgram, minimize: Minimize, number: int, update: Update) -> list[str]:
-    function = textbook_update(module, minimize, update)
+def _update_call(made: TextbookStep, minimize: Minimize, number: int, update: Update) -> list[str]:
+    module, train, function = made.module, made.train, made.functions[minimize.index, number]
     ranges = module.layout.ranges(update)
     vectors: list[str] = []
     for vector in ("memory.weights", "memory.gradients"):

@@ -10,7 +10,7 @@ from nndsl.emit.host import HostLeaf, HostNumbers
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
 from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, number_name
-from nndsl.emit.text import REAL, number, one_line, plain, wrapped
+from nndsl.emit.text import REAL, number, one_line, plain, shape, wrapped
 from nndsl.ir.types import DType
 from nndsl.ops import array, epoch, flat_gradient, flat_weight, slot, step
 from nndsl.plan.schedule import Buffer
@@ -85,11 +85,13 @@ class _PlannedUpdate(Surroundings):
     all_alike = True
 
     def empty(self, type: TensorType) -> str:
-        return self.buffer(Buffer(type.dtype, type.size, per_sample=False))
+        if type.shape == self.update.new_weight.type.shape:
+            return self.buffer(Buffer(type.dtype, type.size, per_sample=False))
+        return f"np.empty({shape(type.shape)}, {DTYPES[type.dtype]})"
 
     def buffer(self, buffer: Buffer) -> str:
-        if buffer.size == 1:
-            return f"np.empty((), {DTYPES[buffer.dtype]})"
+        if buffer.size != self.update.new_weight.type.size:
+            return f"np.empty({buffer.size}, {DTYPES[buffer.dtype]})"
         floats = buffer.dtype is DType.FLOAT
         return "np.empty_like(weight)" if floats else f"np.empty(weight.size, {DTYPES[buffer.dtype]})"
 
