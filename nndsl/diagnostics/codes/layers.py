@@ -10,6 +10,13 @@ def _model(*lines: str, inputs: str = "x: [4]") -> str:
     return f"model M {{\n  input {inputs}\n{body}}}\n"
 
 
+_SHIFT = """layer Shift(direction: left | right) {
+  input x: [d]
+  if direction == left { output x - 1 } else { output x + 1 }
+}
+
+"""
+
 CODES: tuple[Code, ...] = (
     Code(
         "NN301",
@@ -78,15 +85,13 @@ CODES: tuple[Code, ...] = (
         "NN310",
         "not one of the options",
         "Some parameters take one of a few words, written bare, without quotes.",
-        "layer Shift(direction: left | right) {\n  input x: [d]\n  if direction == left { output x - 1 } else { output x + 1 }\n"
-        "}\n\n" + _model("Shift(up)"),
-        "layer Shift(direction: left | right) {\n  input x: [d]\n  if direction == left { output x - 1 } else { output x + 1 }\n"
-        "}\n\n" + _model("Shift(left)"),
+        _SHIFT + _model("Shift(up)"),
+        _SHIFT + _model("Shift(left)"),
     ),
     Code(
         "NN311",
         "a step without a start",
-        "A bare line applies a step to the line before. After a second `input` or a `name = ...` it must say where it starts.",
+        "A bare line applies a step to the line before. After a second `input` or a `name = ...` it says its start.",
         _model("y = x * 2", "Dense(4)"),
         _model("y = x * 2", "y -> Dense(4)"),
     ),

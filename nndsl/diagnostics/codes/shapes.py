@@ -10,6 +10,17 @@ def _model(*lines: str, inputs: str = "x: [4]") -> str:
     return f"model M {{\n  input {inputs}\n{body}}}\n"
 
 
+def _average(value: str) -> str:
+    return f"""layer Average {{
+  input x: [d]
+  state average: [d] = zeros
+  if training {{ average = {value} }}
+  output x - average
+}}
+
+"""
+
+
 CODES: tuple[Code, ...] = (
     Code(
         "NN201",
@@ -101,10 +112,8 @@ CODES: tuple[Code, ...] = (
         "NN213",
         "a value of one sample where all must share it",
         "States and initial values are shared by all samples; `batch_mean` looks across the batch.",
-        "layer Average {\n  input x: [d]\n  state average: [d] = zeros\n  if training { average = x }\n  output x - average\n}\n\n"
-        + _model("Average"),
-        "layer Average {\n  input x: [d]\n  state average: [d] = zeros\n  if training { average = batch_mean(x) }\n"
-        "  output x - average\n}\n\n" + _model("Average"),
+        _average("x") + _model("Average"),
+        _average("batch_mean(x)") + _model("Average"),
     ),
     Code(
         "NN214",

@@ -42,7 +42,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN503",
         "probabilities where scores are wanted",
-        "The losses for classes take scores and apply softmax or sigmoid themselves. Applied twice, learning is slow and wrong.",
+        "The losses for classes take scores and apply softmax or sigmoid themselves; twice is slow and wrong.",
         _train(minimize="minimize cross_entropy(softmax(scores), label) using Adam"),
         _train(),
     ),
@@ -64,7 +64,8 @@ CODES: tuple[Code, ...] = (
         "NN506",
         "no data and no number of steps",
         "Without `on`, each step sees fresh draws, and `steps` says how many there are.",
-        "model M {\n  input x: [2]\n  Dense(1)\n}\n\ntrain M {\n  x = normal([2])\n  minimize mse(M(x), 0) using Adam\n}\n",
+        "model M {\n  input x: [2]\n  Dense(1)\n}\n\n"
+        "train M {\n  x = normal([2])\n  minimize mse(M(x), 0) using Adam\n}\n",
         "model M {\n  input x: [2]\n  Dense(1)\n}\n\n"
         "train M {\n  steps = 100\n  x = normal([2])\n  minimize mse(M(x), 0) using Adam\n}\n",
     ),
@@ -120,7 +121,7 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN514",
         "a weight that would never learn",
-        "No gradient of the loss reaches it: its step's output is not used, or passes through something without a slope.",
+        "No gradient of the loss reaches it: its step is not used, or something without a slope comes after.",
         _train(
             start=_START.replace("Flatten\n", "Flatten\n  side = image -> Flatten -> Dense(3)\n  image -> Flatten\n")
         ),
