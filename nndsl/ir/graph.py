@@ -1,7 +1,7 @@
 """The typed graph: immutable, hash-consed nodes, made by a builder.
 
-An expression written twice with the same operands is one node. What tells two nodes apart is op, inputs, attributes and type;
-where a node came from (its origins) and how a person called it (its names) do not.
+An expression written twice with the same operands is one node. What tells two nodes apart is op, inputs, attributes and
+type; where a node came from (its origins) and how a person called it (its names) do not.
 """
 
 from __future__ import annotations
@@ -68,10 +68,11 @@ class Node:
         raise KeyError(attribute)
 
     def named(self, name: str) -> Node:
-        """This node, remembered as `name` (for the generated source); the name given last is the one a reader sees first.
+        """This node, remembered as `name`, for the generated source: the name given last is the one a reader sees.
 
         A name inside a step carries the step's path, as weights do ("Digits/features/y"); one of the user's own lines
-        outside of models stands alone ("scores"). A gradient's name is what it is the gradient of, with "_gradient" behind.
+        outside of models stands alone ("scores"). A gradient's name is what it is the gradient of, with "_gradient"
+        behind.
         """
         if name not in self.names:
             self.names.append(name)
@@ -111,9 +112,7 @@ class Builder:
             made.named(name)
         return made
 
-    def _intern(
-        self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, Attribute], type: TensorType
-    ) -> Node:
+    def _intern(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, Attribute], type: TensorType) -> Node:
         ordered = tuple(sorted(attributes.items()))
         key = (op, tuple(node.id for node in inputs), ordered, type)
         node = self._nodes.get(key)

@@ -1,6 +1,7 @@
 """What a primitive operation is: one record that holds everything about it.
 
-The records themselves live in `nndsl.ops`, a file a family. Nothing but that file, the rewrites and the tests names an op.
+The records themselves live in `nndsl.ops`, a file a family. Nothing but that file, the rewrites and the tests names
+an op.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ class Emission:
 
     node: the node itself (attributes, types). operands: source text of each input, atomic (a name or a literal).
     out: the name of the result's buffer. scratch: names of the buffers asked for by `NumpyRule.scratch`.
-    prepared: names of what `NumpyRule.prepare` asked to be made once. n: the source text of the number of samples in the batch. dtype: NumPy's name of the
-    floats (without `np.`), "float32" or "float64", or "real": a variable, where the same source runs in both.
+    prepared: names of what `NumpyRule.prepare` asked to be made once. n: the source text of the number of samples in
+    the batch. dtype: NumPy's name of the floats (without `np.`), "float32" or "float64", or "real": a variable, where
+    the same source runs in both.
     """
 
     node: Node
@@ -68,12 +70,14 @@ class NumpyRule:
     expression: the textbook form, one expression over whole batches (a per-sample value carries a leading axis n).
     statements: the planned form, lines that compute into `out` and allocate nothing; None for views.
     scratch: buffers that `statements` needs, each as (shape, "float" | "int" | "bool", per sample?).
-    prepare: what `statements` needs made once for the workspace, outside the step: (name to build on, expression) each, over
-    `operands`, `out` and `scratch`: reshaped or transposed views (`x_rows = x.reshape(n * 7, 64)`), index arrays (`np.arange(n)`).
+    prepare: what `statements` needs made once for the workspace, outside the step: (name to build on, expression) each,
+    over `operands`, `out` and `scratch`: reshaped or transposed views (`x_rows = x.reshape(n * 7, 64)`), index arrays
+    (`np.arange(n)`).
     in_place: operands whose buffer the result may overwrite (same shape and dtype).
     view: the result is a view of operand 0: `expression` makes it once, outside the step.
-    contiguous: operands that `statements` or `prepare` need as one C-contiguous block (to reshape without copying): the plan copies
-    other views first. For a view, (0,) says that it is one only of a contiguous operand, and then contiguous itself (`reshape`).
+    contiguous: operands that `statements` or `prepare` need as one C-contiguous block (to reshape without copying): the
+    plan copies other views first. For a view, (0,) says that it is one only of a contiguous operand, and then
+    contiguous itself (`reshape`).
     host: a number of the host (kind STEP): `expression` is Python arithmetic in float64 (`math.sqrt(a)`).
     runtime: names from `nndsl.runtime.kernels` that the source calls.
     """
@@ -91,9 +95,9 @@ class NumpyRule:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Numbers to draw a test input from: uniform in [low, high), or distinct multiples of `spacing` shuffled (no ties).
+    """Numbers to draw a test input from: uniform in [low, high), or evenly spaced and shuffled (`distinct`: no ties).
 
-    `integers` draws whole numbers in [low, high); `avoid` keeps floats at least `margin` from the points where the op has a kink.
+    `integers` draws whole numbers; `avoid` keeps floats at least `margin` from the points where the op has a kink.
     """
 
     low: float = -2.0
@@ -119,7 +123,7 @@ class Op:
 
     flops: floating-point operations of one node, per sample where its type (or an input's) is per sample, else in all.
     samples: at least one Sample, unless `leaf`; a test fails for an op without.
-    elementwise: each element of the result depends on the same element of each input; all types have one shape and kind.
+    elementwise: each element of the result depends on the same element of each input; one shape and kind for all.
     leaf: has no inputs; its type is given, not computed (`type_rule` is not asked).
     attributes: the names of the attributes that every node of this op has.
     """
@@ -136,7 +140,7 @@ class Op:
     attributes: tuple[str, ...] = ()
 
     def __call__(self, *inputs: Node, **attributes: Attribute) -> Node:
-        """The node of this op over `inputs` (at least one), in their builder. Raises RuleError for operands it can't take."""
+        """The node of this op over `inputs` (at least one), in their builder. Raises RuleError where they do not fit."""
         return inputs[0].builder.node(self, inputs, attributes)
 
     def make(self, builder: Builder, type: TensorType, **attributes: Attribute) -> Node:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `initial` is drawn once, by `--seed`."""
+    """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `--seed` draws `initial`, once."""
 
     path: str
     type: TensorType
@@ -45,7 +45,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ReaderCall:
-    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data` by name, its arguments, and the folder that paths start from."""
+    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start from."""
 
     reader: str
     arguments: tuple[tuple[str, Attribute], ...]
@@ -58,9 +58,9 @@ class Column:
     """A raw column that some field needs, as leaf `column(name=..., role=...)` of the fields' graphs.
 
     role: "number" (floats as they are), "class" (ids 0..k-1 of `names`, in that order; an unknown one is an error) or
-    "category" (ids 1..k of the names that the training split has, 0 for any other; `names` holds all that the file has).
-    fill: the text that stands for a missing one, or None where a missing one is an error. For a number any text will do: a missing
-    one is nan in the graph, which replaces it.
+    "category" (ids 1..k of the names that the training split has, 0 for any other; `names` holds all of the file).
+    fill: the text that stands for a missing one, or None where a missing one is an error. For a number any text will
+    do: a missing one is nan in the graph, which replaces it.
     """
 
     key: str
@@ -76,8 +76,8 @@ class Column:
 class Fit:
     """A constant learnt from the training split, as leaf `fitted(name=...)`: `statistic` of `node` over its rows.
 
-    statistic: "mean", "standard_deviation" (population; 1 where it is 0), "minimum", "maximum", "median" (each column its own; of
-    what is not missing). Fits are in an order in which each needs only those before it.
+    statistic: "mean", "standard_deviation" (population; 1 where it is 0), "minimum", "maximum", "median" (each column
+    its own; of what is not missing). Fits are in an order in which each needs only those before it.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the data: its value for each row (`node`, over `column` and `fitted` leaves), and its class names if it has any."""
+    """A field of the data: its value for each row (over `column` and `fitted` leaves), and its class names, if any."""
 
     name: str
     node: Node
@@ -99,7 +99,8 @@ class Field:
 class Split:
     """Shares of the rows, in the order written: ("train", 0.8), ... Seeded and disjoint, or `in_order` of the file.
 
-    stratify: the field whose classes every part has in equal shares. group: the column (key) whose equal values stay together.
+    stratify: the field whose classes every part has in equal shares. group: the column (key) whose equal values stay
+    together.
     """
 
     parts: tuple[tuple[str, float], ...]
@@ -110,8 +111,9 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class DataProgram:
-    """A `data` block. Rows come from `reader`, or are written in the file (`inline`: column name -> nested tuples, a row each).
+    """A `data` block. Rows come from `reader`, or are written in the file (`inline`).
 
+    inline: column name -> nested tuples, a row each.
     part_readers: parts with files of their own ("test from csv(...)"). Without `split` all rows are "train".
     """
 
@@ -150,7 +152,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A state of an optimizer. scalar: one float64 number a group (kind STEP); else one array shaped like the weights."""
+    """A state of an optimizer. scalar: one float64 number a group (kind STEP), else an array shaped like the weights."""
 
     name: str
     initial: float
@@ -161,9 +163,9 @@ class Slot:
 class Update:
     """One `over ... using ...`: how the weights of a group change, written once over the group's flat vector.
 
-    Graphs here have the leaves `flat_weight`, `flat_gradient` and `slot(name=...)` (float[size] shared, size = all weights of the group
-    together), scalar slots (kind STEP), `step` and `epoch`. `weight` is the new flat weight, `slots` the new slots in their order.
-    Clipping is part of the graph.
+    Graphs here have the leaves `flat_weight`, `flat_gradient` and `slot(name=...)` (float[size] shared, size = all
+    weights of the group together), scalar slots (kind STEP), `step` and `epoch`. `weight` is the new flat weight,
+    `slots` the new slots in their order. Clipping is part of the graph.
     """
 
     optimizer: str
@@ -176,7 +178,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Minimize:
-    """One `minimize`, the `index`th of its block. It turns weights of version v into v + 1 (leaf `weight(path=, version=)`).
+    """One `minimize`, the `index`th of its block. It turns weights of version v into v + 1 (see leaf `weight`).
 
     loss: what is differentiated: a shared scalar, the mean over the batch (weights counted) plus shared terms.
     gradients: (path, gradient of the loss by that weight), filled by `autodiff`. every: acts on each `every`th step.
@@ -194,8 +196,9 @@ class Minimize:
 class StepGraph:
     """What is computed for one batch, in training or in evaluation. Statement order is in the weights' versions.
 
-    totals: sums that reported numbers need. reported: loss first, then the metrics. predictions: per-sample values by name
-    (evaluation only), with class names for ids. states: (path, new value), training only. minimizes: training only.
+    totals: sums that reported numbers need. reported: loss first, then the metrics. predictions: per-sample values by
+    name (evaluation only), with class names for ids. states: (path, new value), training only. minimizes: training
+    only.
     """
 
     totals: tuple[Total, ...]
@@ -238,7 +241,7 @@ def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """`EarlyStopping(monitor=accuracy, patience=2)`: one of the runtime's callbacks by name, every argument filled in."""
+    """`EarlyStopping(monitor=accuracy, patience=2)`: a callback of the runtime by name, every argument filled in."""
 
     name: str
     arguments: tuple[tuple[str, Attribute], ...]
@@ -260,7 +263,8 @@ class Expectation:
 class TrainProgram:
     """A `train` block. `settings` holds every setting, defaults filled in: epochs, steps, batch_size, shuffle, ...
 
-    data: name of the data block, or None for fresh draws (then `steps` counts). fields: names of the fields that training needs.
+    data: name of the data block, or None for fresh draws (then `steps` counts). fields: names of the fields that
+    training needs.
     """
 
     name: str

@@ -33,7 +33,7 @@ _SUFFIX = {Kind.STEP: " step", Kind.SHARED: " shared", Kind.SAMPLE: " per sample
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """`float[8, 8] per sample`: dtype, shape (per sample, never with a batch axis) and kind. STEP values have shape ()."""
+    """`float[8, 8] per sample`: dtype, shape (of one sample, without a batch axis), kind. STEP values have shape ()."""
 
     dtype: DType
     shape: tuple[int, ...]
