@@ -140,7 +140,7 @@ class Op:
     attributes: tuple[str, ...] = ()
 
     def __call__(self, *inputs: Node, **attributes: Attribute) -> Node:
-        """The node of this op over `inputs` (at least one), in their builder. Raises RuleError where they do not fit."""
+        """The node of this op over `inputs` (one or more), in their builder. Raises RuleError where they do not fit."""
         return inputs[0].builder.node(self, inputs, attributes)
 
     def make(self, builder: Builder, type: TensorType, **attributes: Attribute) -> Node:

@@ -45,7 +45,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class ReaderCall:
-    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start from."""
+    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start at."""
 
     reader: str
     arguments: tuple[tuple[str, Attribute], ...]
@@ -152,7 +152,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A state of an optimizer. scalar: one float64 number a group (kind STEP), else an array shaped like the weights."""
+    """A state of an optimizer. scalar: one float64 number a group (kind STEP), else an array like the weights."""
 
     name: str
     initial: float
