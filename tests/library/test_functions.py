@@ -25,8 +25,9 @@ ELEMENTWISE = {
     "silu": functional.silu,
     "mish": functional.mish,
     "sigmoid": torch.sigmoid,
-    "hard_sigmoid": functional.hardsigmoid,
-    "hard_silu": functional.hardswish,
+    # PyTorch's own hardsigmoid divides by 6 in single precision on the way back.
+    "hard_sigmoid": lambda x: functional.relu6(x + 3) / 6,
+    "hard_silu": lambda x: x * functional.relu6(x + 3) / 6,
     "softplus": lambda x: functional.softplus(x, threshold=1e9),
     "softsign": functional.softsign,
     "tanh": torch.tanh,
