@@ -27,6 +27,10 @@ def parse_part(file: SourceFile, start: int, end: int) -> Program:
     mistakes: list[Diagnostic] = []
 
     def report(mistake: Diagnostic) -> None:
+        """Keeps one mistake for each place: what is said first is closest to the cause."""
+        place = mistake.labels[0].span.start
+        if any(place == known.labels[0].span.start for known in mistakes):
+            return
         mistakes.append(mistake)
         if len(mistakes) >= MOST_DIAGNOSTICS:
             raise GivenUpError

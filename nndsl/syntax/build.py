@@ -20,6 +20,7 @@ ESCAPE = re.compile(r"\\(.)")
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "'": "'", "\\": "\\"}
 
 
+COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 PARTS = ("train", "validation", "test")
 
 
@@ -124,6 +125,9 @@ class Builder:
 
     def apply(self, span: Span, value: Expression) -> tree.Apply:
         """A bare line."""
+        if isinstance(value, tree.Binary) and value.operator in COMPARISONS:
+            help = f"`{value.left.span.text} = ...` gives a name its value"
+            self.report(error("NN018", "a comparison on a line of its own does nothing", span, help=help))
         return tree.Apply(span, None, value)
 
     def labelled(self, span: Span, label: tree.Name, value: Expression) -> tree.Apply:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics.model import Diagnostic, error
 from nndsl.source import Span
+from nndsl.syntax.forms import BODY_FORMS, TOP_FORMS
 from nndsl.syntax.lexer import END, NEWLINE
 from nndsl.syntax.tables import tables
 
@@ -61,6 +62,16 @@ class Around:
         text = self.mistake.file.text
         return [text[token.start : token.end] for token in self.before if token.kind == "NAME"]
 
+    @property
+    def form(self) -> str | None:
+        """How the statement is written, if its first word is one of the language's."""
+        return self.form_of(self.first)
+
+    def form_of(self, word: str) -> str | None:
+        """How a statement that begins with `word` is written, in backquotes."""
+        form = (TOP_FORMS if self.mistake.top_level else BODY_FORMS).get(word)
+        return f"`{form}`" if form is not None else None
+
     def bracket(self) -> Token | None:
         """The ( or [ that the mistake stands in."""
         depth = 0
@@ -97,11 +108,11 @@ class Around:
 
 def explain(mistake: Mistake) -> Diagnostic:
     """The diagnostic for a token that does not fit: another language's way, or else what would have fitted."""
-    from nndsl.syntax.incomplete import INCOMPLETE
+    from nndsl.syntax.incomplete import INCOMPLETE, missing_value
     from nndsl.syntax.reflexes import REFLEXES
 
     around = Around(mistake)
-    explanations: Iterable[Callable[[Around], Diagnostic | None]] = (*REFLEXES, *INCOMPLETE)
+    explanations: Iterable[Callable[[Around], Diagnostic | None]] = (missing_value, *REFLEXES, *INCOMPLETE)
     for explanation in explanations:
         found = explanation(around)
         if found is not None:
@@ -111,15 +122,39 @@ def explain(mistake: Mistake) -> Diagnostic:
 
 def _unexpected(around: Around) -> Diagnostic:
     expected = _in_words(around.expected)
+    help = f"it is written {around.form}" if around.form is not None and around.bracket() is None else None
     if around.ends():
         end = "block" if around.kind(0) == "CLOSE_BRACE" and not around.token.first else "line"
-        return around.says("NN001", f"the {end} ends too early", expected)
-    return around.says("NN001", f"`{around.text()}` does not fit here", expected)
+        return around.says("NN001", f"the {end} ends too early", expected, help=help)
+    if around.kind(0) == "COMMA" and around.mistake.complete and not around.mistake.top_level:
+        return _loose_comma(around)
+    return around.says("NN001", f"`{around.text()}` does not fit here", expected, help=help)
+
+
+def _loose_comma(around: Around) -> Diagnostic:
+    """`x = 1, 2`, `x = 1,000`, `output a, b`."""
+    if around.first == "output":
+        help = "several outputs are several lines: `output name = value`"
+        return around.says("NN001", "`output` has one value", "and ends before this", help=help)
+    if around.kind(1) == "NAME" and around.text(1).startswith("clip"):
+        help = "it is written `using Adam(1e-3) clip_norm=1.0`"
+        return around.says("NN001", "what clips the gradients follows without a comma", help=help)
+    if around.first in BODY_FORMS:
+        return around.says("NN001", "`,` does not fit here", help=f"it is written {around.form}")
+    before, after = around.at(-1), around.at(1)
+    if before and after and before.kind == after.kind == "NUMBER" and before.end + 1 == after.start:
+        number = around.text(-1) + around.text(1)
+        return around.says("NN008", "numbers have no commas", begin=-1, end=1, help=f"write `{number}`")
+    if any(token.kind == "EQUAL" for token in around.before):
+        return around.says("NN013", "a list stands in square brackets", help="write `name = [..., ...]`")
+    return around.says("NN001", "a line holds one step or chain", "and ends before this", help="steps follow with `->`")
 
 
 def _in_words(expected: frozenset[str]) -> str:
     """`expected a value`, `expected a name or "{"`."""
     shown: list[str] = []
+    if "OUTPUT" in expected:
+        return "expected a statement"
     if OPERANDS & expected == OPERANDS:
         shown.append("a value")
     elif "NAME" in expected:
@@ -131,7 +166,10 @@ def _in_words(expected: frozenset[str]) -> str:
     elif "AND" in expected and not shown:
         shown.append("an operator")
     texts = {kind: text for text, kind in (*tables()["signs"].items(), *tables()["words"].items())}
-    shown += [f"`{texts[kind]}`" for kind in sorted(expected - NEVER_SAID, key=lambda kind: texts[kind].isalpha())]
+    shown += [
+        f"`{texts[kind]}`"
+        for kind in sorted(expected - NEVER_SAID, key=lambda kind: (texts[kind].isalpha(), texts[kind]))
+    ]
     if not shown:
         return ""
     if len(shown) > MOST_SAID:

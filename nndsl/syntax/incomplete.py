@@ -8,17 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics.model import Diagnostic, did_you_mean
-from nndsl.syntax.layout import CONTINUING_SIGNS, DEFINING_WORDS, OPERAND_ENDS
+from nndsl.syntax.forms import BODY_FORMS, MEANT_BY, TOP_FORMS, TRAIN_WORDS
+from nndsl.syntax.layout import COMPARISONS, CONTINUING_SIGNS, DEFINING_WORDS, OPERAND_ENDS
 
 if TYPE_CHECKING:
     from nndsl.syntax.explain import Around
-
-BODY_WORDS = {
-    *("input", "output", "weight", "state", "assert", "if", "for", "repeat", "scan", "split"),
-    *("minimize", "predict", "expect", "show"),
-}
-TOP_WORDS = {*DEFINING_WORDS, "metric"}
-COMPARISONS = {"EQUALS", "DIFFERS", "LESS", "LESS_OR_EQUAL", "MORE", "MORE_OR_EQUAL"}
 
 
 def indented_block(around: Around) -> Diagnostic | None:
@@ -30,13 +24,25 @@ def indented_block(around: Around) -> Diagnostic | None:
 
 
 def missing_block(around: Around) -> Diagnostic | None:
-    """A header whose line ends without `{`."""
-    if "OPEN_BRACE" not in around.expected or not around.ends():
+    """A header whose line ends, or goes on, without `{`."""
+    if "OPEN_BRACE" not in around.expected:
         return None
-    if around.first not in (*TOP_WORDS, "if", "for", "repeat", "scan") and around.text(-1) != "else":
+    if around.ends() and (around.first in TOP_FORMS or around.first in BODY_FORMS or around.text(-1) == "else"):
+        what = f"`{around.first}`" if around.first.isalpha() else "this"
+        return around.says("NN015", f"the block of {what} is missing", "`{` goes here, on the same line")
+    if around.text(-1) == "else" or around.text() in ("then", "do"):
+        help = f"write `{{` in its place: {around.form}" if around.text() in ("then", "do") else around.form
+        return around.says("NN015", "a block stands in braces", "`{` goes here", help=help)
+    if around.first in ("if", "for", "repeat") and around.kind(0) in ("NAME", "NUMBER", "STRING"):
+        return around.says("NN015", "a block stands in braces", "`{` goes before this", help=around.form)
+    return None
+
+
+def missing_colon(around: Around) -> Diagnostic | None:
+    """`input image [8, 8]`."""
+    if around.kind(0) != "OPEN_BRACKET" or "COLON" not in around.expected:
         return None
-    what = f"`{around.first}`" if around.first.isalpha() else "this"
-    return around.says("NN015", f"the block of {what} is missing", "`{` goes here, on the same line")
+    return around.says("NN019", "a shape stands after a colon", "`:` goes before this", help=around.form)
 
 
 def unfinished(around: Around) -> Diagnostic | None:
@@ -46,9 +52,8 @@ def unfinished(around: Around) -> Diagnostic | None:
         help = f"write `weight {around.text(-1)}: [d, units] = ...`"
         return around.says("NN019", "a weight needs its shape", "the shape goes before this", help=help)
     if word == "weight" and "EQUAL" in around.expected and around.ends():
-        return around.says(
-            "NN019", "a weight needs its initial value", help="write `= glorot_uniform` or `= zeros` after the shape"
-        )
+        help = "write `= glorot_uniform` or `= zeros` after the shape"
+        return around.says("NN019", "a weight needs its initial value", help=help)
     if word == "state" and "EQUAL" in around.expected and around.ends():
         return around.says("NN019", "a state needs its initial value", help="write `= zeros` or `= 0`")
     if word == "minimize" and "USING" in around.expected and (around.ends() or around.text() in ("weighted", "every")):
@@ -66,12 +71,16 @@ def unfinished(around: Around) -> Diagnostic | None:
 def missing_value(around: Around) -> Diagnostic | None:
     """`y =` with nothing after it, so that the next line `z = 3` is read as its value."""
     name = around.at(-1)
-    if around.kind(0) not in ("EQUAL", "COLON") or name is None or not name.first or len(around.before) < 3:
+    if name is None or not name.first or len(around.before) < 3:
+        return None
+    begins = around.text(-1) in TOP_FORMS or around.text(-1) in BODY_FORMS
+    if around.kind(0) not in ("EQUAL", "COLON") and not (begins and around.kind(0) == "NAME"):
         return None
     if around.kind(-2) not in CONTINUING_SIGNS:
         return None
     label = "the line ends here, so the next one continues it"
-    return around.says("NN019", f"the value after `{around.text(-2)}` is missing", label, begin=-2, end=-2)
+    help = "a percentage is written without space: `80%`" if around.kind(-2) == "REMAINDER" else None
+    return around.says("NN019", f"the value after `{around.text(-2)}` is missing", label, begin=-2, end=-2, help=help)
 
 
 def reserved_word(around: Around) -> Diagnostic | None:
@@ -79,14 +88,11 @@ def reserved_word(around: Around) -> Diagnostic | None:
     word = around.first
     if len(around.before) != 1 or around.kind(0) not in ("EQUAL", "COMMA", "COLON", "OPEN_PARENTHESIS", "ARROW", "DOT"):
         return None
-    known = TOP_WORDS | {"metric"} if around.mistake.top_level else BODY_WORDS | {"metric"}
-    if word not in known:
+    if word not in (TOP_FORMS if around.mistake.top_level else BODY_FORMS):
         return None
-    help = {
-        "output": "write `output ...` without `=`",
-        "split": "as a step it needs a value before it: `x -> split(2)`",
-        "model": "write `model Name { ... }`",
-    }.get(word, "choose another name")
+    help = f"as a statement: {around.form}; as a name, choose another"
+    if word == "split" and around.kind(0) == "OPEN_PARENTHESIS":
+        help = "as a step it needs a value before it: `x -> split(2)`"
     message = f"`{word}` begins a statement here, so it cannot be a name at the beginning of a line"
     return around.says("NN020", message, begin=-1, end=-1, help=help)
 
@@ -94,6 +100,9 @@ def reserved_word(around: Around) -> Diagnostic | None:
 def continuing_word(around: Around) -> Diagnostic | None:
     """A line that begins with `over`, `using`, `every`, ... after a line that it does not continue."""
     token = around.token
+    if token.kind == "ARROW" and token.first:
+        help = "a line on its own begins with a step or a value"
+        return around.says("NN020", "a line that begins with `->` continues the line before it", help=help)
     for distance in (-1, 0):
         candidate = around.at(distance)
         if candidate is None or not candidate.first:
@@ -128,23 +137,20 @@ def _at_top_level(around: Around) -> Diagnostic | None:
     if around.before or around.kind(0) == "CLOSE_BRACE":
         return None
     word = around.text()
-    place = f"at the top level stand {', '.join(f'`{word}`' for word in sorted(TOP_WORDS))}"
+    place = f"at the top level stand {', '.join(f'`{word}`' for word in TOP_FORMS)}"
     if around.kind(0) != "NAME":
         return around.says("NN025", f"`{_short(word)}` cannot begin anything at the top level of a file", help=place)
-    if word in BODY_WORDS:
-        inside = {"minimize": "a `train` block", "predict": "a `train` block", "expect": "a `train` block"}
-        inside |= {"show": "a `train` block", "split": "a `data` block"}
-        where = inside.get(word, "a `layer`, `function` or `model`")
+    if word in BODY_FORMS:
+        where = "a `train` block" if word in TRAIN_WORDS else "a `layer`, `function` or `model`"
+        where = "a `data` block" if word == "split" else where
         return around.says("NN025", f"`{word}` stands inside {where}", help=place)
     if around.kind(1) == "EQUAL":
-        return around.says(
-            "NN025", "at the top level, a name is given a value with `let`", help=f"write `let {word} = ...`"
-        )
-    meant = did_you_mean(word, TOP_WORDS)
-    if meant is not None and around.kind(1) == "NAME":
-        return around.says("NN025", f"`{word}` begins nothing", help=f"did you mean `{meant}`?")
+        help = f"write `let {word} = ...`"
+        return around.says("NN025", "at the top level, a name is given a value with `let`", help=help)
     if around.kind(1) == "NAME":
-        return around.says("NN025", f"`{word}` begins nothing", help=place)
+        meant = MEANT_BY.get(word) or did_you_mean(word, TOP_FORMS)
+        help = f"did you mean `{meant}`? {around.form_of(meant)}" if meant is not None else place
+        return around.says("NN025", f"`{word}` begins nothing", help=help)
     return around.says("NN025", f"`{word}` stands inside a `model` or a `train` block", help=place)
 
 
@@ -159,15 +165,23 @@ def two_on_a_line(around: Around) -> Diagnostic | None:
         return around.says("NN022", "comments begin with `#`, not with `//`", begin=place, end=place, help="write `#`")
     if around.bracket() is not None:
         return around.says("NN017", "a comma is missing", "`,` goes before this")
-    beside = token.start - before.end <= 1 and around.kind(1) != "EQUAL"
-    if before.kind == "NUMBER" and token.kind == "NAME" and beside:
+    if before.kind == "NUMBER" and token.start == before.end:
+        written = around.text(-1) + around.text()
+        return around.says("NN008", f"`{written}` is not a number", begin=-1)
+    if before.kind == "NUMBER" and token.kind == "NAME" and token.start - before.end == 1 and _is_product(around):
         help = f"write `{around.text(-1)} * {around.text()}`"
         return around.says("NN012", "a product is written with `*`", begin=-1, help=help)
-    if len(around.before) == 1 and not around.mistake.top_level:
+    if len(around.before) == 1 and not around.mistake.top_level and around.first not in BODY_FORMS:
         return _two_words(around)
-    if before.kind == "CLOSE_BRACE" or any(t.kind in ("EQUAL", "COLON", "OPEN_PARENTHESIS") for t in around.before):
+    begins = around.kind(1) in ("EQUAL", "COLON", "OPEN_PARENTHESIS", "ARROW") or around.text() in BODY_FORMS
+    if before.kind == "CLOSE_BRACE" or (begins and around.mistake.complete):
         return around.says("NN016", "a statement ends with its line", "this begins another", help="begin a new line")
     return None
+
+
+def _is_product(around: Around) -> bool:
+    """Whether `3 x` stands where it can only be a product."""
+    return around.mistake.complete and around.kind(1) not in ("EQUAL", "COLON", "OPEN_PARENTHESIS", "NAME")
 
 
 def _comment_sign(around: Around) -> int | None:
@@ -183,11 +197,15 @@ def _comment_sign(around: Around) -> int | None:
 
 def _two_words(around: Around) -> Diagnostic:
     """`minimise loss`, `epochs 3`: a word that is meant to begin a statement, or a forgotten sign."""
-    word = around.text(-1)
-    meant = did_you_mean(word, BODY_WORDS | {"metric"})
-    if meant is not None:
-        return around.says("NN025", f"`{word}` begins no statement", begin=-1, end=-1, help=f"did you mean `{meant}`?")
-    help = f"to give `{word}` a value, write `{word} = {around.text()}`"
+    word, value = around.text(-1), around.text()
+    if around.kind(1) == "EQUAL":
+        message = f"a name is given a value without `{word}` before it"
+        return around.says("NN018", message, begin=-1, end=-1, help=f"write `{value} = ...`")
+    meant = did_you_mean(word, BODY_FORMS)
+    if meant is not None and meant != word:
+        help = f"did you mean `{meant}`? {around.form_of(meant)}"
+        return around.says("NN025", f"`{word}` begins no statement", begin=-1, end=-1, help=help)
+    help = f"`{word} = {value}` gives `{word}` a value, `{word}({value})` passes it one"
     return around.says("NN001", f"something is missing between `{word}` and `{around.text()}`", begin=-1, help=help)
 
 
@@ -198,8 +216,8 @@ def _short(text: str) -> str:
 INCOMPLETE = (
     indented_block,
     missing_block,
+    missing_colon,
     unfinished,
-    missing_value,
     reserved_word,
     continuing_word,
     wrong_level,

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 DEEPEST = 100
 """Levels of nesting, of brackets as of the tree: what reads the tree goes down it by recursion."""
 
+COMPARISONS = {"EQUALS", "DIFFERS", "LESS", "LESS_OR_EQUAL", "MORE", "MORE_OR_EQUAL"}
+
 CONTINUING_SIGNS = {
     *("PLUS", "MINUS", "STAR", "SLASH", "DOUBLE_SLASH", "REMAINDER", "AT", "CARET", "BAR", "ARROW", "EQUAL", "COMMA"),
-    *("EQUALS", "DIFFERS", "LESS", "LESS_OR_EQUAL", "MORE", "MORE_OR_EQUAL", "AND", "OR", "NOT"),
+    *("AND", "OR", "NOT"),
+    *COMPARISONS,
 }
 """A line that ends in one of these goes on in the next."""
 
@@ -51,7 +54,6 @@ CLOSING = {
     "CLOSE_BRACKET": "OPEN_BRACKET",
     "CLOSE_BRACE": "OPEN_BRACE",
 }
-BEFORE_ARGUMENTS = {"COMMA", "OPEN_PARENTHESIS", "OPEN_BRACKET"}
 OPERAND_ENDS = {"NAME", "NUMBER", "PERCENT", "STRING", "TRUE", "FALSE", "DOTS", "CLOSE_PARENTHESIS", "CLOSE_BRACKET"}
 OPERAND_STARTS = {"NAME", "NUMBER", "PERCENT", "STRING", "TRUE", "FALSE", "DOTS", "NOT"}
 
@@ -139,8 +141,10 @@ class _Layout:
         """Whether a line inside ( ) or [ ] looks like the next statement: then the bracket was forgotten."""
         if token.kind == "CLOSE_BRACE":
             return False  # closing it says so
-        if token.kind == "NAME" and self._kind(index + 1) == "EQUAL" and self.out[-1].kind not in BEFORE_ARGUMENTS:
-            return True
+        if token.kind == "NAME" and self._kind(index + 1) == "EQUAL":
+            in_list = self.stack[-1].token.kind == "OPEN_BRACKET"
+            if in_list or self.out[-1].kind not in ("COMMA", "OPEN_PARENTHESIS"):
+                return True
         if not self.out or self.out[-1].kind not in OPERAND_ENDS or token.kind not in OPERAND_STARTS:
             return self._begins_definition(token, index) and self._kind(index + 1) == "NAME"
         return self.indent <= self.stack[-1].indent

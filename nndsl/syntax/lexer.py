@@ -186,7 +186,7 @@ class _Lexer:
             self.add(kind, start, end)
             return end
         written = text[start:tail]
-        help = f"`{text[start:end]} * {text[end:tail]}` multiplies" if text[end:tail].isidentifier() else None
+        help = f"a product is written `{text[start:end]} * {text[end:tail]}`" if text[end:tail].isidentifier() else None
         if written[:2].lower() in ("0x", "0b", "0o"):
             help = "whole numbers are written in decimal digits"
         message = f"`{written}` is neither a number nor a name: names do not begin with a digit"
@@ -255,7 +255,9 @@ class _Lexer:
         character = self.file.text[start]
         shown = f"`{character}`" if character.isprintable() else f"the character U+{ord(character):04X}"
         help = None
-        if (normal := _plain(character)) is not None:
+        if character == "?":
+            help = "`where(c, a, b)` chooses between values"
+        elif (normal := _plain(character)) is not None:
             help = f"did you mean `{normal}`?"
         elif end - start > 1 and not self.file.text[start:end].isprintable():
             help = "is this a text file?"

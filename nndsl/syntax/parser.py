@@ -40,6 +40,11 @@ class Mistake(NamedTuple):
     """Index of the first token of the statement that it stands in."""
     top_level: bool
 
+    @property
+    def complete(self) -> bool:
+        """Whether the statement could have ended before the token."""
+        return NEWLINE in self.expected
+
 
 class _Rule(NamedTuple):
     action: str | None

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics.model import Diagnostic
-from nndsl.syntax.incomplete import BODY_WORDS, COMPARISONS, TOP_WORDS
-from nndsl.syntax.layout import OPERAND_ENDS
+from nndsl.syntax.forms import BODY_FORMS, TOP_FORMS
+from nndsl.syntax.layout import COMPARISONS, OPERAND_ENDS
 
 if TYPE_CHECKING:
     from nndsl.syntax.explain import Around
@@ -127,6 +127,8 @@ def one_equal_sign(around: Around) -> Diagnostic | None:
         if around.kind(-1) == "NAME" and around.kind(-2) != "DOT":
             return None
         return around.says("NN018", "only a plain name can stand before `=` here", help="comparing is `==`")
+    if around.kind(-1) == "EQUAL":
+        return around.says("NN018", "`=` stands here twice", begin=-1, help="write one; comparing is `==`")
     name = around.at(-1)
     if name is None or name.first:  # the line before lacks its value, and this one is the next
         return None
@@ -134,7 +136,7 @@ def one_equal_sign(around: Around) -> Diagnostic | None:
         help = "write two lines; comparing is `==`"
         return around.says("NN018", "a statement gives one value to its name", "a second `=`", help=help)
     if around.before and around.before[0].kind == "NAME" and around.kind(-1) in ("CLOSE_PARENTHESIS", "CLOSE_BRACKET"):
-        if around.first in BODY_WORDS or around.first in TOP_WORDS:
+        if around.first in BODY_FORMS or around.first in TOP_FORMS:
             return None
         message = "only a name can be given a value"
         help = "comparing is `==`; a function is defined at the top level: `function f(x) = ...`"
@@ -147,6 +149,8 @@ def one_equal_sign(around: Around) -> Diagnostic | None:
 def annotated_name(around: Around) -> Diagnostic | None:
     """`x: int = 3` in a block."""
     if around.kind(0) != "EQUAL" or len(around.before) < 3 or around.before[1].kind != "COLON":
+        return None
+    if around.text(-1) and (name := around.at(-1)) is not None and name.first:
         return None
     help = f"write `{around.first} = ...`; shapes are said by `input` and `weight`"
     return around.says("NN018", "a name is given a value without a type", help=help)
@@ -182,7 +186,7 @@ def word_of_other_language(around: Around) -> Diagnostic | None:
         return around.says("NN012", "there is no `+` before a value", help="leave it out")
     if kind == "STAR" and around.bracket() is not None and not after_value:
         return around.says("NN024", "arguments cannot be unpacked with `*`", help="pass each one by itself")
-    if kind == "ARROW" and around.first in TOP_WORDS and "OPEN_BRACE" in around.expected:
+    if kind == "ARROW" and around.first in TOP_FORMS and "OPEN_BRACE" in around.expected:
         help = "leave it out: the result's shape follows from `output`"
         return around.says("NN024", "a definition does not say what it gives", help=help)
     bracket = around.bracket()

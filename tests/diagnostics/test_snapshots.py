@@ -21,7 +21,7 @@ CASES = Path(__file__).parent / "cases"
 
 def diagnostics_of(path: Path) -> tuple[Diagnostic, ...]:
     """What nndsl says about a file: mistakes, or else warnings. Files of the family `syntax` are only parsed."""
-    file = SourceFile(path.name, path.read_text(encoding="utf-8"), path)
+    file = SourceFile(path.name, path.read_bytes().decode("utf-8"), path)
     try:
         if path.parent.name != "syntax":
             return tuple(check(file).warnings)

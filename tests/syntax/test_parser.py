@@ -412,7 +412,7 @@ def test_mistakes_of_several_statements_come_in_one_go() -> None:
 
 def test_what_could_not_be_read_does_not_spoil_what_follows() -> None:
     forgotten = "model A {\n  if x {\n    a = (1 +\n    b = 2\n  }\n}\nmodel B {\n  c = 3 4\n}\n"
-    assert mistakes(forgotten) == ["NN004", "NN016"]
+    assert mistakes(forgotten) == ["NN004", "NN001"]
 
 
 def test_at_most_twenty_mistakes_are_reported() -> None:
