@@ -80,12 +80,10 @@ def identifier(text: str) -> str:
             letter if letter.isascii() else _spelled(letter) for letter in unicodedata.normalize("NFKC", text)
         )
     if not _WORD.fullmatch(text):
-        text = _OTHER.sub("_", text).strip("_") or "value"
-        if text[0].isdigit():
-            text = f"_{text}"
-    text = text[:_LONGEST]
-    if text.startswith("__"):  # inside a class such a name would be another
-        text = text.lstrip("_") or "value"
+        text = _OTHER.sub("_", text).strip("_")
+    text = text.lstrip("_")[:_LONGEST] or "value"
+    if text[0].isdigit():
+        text = f"x{text}"
     return f"{text}_" if keyword.iskeyword(text) else text
 
 
@@ -96,7 +94,7 @@ def _spelled(letter: str) -> str:
         return bare
     words = unicodedata.name(letter, "").split(" LETTER ")
     if len(words) == 2 and letter.isalpha():
-        return words[1].split(" WITH ")[0].replace(" ", "_").lower()
+        return words[1].split(" WITH ")[0].replace(" ", "_").replace("LAMDA", "LAMBDA").lower()
     return f"u{ord(letter):04x}" if letter.isalnum() else "_"
 
 

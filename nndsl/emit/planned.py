@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nndsl.diagnostics import InternalError
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import tidy
-from nndsl.emit.text import REAL, Spelling, number, shape, without_needless_parentheses
+from nndsl.emit.text import REAL, WIDTH, Spelling, number, shape, without_needless_parentheses
 from nndsl.ir.op import Emission
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import broadcast, constant
@@ -147,6 +147,13 @@ def _elements(size: int, per_sample: bool) -> str:
     return "n" if size == 1 else f"n * {size}"
 
 
+def _within_page(line: str) -> list[str]:
+    """A line of the step; where it is too long, the remark behind it goes before it."""
+    line = without_needless_parentheses(line)
+    code, _, remark = line.partition("  # ")
+    return [line] if len(line) <= WIDTH - 8 or not remark else [f"# {remark}:", code]
+
+
 @dataclass(slots=True)
 class PlannedCode:
     """The code of one schedule: `sections` hold the definitions, `lines` the step (both without indentation)."""
@@ -256,7 +263,7 @@ class PlannedCode:
         emission = Emission(node, operands, self.array(node), self._scratch(node, scratch), dtype=REAL)
         if rule.prepare is not None:
             emission = replace(emission, prepared=self._prepared(rule.prepare(emission)))
-        return [*lines, *map(without_needless_parentheses, rule.statements(emission))]
+        return [*lines, *(part for line in rule.statements(emission) for part in _within_page(line))]
 
     def _prepared(self, wanted: Iterable[tuple[str, str]]) -> tuple[str, ...]:
         """Variables for what an op wants made once; what several want alike, scratch included, is made once for all."""

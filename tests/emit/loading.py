@@ -34,7 +34,7 @@ def mathematics(text: str) -> str:
 def trained(
     text: str, fields: Mapping[str, Any], *, steps: int, dtype: str = "float64", seed: int = 3
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Everything that `steps` steps of training on one batch change, and what evaluation and prediction say after them."""
+    """What `steps` steps of training on one batch change, and what evaluation and prediction say after them."""
     program = load(text).PROGRAM
     memory = program.memory(seed, dtype)
     found: dict[str, np.ndarray[Any, Any]] = {"initial": memory.weights.copy()}

@@ -1,4 +1,4 @@
-"""Random programs like small networks: branches, shared weights, reductions, several number types, states, two optimizers."""
+"""Random programs like small networks: branches, shared weights, reductions, number types, states, two optimizers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.autodiff import differentiate
-from nndsl.ir import DType, Kind, Node
+from nndsl.ir import DType, Node
 from nndsl.ir.program import (
     Minimize,
     Program,
