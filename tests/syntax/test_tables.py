@@ -45,7 +45,7 @@ def test_every_rule_has_its_method() -> None:
 
 def test_no_layer_loss_or_optimizer_is_in_the_grammar() -> None:
     words = set(tables()["words"])
-    library = Path(grammar_path()).parents[1] / "nndsl" / "std"
+    library = TABLES.parents[1] / "std"
     names = {line.split()[1].split("(")[0] for path in library.rglob("*.nn") for line in _definitions(path)}
     assert names
     assert words & names == set()
