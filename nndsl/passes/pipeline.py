@@ -77,6 +77,6 @@ def run_until(program: Program, stage: str, *, verify: bool = False) -> Program:
     for each in PIPELINE[:last]:
         program = each.apply(program)
         if verify:
-            for _, roots in graphs(program):
-                verify_roots(roots)
+            for name, roots in graphs(program):
+                verify_roots(roots, after=f"{each.name}, in {name}")
     return program
