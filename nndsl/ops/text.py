@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import inf, isnan, prod
 from typing import TYPE_CHECKING
 
+from nndsl.diagnostics import InternalError
 from nndsl.ir.op import NumpyRule
 from nndsl.ir.types import DType, Kind, TensorType
 
@@ -39,18 +40,19 @@ def literal(value: Attribute, dtype: DType) -> str:
     """A number of a program as a Python literal of its number type; no parentheses around a negative one."""
     if isinstance(value, tuple):
         return f"[{', '.join(literal(item, dtype) for item in value)}]"
-    number = float(value or 0) if not isinstance(value, str) else float("nan")
+    if value is None or isinstance(value, str):
+        raise InternalError(f"ops: {value!r} is no number")
     match dtype:
         case DType.BOOL:
             return str(bool(value))
         case DType.INT:
-            return str(int(number))
-        case DType.FLOAT if isnan(number):
+            return str(int(value))
+        case DType.FLOAT if isnan(value):
             return "np.nan"
-        case DType.FLOAT if number in (inf, -inf):
-            return "np.inf" if number > 0 else "-np.inf"
+        case DType.FLOAT if value in (inf, -inf):
+            return "np.inf" if value > 0 else "-np.inf"
         case DType.FLOAT:
-            return repr(number)
+            return repr(float(value))
 
 
 def tuple_text(parts: Iterable[int | str]) -> str:
