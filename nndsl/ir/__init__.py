@@ -1,7 +1,19 @@
 """The typed graph and the programs made of it."""
 
 from nndsl.ir.graph import Builder, Node, Origin, reachable
-from nndsl.ir.op import Attribute, Attributes, Domain, Emission, NoGradient, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.op import (
+    Attribute,
+    Attributes,
+    Domain,
+    Emission,
+    NodeAttribute,
+    NoGradient,
+    NumpyRule,
+    Op,
+    RuleError,
+    Sample,
+    Subgraph,
+)
 from nndsl.ir.types import DType, Kind, TensorType
 
 __all__ = [
@@ -14,11 +26,13 @@ __all__ = [
     "Kind",
     "NoGradient",
     "Node",
+    "NodeAttribute",
     "NumpyRule",
     "Op",
     "Origin",
     "RuleError",
     "Sample",
+    "Subgraph",
     "TensorType",
     "reachable",
 ]

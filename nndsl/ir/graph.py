@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nndsl.ir.op import Subgraph
+
 if TYPE_CHECKING:
-    from nndsl.ir.op import Attribute, Op
+    from nndsl.ir.op import Attribute, NodeAttribute, Op
     from nndsl.ir.types import TensorType
     from nndsl.source import Span
 
@@ -48,7 +50,7 @@ class Node:
         id: int,
         op: Op,
         inputs: tuple[Node, ...],
-        attributes: tuple[tuple[str, Attribute], ...],
+        attributes: tuple[tuple[str, NodeAttribute], ...],
         type: TensorType,
     ) -> None:
         self.builder = builder
@@ -61,11 +63,21 @@ class Node:
         self.names: list[str] = []
 
     def __getitem__(self, attribute: str) -> Attribute:
-        """The attribute called `attribute`; KeyError where there is none."""
+        """The attribute called `attribute`; KeyError where there is none, or where it is a graph."""
         for name, value in self.attributes:
-            if name == attribute:
+            if name == attribute and not isinstance(value, Subgraph):
                 return value
         raise KeyError(attribute)
+
+    @property
+    def plain_attributes(self) -> tuple[str, ...]:
+        """Names of the attributes that are no graphs."""
+        return tuple(name for name, value in self.attributes if not isinstance(value, Subgraph))
+
+    @property
+    def subgraphs(self) -> tuple[Subgraph, ...]:
+        """The graphs inside this node: the body of a loop."""
+        return tuple(value for _, value in self.attributes if isinstance(value, Subgraph))
 
     def named(self, name: str) -> Node:
         """This node, remembered as `name`, for the generated source: the name given last is the one a reader sees.
@@ -82,7 +94,7 @@ class Node:
         return f"<{self.op.name} %{self.id}: {self.type}>"
 
 
-Key = tuple["Op", tuple[int, ...], tuple[tuple[str, "Attribute"], ...], "TensorType"]
+Key = tuple["Op", tuple[int, ...], tuple[tuple[str, "NodeAttribute"], ...], "TensorType"]
 
 
 class Builder:
@@ -92,12 +104,12 @@ class Builder:
         self._nodes: dict[Key, Node] = {}
         self._origins: tuple[Origin, ...] = ()
 
-    def node(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, Attribute]) -> Node:
+    def node(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, NodeAttribute]) -> Node:
         """The node of `op` over `inputs`. Raises RuleError for operands or attributes that the op can't take."""
         type = op.type_rule(tuple(node.type for node in inputs), attributes)
         return self._intern(op, inputs, attributes, type)
 
-    def leaf(self, op: Op, type: TensorType, attributes: Mapping[str, Attribute]) -> Node:
+    def leaf(self, op: Op, type: TensorType, attributes: Mapping[str, NodeAttribute]) -> Node:
         """The node of a leaf op, of the given type."""
         return self._intern(op, (), attributes, type)
 
@@ -112,7 +124,9 @@ class Builder:
             made.named(name)
         return made
 
-    def _intern(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, Attribute], type: TensorType) -> Node:
+    def _intern(
+        self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, NodeAttribute], type: TensorType
+    ) -> Node:
         ordered = tuple(sorted(attributes.items()))
         key = (op, tuple(node.id for node in inputs), ordered, type)
         node = self._nodes.get(key)

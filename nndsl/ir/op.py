@@ -8,14 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Builder, Node
     from nndsl.ir.types import TensorType
 
+
+@runtime_checkable
+class Subgraph(Protocol):
+    """A graph inside a node (the body of a loop); two are equal where their nodes are the same."""
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """What it computes."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
 Attribute = int | float | bool | str | None | tuple["Attribute", ...]
-Attributes = Mapping[str, Attribute]
+NodeAttribute = Attribute | Subgraph
+Attributes = Mapping[str, NodeAttribute]
 TypeRule = Callable[[tuple["TensorType", ...], Attributes], "TensorType"]
 GradientRule = Callable[["Node", "Node"], "tuple[Node | None, ...]"]
 """(ct, out) -> for each of `out.inputs` its gradient, of exactly that input's type, or None where none flows."""
@@ -139,11 +153,11 @@ class Op:
     leaf: bool = False
     attributes: tuple[str, ...] = ()
 
-    def __call__(self, *inputs: Node, **attributes: Attribute) -> Node:
+    def __call__(self, *inputs: Node, **attributes: NodeAttribute) -> Node:
         """The node of this op over `inputs` (one or more), in their builder. Raises RuleError where they do not fit."""
         return inputs[0].builder.node(self, inputs, attributes)
 
-    def make(self, builder: Builder, type: TensorType, **attributes: Attribute) -> Node:
+    def make(self, builder: Builder, type: TensorType, **attributes: NodeAttribute) -> Node:
         """The node of a leaf, of the given type."""
         return builder.leaf(self, type, attributes)
 

@@ -94,7 +94,7 @@ def _numbered(roots: Iterable[Node]) -> tuple[list[str], dict[Node, int]]:
 
 def _node_line(node: Node, numbers: dict[Node, int]) -> str:
     arguments = [f"%{numbers[operand]}" for operand in node.inputs]
-    arguments += [f"{name}={_attribute_text(value)}" for name, value in node.attributes]
+    arguments += [f"{name}={_attribute_text(node[name])}" for name in node.plain_attributes]
     line = f"%{numbers[node]} = {node.op.name}({', '.join(arguments)}): {node.type}"
     remark = _remark(node)
     return f"{line}  # {remark}" if remark else line

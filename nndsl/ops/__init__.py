@@ -70,17 +70,29 @@ from nndsl.ops.logic import (
     stop_gradient,
     where,
 )
+from nndsl.ops.loops import Body, LoopParameters, body_of, loop_parameter, scan
 from nndsl.ops.movement import concatenate, pad, reshape, reverse, slice, transpose
 from nndsl.ops.random import random_bernoulli, random_normal, random_uniform
 from nndsl.ops.reductions import argmax, argmin, max, min
 from nndsl.ops.structure import grad
 from nndsl.ops.updates import clip_by_norm
+from nndsl.ops.windows import (
+    fold_windows,
+    put_at_maxima,
+    spread_windows,
+    take_at_maxima,
+    window_max,
+    window_sum,
+    windows,
+)
 
 OPS: dict[str, Op] = {op.name: op for op in tuple(globals().values()) if isinstance(op, Op)}
 """Every primitive operation by its name."""
 
 __all__ = [
     "OPS",
+    "Body",
+    "LoopParameters",
     "absolute",
     "add",
     "argmax",
@@ -88,6 +100,7 @@ __all__ = [
     "array",
     "batch_size",
     "batch_sum",
+    "body_of",
     "broadcast",
     "cast",
     "ceil",
@@ -109,6 +122,7 @@ __all__ = [
     "flat_weight",
     "floor",
     "floor_divide",
+    "fold_windows",
     "from_step",
     "gather",
     "grad",
@@ -121,6 +135,7 @@ __all__ = [
     "logical_and",
     "logical_not",
     "logical_or",
+    "loop_parameter",
     "max",
     "maximum",
     "min",
@@ -134,6 +149,7 @@ __all__ = [
     "pick",
     "place",
     "power",
+    "put_at_maxima",
     "random_bernoulli",
     "random_normal",
     "random_uniform",
@@ -142,6 +158,7 @@ __all__ = [
     "reshape",
     "reverse",
     "round",
+    "scan",
     "scatter_add",
     "sigmoid",
     "sign",
@@ -150,6 +167,7 @@ __all__ = [
     "slot",
     "softplus",
     "splat",
+    "spread_windows",
     "sqrt",
     "square",
     "state",
@@ -157,10 +175,14 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "take_at_maxima",
     "tan",
     "tanh",
     "total",
     "transpose",
     "weight",
     "where",
+    "window_max",
+    "window_sum",
+    "windows",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.ir.graph import Node
-from nndsl.ir.op import Attributes, NoGradient, RuleError, TypeRule
+from nndsl.ir.op import Attributes, NoGradient, RuleError, Subgraph, TypeRule
 from nndsl.ir.types import DType, Kind, TensorType
 
 if TYPE_CHECKING:
@@ -30,9 +30,12 @@ CHOICE = NoGradient("its result is a choice, not a quantity that grows with its 
 def attribute(holder: Attributes | Node, name: str) -> Attribute:
     """The attribute called `name`; a node without it is a mistake of whoever made the node."""
     try:
-        return holder[name]
+        value = holder[name]
     except KeyError:
         raise InternalError(f"ops: attribute `{name}` is missing in {holder!r}") from None
+    if isinstance(value, Subgraph):
+        raise InternalError(f"ops: attribute `{name}` of {holder!r} is a graph, no plain value")
+    return value
 
 
 def integer(holder: Attributes | Node, name: str) -> int:
