@@ -221,7 +221,7 @@ class PlannedCode:
                     self._counts.append(f"totals[{index}] += {count_text(node)}  # {remark}")
                     return []
                 counts, self._counts = self._counts, []
-                return [*counts, f"totals[{index}] += np.add.reduce({self.array(node)}, dtype=np.float64)  # {remark}"]
+                return [*counts, *self._add_total(f"totals[{index}]", self.array(node), remark)]
             case SetGradient(path, node):
                 if node is None:
                     return [f"{self.define(self.surroundings.gradient(path))}.fill(0.0)"]
@@ -234,6 +234,12 @@ class PlannedCode:
                 return [f"np.copyto({self.surroundings.flat(name)}, {self.operand(node)})"]
             case ApplyUpdate():
                 return self.surroundings.apply_update(action)
+
+    def _add_total(self, total: str, values: str, remark: str) -> list[str]:
+        """Add the sum of `values`, one a sample, in float64: a copy and a dot product are faster than a sum that casts."""
+        exact = self.define(Definition("buffers", "exact", "np.empty(n)", "in float64, for sums"))
+        ones = self.define(Definition("buffers", "exact_ones", "np.ones(n)"))
+        return [f"np.copyto({exact}, {values})", f"{total} += np.dot({exact}, {ones})  # {remark}"]
 
     def _compute(self, node: Node, scratch: tuple[int, ...]) -> list[str]:
         place = self.schedule.places[node]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nndsl.autodiff import differentiate
 from nndsl.check import check
 from nndsl.emit import emit
 from nndsl.emit.names import Names, identifier
@@ -154,6 +155,6 @@ train M on rows {
 
 def test_weights_keep_their_unicode_paths() -> None:
     source = SourceFile("x.nn", UNICODE, Path("x.nn"))
-    module = load(emit(check(source)))
+    module = load(emit(differentiate(check(source))))
     assert [path for path, _ in module.PROGRAM.weights] == ["M/ключ/kernel", "M/ключ/bias"]
     assert np.isfinite(module.PROGRAM.memory(0).weights).all()
