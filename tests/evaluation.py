@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nndsl import ops
 from nndsl.autodiff import gradients
 from nndsl.ir import Builder, Domain, DType, Emission, Kind, Node, Op, Sample, TensorType, reachable
-from nndsl.runtime.standalone import kernels, random
+from nndsl.runtime.standalone import kernels, random, windows
 
 Array = NDArray[Any]
 SAMPLES = 3
@@ -29,7 +29,9 @@ def dtype_of(dtype: DType, floats: str = "float64") -> Any:
 
 def scope(n: int = SAMPLES) -> dict[str, Any]:
     """The names that generated source may use."""
-    names = {name: value for name, value in vars(kernels).items() if not name.startswith("_")}
+    names = {
+        name: value for module in (kernels, windows) for name, value in vars(module).items() if not name.startswith("_")
+    }
     draws = {name: getattr(random, name) for name in ("uniform", "normal", "bernoulli")}
     return {**names, **draws, "np": np, "math": math, "n": n, "seed": 7, "step": 2, "first": 5}
 
@@ -108,8 +110,7 @@ def planned(
 ) -> Array:
     """What one op's planned form leaves in its buffer, which held garbage, or in the operand that it overwrites."""
     lines, names = workspace(node, operands, n, floats, in_place=in_place)
-    for line in lines:
-        exec(line, names)
+    exec("\n".join(lines), names)
     return names["out"]
 
 

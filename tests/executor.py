@@ -29,7 +29,7 @@ from nndsl.plan import (
     SetState,
     ViewOf,
 )
-from nndsl.runtime.standalone import kernels, random
+from nndsl.runtime.standalone import kernels, random, windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,7 +51,7 @@ def array_shape(type: TensorType, n: int) -> tuple[int, ...]:
 
 def scope(n: int, step: int = 1, seed: int = 0) -> dict[str, Any]:
     """Names that the ops' source may use."""
-    names = {name: value for name, value in vars(kernels).items() if callable(value)}
+    names = {name: value for module in (kernels, windows) for name, value in vars(module).items() if callable(value)}
     draws = {name: _returning(getattr(random, name)) for name in ("uniform", "normal", "bernoulli")}
     return names | draws | {"np": np, "math": math, "n": n, "seed": seed, "step": step, "first": 0}
 
@@ -237,8 +237,7 @@ class Machine:
             names[name] = eval(text, names)
             prepared.append(name)
         emission = Emission(node, texts, "out", tuple(scratch), tuple(prepared), dtype="float64")
-        for line in rule.statements(emission):
-            exec(line, names)
+        exec("\n".join(rule.statements(emission)), names)
 
     def _scratch(self, action: Compute) -> list[Value]:
         rule = action.node.op.numpy

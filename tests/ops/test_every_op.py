@@ -107,11 +107,10 @@ def test_planned_forms_allocate_next_to_nothing(op: Op) -> None:
     sample = next(s for s in op.samples if any(t.kind is Kind.SAMPLE for t in s.types))
     node, arrays = applied(op, sample), draws(op, sample, n, "float32")
     lines, names = workspace(node, arrays, n, "float32")
-    code = [compile(line, op.name, "exec") for line in lines]
+    code = compile("\n".join(lines), op.name, "exec")
     tracemalloc.start()
     try:
-        for line in code:
-            exec(line, names)
+        exec(code, names)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

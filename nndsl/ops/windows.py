@@ -1,0 +1,520 @@
+"""Windows over the leading axes of a value, for convolution and pooling: copies, sums and maxima, and their transposes.
+
+Each sample is [lengths, rest]: windows go over the first axes, one for each number of `sizes`, and take the rest whole.
+Window number w along an axis begins at element `w * stride - before`; its elements are `dilation` apart; there are
+`counts` of them. What lies outside of the value counts as 0 in copies and sums and is never the largest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import InternalError
+from nndsl.ir.op import Domain, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.types import DType, Kind, TensorType
+from nndsl.ops.elementwise import floats
+from nndsl.ops.rules import FLOAT, counted, integers, not_step, takes
+from nndsl.ops.text import derived, over_arrays, tuple_text, workspace_rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nndsl.ir.graph import Node
+    from nndsl.ir.op import Attributes, Emission
+    from nndsl.ops.text import Define, Scratch
+
+_PITCH = ("before", "dilations", "strides")
+"""How windows stand, besides their sizes: the attributes that all ops here have."""
+
+
+# ------------------------------------------------------------------------------------------------ geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Where windows stand over an array: a number for each axis that they go over."""
+
+    lengths: tuple[int, ...]
+    counts: tuple[int, ...]
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    before: tuple[int, ...]
+
+    def elements(self, axis: int) -> list[int]:
+        """The element at each place of each window along an axis; some may lie outside of the array."""
+        start, stride, dilation = -self.before[axis], self.strides[axis], self.dilations[axis]
+        return [
+            start + window * stride + place * dilation
+            for window in range(self.counts[axis])
+            for place in range(self.sizes[axis])
+        ]
+
+    @property
+    def axes(self) -> range:
+        """The axes that windows go over."""
+        return range(len(self.sizes))
+
+    @property
+    def overlap(self) -> bool:
+        """Whether an element may lie in two windows."""
+        return any(len(set(found := self.elements(axis))) < len(found) for axis in self.axes)
+
+    @property
+    def reach_outside(self) -> bool:
+        """Whether a window has places outside of the array."""
+        return any(min(found := self.elements(axis)) < 0 or max(found) >= self.lengths[axis] for axis in self.axes)
+
+    @property
+    def cover(self) -> bool:
+        """Whether every element lies in a window."""
+        return all({*range(self.lengths[axis])} <= {*self.elements(axis)} for axis in self.axes)
+
+
+def _geometry(
+    holder: Attributes | Node, lengths: tuple[int, ...], counts: tuple[int, ...], sizes: tuple[int, ...]
+) -> Geometry:
+    before, dilations, strides = (integers(holder, name) for name in _PITCH)
+    found = Geometry(lengths, counts, sizes, strides, dilations, before)
+    if len({len(numbers) for numbers in (lengths, counts, sizes, strides, dilations, before)}) != 1 or not sizes:
+        raise InternalError(f"ops: windows need numbers for the same axes, not {found}")
+    for name, numbers in (("size", sizes), ("stride", strides), ("dilation", dilations)):
+        if min(numbers) < 1:
+            raise RuleError(f"a window's {name} must be at least 1, and this is {min(numbers)}", 0)
+    if min(counts) < 1:
+        raise RuleError(f"no window fits into {list(lengths)}", 0)
+    return found
+
+
+def _leading(type: TensorType, axes: int) -> tuple[int, ...]:
+    if type.rank < axes:
+        raise RuleError(f"windows over {axes} axes of {type.shape_text}, which has {type.rank}", 0)
+    return type.shape[:axes]
+
+
+def _pooling(holder: Attributes | Node, x: TensorType) -> Geometry:
+    """Geometry of an op from [lengths, rest]; `counts` and `sizes` are attributes."""
+    sizes = integers(holder, "sizes")
+    return _geometry(holder, _leading(x, len(sizes)), integers(holder, "counts"), sizes)
+
+
+def _spreading(holder: Attributes | Node, sums: TensorType) -> Geometry:
+    """Geometry of an op from [counts, rest]; `lengths` and `sizes` are attributes."""
+    sizes = integers(holder, "sizes")
+    return _geometry(holder, integers(holder, "lengths"), _leading(sums, len(sizes)), sizes)
+
+
+def _folding(holder: Attributes | Node, windows: TensorType) -> Geometry:
+    """Geometry of an op from [counts, sizes, rest]; `lengths` is an attribute."""
+    lengths = integers(holder, "lengths")
+    axes = len(lengths)
+    counts = _leading(windows, 2 * axes)[:axes]
+    return _geometry(holder, lengths, counts, windows.shape[axes : 2 * axes])
+
+
+def _putting(holder: Attributes | Node, values: TensorType, x: TensorType) -> Geometry:
+    """Geometry of an op from [counts, rest] and [lengths, rest]; `sizes` is an attribute."""
+    sizes = integers(holder, "sizes")
+    return _geometry(holder, _leading(x, len(sizes)), _leading(values, len(sizes)), sizes)
+
+
+def _pitch(node: Node) -> dict[str, tuple[int, ...]]:
+    """The attributes that a gradient's windows share with the node's."""
+    return {name: integers(node, name) for name in _PITCH}
+
+
+# ------------------------------------------------------------------------------------------------ source
+
+
+def _pitch_text(node: Node) -> str:
+    """`, strides=(2, 2), before=(1, 1)`: what is not 1 (or 0, before) along every axis."""
+    found = ((name, integers(node, name), int(name != "before")) for name in ("strides", "dilations", "before"))
+    return "".join(
+        f", {name}={tuple_text(numbers)}" for name, numbers, usual in found if any(n != usual for n in numbers)
+    )
+
+
+def _samples_text(e: Emission, array: str) -> str:
+    """The runtime's functions take arrays with an axis of samples in front."""
+    return array if e.node.type.kind is Kind.SAMPLE else f"{array}[None]"
+
+
+def _call(name: str, *numbers: str) -> Callable[[Emission], str]:
+    """The textbook form: the runtime's function over the operands, with some attributes by position."""
+
+    def expression(e: Emission) -> str:
+        arrays = ", ".join(_samples_text(e, operand) for operand in e.operands)
+        given = "".join(f", {tuple_text(integers(e.node, number))}" for number in numbers)
+        text = f"{name}({arrays}{given}{_pitch_text(e.node)})"
+        return text if e.node.type.kind is Kind.SAMPLE else f"{text}[0]"
+
+    return expression
+
+
+def _parts(e: Emission, define: Define, kind: str, name: str, small: str, large: str, more: str = "") -> str:
+    """Defines the runtime's list of parts of two arrays."""
+    arrays = f"{_samples_text(e, small)}, {_samples_text(e, large)}"
+    return define(derived(name, "parts"), f"{kind}_parts({arrays}{more}{_pitch_text(e.node)})")
+
+
+def _loop(names: str, parts: str, *lines: str) -> list[str]:
+    return [f"for {names} in {parts}:", *(f"    {line}" for line in lines)]
+
+
+def _rule(
+    expression: Callable[[Emission], str],
+    write: Callable[[Emission, Define], list[str]],
+    *runtime: str,
+    scratch: Callable[[Node], tuple[Scratch, ...]] | None = None,
+) -> NumpyRule:
+    return over_arrays(workspace_rule(expression, write, scratch=scratch, runtime=runtime))
+
+
+def _sizes_text(node: Node) -> str:
+    return f", {tuple_text(integers(node, 'sizes'))}"
+
+
+# ------------------------------------------------------------------------------------------------ windows, fold_windows
+
+
+def _one(name: str, types: tuple[TensorType, ...]) -> TensorType:
+    counted(name, types, 1)
+    not_step(name, *types)
+    takes(name, types[0], FLOAT)
+    return types[0]
+
+
+def _windows_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    x = _one("windows", types)
+    g = _pooling(attributes, x)
+    return x.with_shape((*g.counts, *g.sizes, *x.shape[len(g.sizes) :]))
+
+
+def _windows_gradient(ct: Node, out: Node) -> tuple[Node]:
+    g = _pooling(out, out.inputs[0].type)
+    return (fold_windows(ct, lengths=g.lengths, **_pitch(out)),)
+
+
+def _write_windows(e: Emission, define: Define) -> list[str]:
+    (x,) = e.operands
+    parts = _parts(e, define, "window", e.out, e.out, x)
+    lines = _loop("part, source", parts, "np.copyto(part, source)")
+    if not _pooling(e.node, e.node.inputs[0].type).reach_outside:
+        return lines
+    arrays = f"{_samples_text(e, e.out)}, {_samples_text(e, x)}"
+    edges = define(derived(e.out, "edges"), f"window_edges({arrays}{_pitch_text(e.node)})")
+    return [*_loop("edge", edges, "edge.fill(0.0)"), *lines]
+
+
+_SQUARE = {"sizes": (2, 2), "strides": (1, 1), "dilations": (1, 1), "before": (0, 0)}
+_LINE = {"sizes": (2,), "strides": (2,), "dilations": (1,), "before": (0,)}
+_DILATED = {"sizes": (3,), "strides": (2,), "dilations": (2,), "before": (2,)}
+_APART = {"sizes": (1, 2), "strides": (3, 3), "dilations": (1, 1), "before": (0, 1)}
+
+
+def _without(attributes: dict[str, tuple[int, ...]], *names: str) -> dict[str, tuple[int, ...]]:
+    return {name: value for name, value in attributes.items() if name not in names}
+
+
+def _from_lengths(*domains: Domain, operands: int = 1) -> tuple[Sample, ...]:
+    """Samples of ops from [lengths, rest]."""
+    cases = (
+        (floats(3, 4, 2), _SQUARE, (2, 3)),
+        (floats(5, 1), _LINE, (2,)),
+        (floats(5), _DILATED, (3,)),
+        (floats(3, 4, 1), _APART, (1, 2)),
+        (floats(3, 3, kind=Kind.SHARED), _SQUARE, (2, 2)),
+    )
+    return tuple(Sample((type,) * operands, domains, {**a, "counts": counts}) for type, a, counts in cases)
+
+
+windows = Op(
+    name="windows",
+    documentation="Windows over the leading axes, each copied out: `x: [lengths, rest]` gives `[counts, sizes, rest]`.",
+    type_rule=_windows_type,
+    gradient=_windows_gradient,
+    numpy=_rule(_call("windows", "sizes", "counts"), _write_windows, "windows", "window_parts", "window_edges"),
+    flops=lambda node: 0,
+    samples=_from_lengths(),
+    attributes=("before", "counts", "dilations", "sizes", "strides"),
+)
+
+
+def _fold_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    windows = _one("fold_windows", types)
+    g = _folding(attributes, windows)
+    return windows.with_shape((*g.lengths, *windows.shape[2 * len(g.lengths) :]))
+
+
+def _fold_gradient(ct: Node, out: Node) -> tuple[Node]:
+    g = _folding(out, out.inputs[0].type)
+    return (windows(ct, sizes=g.sizes, counts=g.counts, **_pitch(out)),)
+
+
+def _write_fold(e: Emission, define: Define) -> list[str]:
+    parts = _parts(e, define, "window", e.operands[0], e.operands[0], e.out)
+    return _added(e.out, parts, _folding(e.node, e.node.inputs[0].type))
+
+
+def _added(out: str, parts: str, g: Geometry) -> list[str]:
+    """Lines that add parts up at their targets in `out`, or put them there where no two share one."""
+    line = "np.add(target, part, out=target)" if g.overlap else "np.copyto(target, part)"
+    start = [] if g.cover and not g.overlap else [f"{out}.fill(0.0)"]
+    return [*start, *_loop("part, target", parts, line)]
+
+
+fold_windows = Op(
+    name="fold_windows",
+    documentation="The transpose of `windows`: `windows: [counts, sizes, rest]` put back into `[lengths, rest]`, where "
+    "they overlap added up, zeros where there is none.",
+    type_rule=_fold_type,
+    gradient=_fold_gradient,
+    numpy=_rule(_call("fold_windows", "lengths"), _write_fold, "fold_windows", "window_parts"),
+    flops=lambda node: node.inputs[0].type.size,
+    samples=(
+        Sample((floats(2, 3, 2, 2, 2),), (), {**_without(_SQUARE, "sizes"), "lengths": (3, 4)}),
+        Sample((floats(2, 2, 1),), (), {**_without(_LINE, "sizes"), "lengths": (5,)}),
+        Sample((floats(2, 2, 3),), (), {**_without(_LINE, "sizes"), "lengths": (4,)}),
+        Sample((floats(3, 3),), (), {**_without(_DILATED, "sizes"), "lengths": (5,)}),
+        Sample((floats(2, 2, 2, 2, kind=Kind.SHARED),), (), {**_without(_SQUARE, "sizes"), "lengths": (3, 3)}),
+    ),
+    attributes=("before", "dilations", "lengths", "strides"),
+)
+
+
+# ------------------------------------------------------------------------------------------------ sums
+
+
+def _pooled_type(name: str, types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    x = _one(name, types)
+    g = _pooling(attributes, x)
+    return x.with_shape((*g.counts, *x.shape[len(g.sizes) :]))
+
+
+def _sum_gradient(ct: Node, out: Node) -> tuple[Node]:
+    g = _pooling(out, out.inputs[0].type)
+    return (spread_windows(ct, sizes=g.sizes, lengths=g.lengths, **_pitch(out)),)
+
+
+def _write_sum(e: Emission, define: Define) -> list[str]:
+    parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
+    return [f"{e.out}.fill(0.0)", *_loop("part, source", parts, "np.add(part, source, out=part)")]
+
+
+def _pooling_flops(node: Node) -> int:
+    return node.type.size * prod(integers(node, "sizes"))
+
+
+window_sum = Op(
+    name="window_sum",
+    documentation="The sum of each window over the leading axes: `x: [lengths, rest]` gives `[counts, rest]`.",
+    type_rule=lambda types, attributes: _pooled_type("window_sum", types, attributes),
+    gradient=_sum_gradient,
+    numpy=_rule(_call("window_sum", "sizes", "counts"), _write_sum, "window_sum", "pool_parts"),
+    flops=_pooling_flops,
+    samples=_from_lengths(),
+    attributes=("before", "counts", "dilations", "sizes", "strides"),
+)
+
+
+def _spread_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    sums = _one("spread_windows", types)
+    g = _spreading(attributes, sums)
+    return sums.with_shape((*g.lengths, *sums.shape[len(g.sizes) :]))
+
+
+def _spread_gradient(ct: Node, out: Node) -> tuple[Node]:
+    g = _spreading(out, out.inputs[0].type)
+    return (window_sum(ct, sizes=g.sizes, counts=g.counts, **_pitch(out)),)
+
+
+def _write_spread(e: Emission, define: Define) -> list[str]:
+    parts = _parts(e, define, "pool", e.out, e.operands[0], e.out, _sizes_text(e.node))
+    return _added(e.out, parts, _spreading(e.node, e.node.inputs[0].type))
+
+
+spread_windows = Op(
+    name="spread_windows",
+    documentation="The transpose of `window_sum`: `sums: [counts, rest]` added to every element of its window in "
+    "`[lengths, rest]`.",
+    type_rule=_spread_type,
+    gradient=_spread_gradient,
+    numpy=_rule(_call("spread_windows", "sizes", "lengths"), _write_spread, "spread_windows", "pool_parts"),
+    flops=lambda node: node.inputs[0].type.size * prod(integers(node, "sizes")),
+    samples=(
+        Sample((floats(2, 3, 2),), (), {**_SQUARE, "lengths": (3, 4)}),
+        Sample((floats(2, 1),), (), {**_LINE, "lengths": (5,)}),
+        Sample((floats(2, 3),), (), {**_LINE, "lengths": (4,)}),
+        Sample((floats(3),), (), {**_DILATED, "lengths": (5,)}),
+        Sample((floats(2, 2, kind=Kind.SHARED),), (), {**_SQUARE, "lengths": (3, 3)}),
+    ),
+    attributes=("before", "dilations", "lengths", "sizes", "strides"),
+)
+
+
+# ------------------------------------------------------------------------------------------------ maxima
+
+# Where a window's maximum stands is a choice: nothing flows back into it, only into what is put or taken there.
+
+
+def _max_gradient(ct: Node, out: Node) -> tuple[Node]:
+    return (put_at_maxima(ct, out.inputs[0], sizes=integers(out, "sizes"), **_pitch(out)),)
+
+
+def _write_max(e: Emission, define: Define) -> list[str]:
+    parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
+    return [f"{e.out}.fill(-np.inf)", *_loop("part, source", parts, "np.maximum(part, source, out=part)")]
+
+
+window_max = Op(
+    name="window_max",
+    documentation="The largest element of each window over the leading axes: `x: [lengths, rest]` gives "
+    "`[counts, rest]`. Its gradient goes to the first maximum, in row-major order of the window.",
+    type_rule=lambda types, attributes: _pooled_type("window_max", types, attributes),
+    gradient=_max_gradient,
+    numpy=_rule(_call("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts"),
+    flops=_pooling_flops,
+    samples=_from_lengths(Domain(distinct=True)),
+    attributes=("before", "counts", "dilations", "sizes", "strides"),
+)
+
+
+def _two(name: str, types: tuple[TensorType, ...]) -> tuple[TensorType, TensorType]:
+    counted(name, types, 2)
+    not_step(name, *types)
+    for position, type in enumerate(types):
+        takes(name, type, FLOAT, position)
+    values, x = types
+    if values.kind is not x.kind:
+        raise RuleError(f"`{name}` got operands of two kinds: {values} and {x}", 0, 1)
+    return values, x
+
+
+def _put_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    values, x = _two("put_at_maxima", types)
+    axes = len(_putting(attributes, values, x).sizes)
+    if values.shape[axes:] != x.shape[axes:]:
+        raise RuleError(f"{values.shape_text} does not belong to windows of {x.shape_text}", 0, 1)
+    return x
+
+
+def _put_gradient(ct: Node, out: Node) -> tuple[Node, None]:
+    values, x = out.inputs
+    g = _putting(out, values.type, x.type)
+    return take_at_maxima(ct, x, sizes=g.sizes, counts=g.counts, **_pitch(out)), None
+
+
+def _marked(e: Emission, define: Define) -> tuple[str, list[str]]:
+    """The list of marks for each place, and the lines that set them. All of the scratch is used."""
+    marks, largest, taken = e.scratch
+    x, more = e.operands[1], _sizes_text(e.node)
+    parts = _parts(e, define, "pool", largest, largest, x, more)
+    marked = _parts(e, define, "mark", marks, marks, x, more)
+    arrays = ", ".join(_samples_text(e, array) for array in (marks, largest, taken))
+    return marked, [f"mark_first_maxima({parts}, {marked}, {arrays})"]
+
+
+def _mark_scratch(node: Node, counts: tuple[int, ...]) -> tuple[Scratch, ...]:
+    x = node.inputs[1].type
+    pooled = (*counts, *x.shape[len(counts) :])
+    places = prod(integers(node, "sizes"))
+    samples = x.kind is Kind.SAMPLE
+    return (
+        ((places, *pooled), DType.BOOL.value, samples),
+        (pooled, DType.FLOAT.value, samples),
+        (pooled, DType.BOOL.value, samples),
+    )
+
+
+def _put_geometry(node: Node) -> Geometry:
+    return _putting(node, node.inputs[0].type, node.inputs[1].type)
+
+
+def _write_put(e: Emission, define: Define) -> list[str]:
+    g = _put_geometry(e.node)
+    marked, lines = _marked(e, define)
+    parts = _parts(e, define, "pool", e.out, e.operands[0], e.out, _sizes_text(e.node))
+    if not g.overlap:
+        start = [] if g.cover else [f"{e.out}.fill(0.0)"]
+        put = _loop("(part, target), mark", f"zip({parts}, {marked})", "np.multiply(part, mark, out=target)")
+        return [*lines, *start, *put]
+    # By then `largest` is free again: it takes the products.
+    products = _parts(e, define, "pool", e.scratch[1], e.scratch[1], e.out, _sizes_text(e.node))
+    put = _loop(
+        "(part, target), (product, _), mark",
+        f"zip({parts}, {products}, {marked})",
+        "np.multiply(part, mark, out=product)",
+        "np.add(target, product, out=target)",
+    )
+    return [*lines, f"{e.out}.fill(0.0)", *put]
+
+
+_DISTINCT = (Domain(), Domain(distinct=True))
+
+put_at_maxima = Op(
+    name="put_at_maxima",
+    documentation="`values: [counts, rest]`, each put where `x: [lengths, rest]` has the first maximum of its window, "
+    "added up where windows overlap; zeros elsewhere.",
+    type_rule=_put_type,
+    gradient=_put_gradient,
+    numpy=_rule(
+        _call("put_at_maxima", "sizes"),
+        _write_put,
+        "put_at_maxima",
+        "pool_parts",
+        "mark_parts",
+        "mark_first_maxima",
+        scratch=lambda node: _mark_scratch(node, _put_geometry(node).counts),
+    ),
+    flops=lambda node: node.inputs[0].type.size * prod(integers(node, "sizes")),
+    samples=(
+        Sample((floats(2, 3, 2), floats(3, 4, 2)), _DISTINCT, _SQUARE),
+        Sample((floats(2, 1), floats(5, 1)), _DISTINCT, _LINE),
+        Sample((floats(2, 3), floats(4, 3)), _DISTINCT, _LINE),
+        Sample((floats(3), floats(5)), _DISTINCT, _DILATED),
+        Sample((floats(2, 2, kind=Kind.SHARED), floats(3, 3, kind=Kind.SHARED)), _DISTINCT, _SQUARE),
+    ),
+    attributes=("before", "dilations", "sizes", "strides"),
+)
+
+
+def _take_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    values, x = _two("take_at_maxima", types)
+    if values.shape != x.shape:
+        raise RuleError(f"{values.shape_text} is not {x.shape_text}", 0, 1)
+    g = _pooling(attributes, x)
+    return x.with_shape((*g.counts, *x.shape[len(g.sizes) :]))
+
+
+def _take_gradient(ct: Node, out: Node) -> tuple[Node, None]:
+    return put_at_maxima(ct, out.inputs[1], sizes=integers(out, "sizes"), **_pitch(out)), None
+
+
+def _write_take(e: Emission, define: Define) -> list[str]:
+    marked, lines = _marked(e, define)
+    parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
+    take = _loop("(part, value), mark", f"zip({parts}, {marked})", "np.copyto(part, value, where=mark)")
+    return [*lines, f"{e.out}.fill(0.0)", *take]
+
+
+take_at_maxima = Op(
+    name="take_at_maxima",
+    documentation="The transpose of `put_at_maxima`: the element of `values: [lengths, rest]` that stands where `x`, "
+    "of the same shape, has the first maximum of each window: `[counts, rest]`.",
+    type_rule=_take_type,
+    gradient=_take_gradient,
+    numpy=_rule(
+        _call("take_at_maxima", "sizes", "counts"),
+        _write_take,
+        "take_at_maxima",
+        "pool_parts",
+        "mark_parts",
+        "mark_first_maxima",
+        scratch=lambda node: _mark_scratch(node, integers(node, "counts")),
+    ),
+    flops=_pooling_flops,
+    samples=_from_lengths(*_DISTINCT, operands=2),
+    attributes=("before", "counts", "dilations", "sizes", "strides"),
+)

@@ -1,0 +1,213 @@
+"""Windows over the axes behind the samples, which convolution and pooling look through, and their transposes.
+
+Window number w along an axis begins at element `w * stride - before`; its elements are `dilation` apart. What lies
+outside of the array counts as 0 where windows are copied or summed, and is never the largest.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from nndsl.runtime.standalone.program import Array
+
+Sizes = tuple[int, ...]
+Slices = tuple[slice, ...]
+Part = tuple[Array, Array]
+_ALL = slice(None)
+
+
+def places(
+    lengths: Sizes, counts: Sizes, sizes: Sizes, strides: Sizes, dilations: Sizes, before: Sizes
+) -> list[tuple[Slices, Slices]]:
+    """For each place in a window, in row-major order: the windows that have an element there, and those elements.
+
+    No strides or dilations: 1 along every axis; no `before`: 0.
+    """
+    ones = (1,) * len(sizes)
+    numbers = zip(lengths, counts, sizes, strides or ones, dilations or ones, before or (0,) * len(sizes), strict=True)
+    axes: list[list[tuple[slice, slice]]] = []
+    for length, count, size, stride, dilation, outside in numbers:
+        axis: list[tuple[slice, slice]] = []
+        for place in range(size):
+            shift = place * dilation - outside
+            first = min(count, max(0, -(shift // stride)))
+            last = max(first, min(count, (length - 1 - shift) // stride + 1))
+            begin = first * stride + shift
+            end = begin + (last - first - 1) * stride + 1
+            axis.append((slice(first, last), slice(begin, end, stride) if first < last else slice(0, 0)))
+        axes.append(axis)
+    return [(tuple(w for w, _ in chosen), tuple(e for _, e in chosen)) for chosen in product(*axes)]
+
+
+def window_parts(
+    windows: Array, x: Array, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> list[Part]:
+    """For each place in a window the part of `windows` that holds it, and the part of `x` that stands there.
+
+    windows: [n, counts, sizes, rest], x: [n, lengths, rest]. Both parts are views, of one shape.
+    """
+    end = 1 + windows.ndim - x.ndim
+    counts, sizes = windows.shape[1:end], windows.shape[end : 2 * end - 1]
+    found = places(x.shape[1:end], counts, sizes, strides, dilations, before)
+    return [
+        (windows[(_ALL, *which, *place)], x[(_ALL, *elements)])
+        for place, (which, elements) in zip(np.ndindex(*sizes), found, strict=True)
+    ]
+
+
+def window_edges(
+    windows: Array, x: Array, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> list[Array]:
+    """Views of the parts of `windows` that lie outside of `x`."""
+    end = 1 + windows.ndim - x.ndim
+    counts, sizes = windows.shape[1:end], windows.shape[end : 2 * end - 1]
+    found = places(x.shape[1:end], counts, sizes, strides, dilations, before)
+    edges: list[Array] = []
+    for place, (which, _) in zip(np.ndindex(*sizes), found, strict=True):
+        for axis, inside in enumerate(which):
+            for outside in (slice(0, inside.start), slice(inside.stop, counts[axis])):
+                if outside.start < outside.stop:
+                    chosen = [outside if other == axis else _ALL for other in range(len(counts))]
+                    edges.append(windows[(_ALL, *chosen, *place)])
+    return edges
+
+
+def pool_parts(
+    pooled: Array, x: Array, sizes: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> list[Part]:
+    """For each place in a window the part of `pooled` that has one there, and the part of `x` that stands there.
+
+    pooled: [n, counts, rest], x: [n, lengths, rest]. Both parts are views, of one shape.
+    """
+    end = 1 + len(sizes)
+    found = places(x.shape[1:end], pooled.shape[1:end], sizes, strides, dilations, before)
+    return [(pooled[(_ALL, *which)], x[(_ALL, *elements)]) for which, elements in found]
+
+
+def mark_parts(
+    marks: Array, x: Array, sizes: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> list[Array]:
+    """For each place in a window the part of `marks`, [n, places, counts, rest], that has an element of `x` there."""
+    end = 1 + len(sizes)
+    found = places(x.shape[1:end], marks.shape[2 : 1 + end], sizes, strides, dilations, before)
+    return [marks[(_ALL, place, *which)] for place, (which, _) in enumerate(found)]
+
+
+def mark_first_maxima(parts: list[Part], marked: list[Array], marks: Array, largest: Array, taken: Array) -> None:
+    """True in `marks`, [n, places, counts, rest], where a place holds its window's first maximum.
+
+    parts: `pool_parts` of `largest` and x; marked: `mark_parts` of `marks` and x. largest, taken: [n, counts, rest],
+    overwritten by the maximum and by anything.
+    """
+    largest.fill(-np.inf)
+    for place, ((best, x), mark) in enumerate(zip(parts, marked, strict=True)):
+        if mark.size != taken.size:
+            marks[:, place].fill(False)
+        np.greater(x, best, out=mark)
+        np.maximum(x, best, out=best)
+    # By now a mark says "larger than all before": the last one in a window is at its first maximum.
+    np.copyto(taken, marks[:, -1])
+    for place in range(marks.shape[1] - 2, -1, -1):
+        mark = marks[:, place]
+        np.greater(mark, taken, out=mark)
+        np.logical_or(mark, taken, out=taken)
+
+
+# ------------------------------------------------------------------------------------------------ whole functions
+
+
+def windows(
+    x: Array, sizes: Sizes, counts: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> Array:
+    """The windows of x: [n, lengths, rest] -> [n, counts, sizes, rest]."""
+    out = np.zeros((len(x), *counts, *sizes, *x.shape[1 + len(sizes) :]), x.dtype)
+    for part, source in window_parts(out, x, strides=strides, dilations=dilations, before=before):
+        part[...] = source
+    return out
+
+
+def fold_windows(
+    windows: Array, lengths: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> Array:
+    """The transpose of `windows`: every element the sum of where it stands in windows; [n, lengths, rest]."""
+    out = np.zeros((len(windows), *lengths, *windows.shape[1 + 2 * len(lengths) :]), windows.dtype)
+    for part, target in window_parts(windows, out, strides=strides, dilations=dilations, before=before):
+        target += part
+    return out
+
+
+def window_sum(
+    x: Array, sizes: Sizes, counts: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> Array:
+    """The sum of each window: [n, lengths, rest] -> [n, counts, rest]."""
+    out = np.zeros((len(x), *counts, *x.shape[1 + len(sizes) :]), x.dtype)
+    for part, source in pool_parts(out, x, sizes, strides=strides, dilations=dilations, before=before):
+        part += source
+    return out
+
+
+def spread_windows(
+    sums: Array, sizes: Sizes, lengths: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> Array:
+    """The transpose of `window_sum`: every element the sum of the windows that it lies in; [n, lengths, rest]."""
+    out = np.zeros((len(sums), *lengths, *sums.shape[1 + len(sizes) :]), sums.dtype)
+    for part, target in pool_parts(sums, out, sizes, strides=strides, dilations=dilations, before=before):
+        target += part
+    return out
+
+
+def window_max(
+    x: Array, sizes: Sizes, counts: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> Array:
+    """The maximum of each window: [n, lengths, rest] -> [n, counts, rest]."""
+    out = np.full((len(x), *counts, *x.shape[1 + len(sizes) :]), -np.inf, x.dtype)
+    for part, source in pool_parts(out, x, sizes, strides=strides, dilations=dilations, before=before):
+        np.maximum(part, source, out=part)
+    return out
+
+
+def first_maxima(
+    x: Array, sizes: Sizes, counts: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> list[Array]:
+    """For each place in a window, whether it holds the window's first maximum: as `mark_parts`, of new marks."""
+    shape = (*counts, *x.shape[1 + len(sizes) :])
+    marks = np.empty((len(x), int(np.prod(sizes)), *shape), np.bool_)
+    largest = np.empty((len(x), *shape), x.dtype)
+    parts = pool_parts(largest, x, sizes, strides=strides, dilations=dilations, before=before)
+    marked = mark_parts(marks, x, sizes, strides=strides, dilations=dilations, before=before)
+    mark_first_maxima(parts, marked, marks, largest, np.empty(largest.shape, np.bool_))
+    return marked
+
+
+def put_at_maxima(
+    values: Array, x: Array, sizes: Sizes, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> Array:
+    """Each window's value put where x has the window's first maximum, added up: [n, counts, rest] -> like x."""
+    counts = values.shape[1 : 1 + len(sizes)]
+    marked = first_maxima(x, sizes, counts, strides=strides, dilations=dilations, before=before)
+    out = np.zeros(x.shape, values.dtype)
+    parts = pool_parts(values, out, sizes, strides=strides, dilations=dilations, before=before)
+    for (value, target), mark in zip(parts, marked, strict=True):
+        target += value * mark
+    return out
+
+
+def take_at_maxima(
+    values: Array,
+    x: Array,
+    sizes: Sizes,
+    counts: Sizes,
+    *,
+    strides: Sizes = (),
+    dilations: Sizes = (),
+    before: Sizes = (),
+) -> Array:
+    """The element of `values` that stands where x has its window's first maximum: like x -> [n, counts, rest]."""
+    marked = first_maxima(x, sizes, counts, strides=strides, dilations=dilations, before=before)
+    out = np.zeros((len(x), *counts, *x.shape[1 + len(sizes) :]), values.dtype)
+    parts = pool_parts(out, values, sizes, strides=strides, dilations=dilations, before=before)
+    for (part, value), mark in zip(parts, marked, strict=True):
+        np.copyto(part, value, where=mark)
+    return out
