@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nndsl.ir.op import Subgraph
+from nndsl.ir.op import PLAIN
 
 if TYPE_CHECKING:
-    from nndsl.ir.op import Attribute, NodeAttribute, Op
+    from nndsl.ir.op import Attribute, NodeAttribute, Op, Subgraph
     from nndsl.ir.types import TensorType
     from nndsl.source import Span
 
@@ -65,19 +65,19 @@ class Node:
     def __getitem__(self, attribute: str) -> Attribute:
         """The attribute called `attribute`; KeyError where there is none, or where it is a graph."""
         for name, value in self.attributes:
-            if name == attribute and not isinstance(value, Subgraph):
+            if name == attribute and isinstance(value, PLAIN):
                 return value
         raise KeyError(attribute)
 
     @property
     def plain_attributes(self) -> tuple[str, ...]:
         """Names of the attributes that are no graphs."""
-        return tuple(name for name, value in self.attributes if not isinstance(value, Subgraph))
+        return tuple(name for name, value in self.attributes if isinstance(value, PLAIN))
 
     @property
     def subgraphs(self) -> tuple[Subgraph, ...]:
         """The graphs inside this node: the body of a loop."""
-        return tuple(value for _, value in self.attributes if isinstance(value, Subgraph))
+        return tuple(value for _, value in self.attributes if not isinstance(value, PLAIN))
 
     def named(self, name: str) -> Node:
         """This node, remembered as `name`, for the generated source: the name given last is the one a reader sees.
@@ -107,31 +107,31 @@ class Builder:
     def node(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, NodeAttribute]) -> Node:
         """The node of `op` over `inputs`. Raises RuleError for operands or attributes that the op can't take."""
         type = op.type_rule(tuple(node.type for node in inputs), attributes)
-        return self._intern(op, inputs, attributes, type)
+        return self._intern(op, inputs, tuple(sorted(attributes.items())), type)
 
     def leaf(self, op: Op, type: TensorType, attributes: Mapping[str, NodeAttribute]) -> Node:
         """The node of a leaf op, of the given type."""
-        return self._intern(op, (), attributes, type)
+        return self._intern(op, (), tuple(sorted(attributes.items())), type)
 
     def again(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """`node` over other inputs: its op and attributes, the type computed anew, its origins and names kept."""
         if inputs == node.inputs:
             return node
         type = node.type if node.op.leaf else node.op.type_rule(tuple(i.type for i in inputs), dict(node.attributes))
-        with self.at(*node.origins):
-            made = self._intern(node.op, inputs, dict(node.attributes), type)
+        before, self._origins = self._origins, tuple(node.origins)
+        made = self._intern(node.op, inputs, node.attributes, type)
+        self._origins = before
         for name in node.names:
             made.named(name)
         return made
 
     def _intern(
-        self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, NodeAttribute], type: TensorType
+        self, op: Op, inputs: tuple[Node, ...], attributes: tuple[tuple[str, NodeAttribute], ...], type: TensorType
     ) -> Node:
-        ordered = tuple(sorted(attributes.items()))
-        key = (op, tuple(node.id for node in inputs), ordered, type)
+        key = (op, tuple([node.id for node in inputs]), attributes, type)
         node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[key] = Node(self, len(self._nodes), op, inputs, ordered, type)
+            node = self._nodes[key] = Node(self, len(self._nodes), op, inputs, attributes, type)
         for origin in self._origins:
             if len(node.origins) < 8 and origin not in node.origins:
                 node.origins.append(origin)

@@ -29,6 +29,9 @@ class Subgraph(Protocol):
 
 Attribute = int | float | bool | str | None | tuple["Attribute", ...]
 NodeAttribute = Attribute | Subgraph
+PLAIN = (int, float, str, tuple, type(None))
+"""Classes of the attributes that are no graphs: asking for these is far quicker than asking for a protocol."""
+
 Attributes = Mapping[str, NodeAttribute]
 TypeRule = Callable[[tuple["TensorType", ...], Attributes], "TensorType"]
 GradientRule = Callable[["Node", "Node"], "tuple[Node | None, ...]"]

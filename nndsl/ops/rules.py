@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.ir.graph import Node
-from nndsl.ir.op import Attributes, NoGradient, RuleError, Subgraph, TypeRule
+from nndsl.ir.op import PLAIN, Attributes, NoGradient, RuleError, TypeRule
 from nndsl.ir.types import DType, Kind, TensorType
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def attribute(holder: Attributes | Node, name: str) -> Attribute:
         value = holder[name]
     except KeyError:
         raise InternalError(f"ops: attribute `{name}` is missing in {holder!r}") from None
-    if isinstance(value, Subgraph):
+    if not isinstance(value, PLAIN):
         raise InternalError(f"ops: attribute `{name}` of {holder!r} is a graph, no plain value")
     return value
 
