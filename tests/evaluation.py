@@ -136,9 +136,9 @@ def workspace(
     emission = Emission(node, texts, "out", tuple(scratch), dtype=floats)
     prepared: list[str] = []
     for name, text in rule.prepare(emission) if rule.prepare is not None else ():
-        assert name not in names, f"{name} is taken"
-        names[name] = eval(text, names)
-        prepared.append(name)
+        assert f"prepared_{name}" not in prepared, f"{name} is defined twice"
+        prepared.append(f"prepared_{name}")
+        names[prepared[-1]] = eval(text, names)
     return rule.statements(Emission(node, texts, "out", tuple(scratch), tuple(prepared), dtype=floats)), names
 
 
