@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.emit.definitions import DTYPES, Definition, Surroundings, array_shape, number_name
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostLeaf, HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names, identifier
-from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, array_shape, number_name
+from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
 from nndsl.emit.updates import planned_update
 from nndsl.ir.graph import reachable

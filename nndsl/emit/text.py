@@ -37,7 +37,9 @@ BARE_NAMES = frozenset(
 
 def one_line(text: str) -> str:
     """`text` without anything that could end a line, hide or turn its direction."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(text.split())
 
 
 def comment(text: str, indent: str = "") -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
 
 _LONGEST_INLINED = 60
+_GROUPING = re.compile(r"(?<![\w\])])\(|\+ -")
 _PLACEHOLDER = re.compile(r"\boperand_(\d+)_\b")
 
 
@@ -76,7 +77,7 @@ class TextbookCode:
             self._inlined[node] = expression
             return
         self._texts[node] = self.names.unique(self.node_names.wish(node))
-        self._line(node, f"{self._texts[node]} = {_tidied(expression)}")
+        self._line(node, f"{self._texts[node]} = {expression if node.op.leaf else _tidied(expression)}")
 
     def _has_own_name(self, node: Node) -> bool:
         """Whether a person gave the node a name that its only user does not have too (`y = x @ k` and `y = y + b`)."""
@@ -86,7 +87,7 @@ class TextbookCode:
 
     def value(self, node: Node) -> str:
         """As `text`, without parentheses around the whole."""
-        return _tidied(self.text(node))
+        return _tidied(self._inlined[node]) if node in self._inlined else self.text(node)
 
     def text(self, node: Node) -> str:
         """An atom with the value of `node`, an array of its full shape (or a number that is the same everywhere)."""
@@ -172,4 +173,4 @@ class TextbookCode:
 
 
 def _tidied(expression: str) -> str:
-    return tidy(expression) if "(" in expression else expression
+    return tidy(expression) if _GROUPING.search(expression) else expression

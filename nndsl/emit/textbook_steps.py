@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nndsl.emit.definitions import DTYPES, array_shape, count_text
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
-from nndsl.emit.planned import DTYPES, array_shape, count_text
 from nndsl.emit.steps import (
     LOCALS,
     Part,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Minimize, StepGraph, TrainProgram, Update
+    from nndsl.ir.types import TensorType
 
 
 @dataclass(slots=True)
@@ -42,99 +43,126 @@ class TextbookStep:
     train: TrainProgram
     part: Part
     names: Names
+    code: TextbookCode = field(init=False)
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     held: dict[str, str] = field(default_factory=dict[str, str])
     definitions: list[str] = field(default_factory=list[str])
     functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
-    code: TextbookCode | None = None
+    counts: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        module, graph = self.module, self.part.graph
+        host = HostNumbers(lambda node: step_leaf(self.train, node), self.names, module.node_names)
+        headings = Headings(two_ways=bool(graph.minimizes))
+        self.code = TextbookCode(self.leaf, self.names, module.node_names, host, module.spelling, headings=headings)
+        for minimize in graph.minimizes:
+            for number, update in enumerate(minimize.updates):
+                self.functions[minimize.index, number] = textbook_update(module, minimize, update)
+        self.names.keep_free(self.functions.values())
 
     def leaf(self, node: Node) -> str | None:
         """How a leaf is called."""
         if node.op is field_leaf:
             return self.inputs[str(node["name"])]
         if node.op is weight:
-            return self.hold(f"memory.weight({string(str(node['path']))})", str(node["path"]), shape(node.type.shape))
-        if node.op is state:
-            return self.hold(f"memory.state({string(str(node['path']))})", str(node["path"]), shape(node.type.shape))
-        return None
+            return self.hold("weight", str(node["path"]), node.type)
+        return self.hold("state", str(node["path"]), node.type) if node.op is state else None
 
-    def hold(self, value: str, path: str, remark: str) -> str:
-        """A variable for a part of the memory, made once outside of the step."""
+    def hold(self, kind: str, path: str, type: TensorType) -> str:
+        """A variable for a weight or a state, made once outside of the step."""
+        value = f"memory.{kind}({string(path)})"
         if value not in self.held:
             self.held[value] = self.names.unique(self.module.node_names.path(path))
-            self.definitions.append(f"{self.held[value]} = {value}  # {remark}")
+            self.definitions.append(f"{self.held[value]} = {value}  # {shape(type.shape)}")
         return self.held[value]
+
+    def input_lines(self) -> list[str]:
+        """The buffers that the caller fills."""
+        lines: list[str] = []
+        for name, type in self.part.fields:
+            self.inputs[name] = self.names.unique(name)
+            lines.append(f"{self.inputs[name]} = np.empty({array_shape(type)}, {DTYPES[type.dtype]})")
+        return lines
+
+    def write_values(self) -> None:
+        """Write every value, its totals behind it, and after each minimize's values its updates."""
+        graph, code = self.part.graph, self.code
+        kept, nodes, lives = _stages(graph)
+        code.survey(nodes, kept)
+        uses = total_uses(graph)
+        indices: dict[Node, list[int]] = {}
+        for index, total in enumerate(graph.totals):
+            indices.setdefault(total.node, []).append(index)
+            if total.node.op is constant:
+                self.counts.append(_total_line(code, index, total.node, uses))
+        for stage in range(len(graph.minimizes) + 1):
+            for node in nodes:
+                if lives.stage[node] != stage:
+                    continue
+                code.write(node)
+                if node in indices and node.op is not constant:
+                    totals = [_total_line(code, index, node, uses) for index in indices[node]]
+                    code.lines += [*self.counts, *totals]
+                    self.counts = []
+            if stage < len(graph.minimizes):
+                self._write_minimize(stage, lives)
+        code.lines += self.counts
+
+    def write_results(self) -> None:
+        """Write what outlives the step: predictions and states. All new states are there before one is replaced."""
+        graph, code = self.part.graph, self.code
+        for name, node, _ in graph.predictions:
+            code.lines.append(f"outputs[{string(name)}] = {code.array(node)}")
+        changing = [(path, node) for path, node in graph.states if not (node.op is state and node["path"] == path)]
+        if not changing:
+            return
+        code.lines += ["", ruled("states", inset=8), ""]
+        values: list[str] = []
+        for path, node in changing:
+            text = code.text(node)
+            if node.op is state:
+                before = self.names.unique(f"new_{self.module.node_names.path(path)}")
+                code.lines.append(f"{before} = {text}.copy()")
+                text = before
+            values.append(text)
+        for (path, node), value in zip(changing, values, strict=True):
+            code.lines.append(f"{self.hold('state', path, node.type)}[...] = {value}")
+
+    def _write_minimize(self, index: int, lives: _Lives) -> None:
+        """The gradients into the memory, copies of old weights that are read later, the updates."""
+        code, minimize = self.code, self.part.graph.minimizes[index]
+        code.lines += ["", ruled("update", inset=8), ""]
+        for path, node in minimize.gradients:
+            code.lines.append(f"memory.gradient({string(path)})[...] = {code.text(node)}")
+        for node in lives.copied.get(index, ()):
+            before = self.names.unique(f"{self.module.node_names.path(str(node['path']))}_before")
+            code.lines.append(f"{before} = {code.text(node)}.copy()")
+            code.rename(node, before)
+        for number, update in enumerate(minimize.updates):
+            code.lines += ["", update_comment(update), *_update_call(self, minimize, number, update)]
 
 
 def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
     """Write a part of a train block; the name of its function."""
-    graph = part.graph
-    names = Names(module.reserved | LOCALS | {"outputs"})
-    made = TextbookStep(module, train, part, names)
-    for minimize in graph.minimizes:
-        for number, update in enumerate(minimize.updates):
-            made.functions[minimize.index, number] = textbook_update(module, minimize, update)
-    names.keep_free(made.functions.values())
-    inputs: list[str] = []
-    for name, type in part.fields:
-        made.inputs[name] = names.unique(name)
-        inputs.append(f"{made.inputs[name]} = np.empty({array_shape(type)}, {DTYPES[type.dtype]})")
-    host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
-    code = made.code = TextbookCode(
-        made.leaf,
-        names,
-        module.node_names,
-        host,
-        module.spelling,
-        headings=Headings(two_ways=bool(graph.minimizes)),
-    )
-    nodes, lives = _stages(graph)
-    kept = [total.node for total in graph.totals] + [node for _, node in graph.states]
-    kept += [node for _, node, _ in graph.predictions]
-    kept += [node for minimize in graph.minimizes for _, node in minimize.gradients]
-    code.survey(nodes, kept)
-    uses = total_uses(graph)
-    indices: dict[Node, list[int]] = {}
-    counts: list[str] = []
-    for index, total in enumerate(graph.totals):
-        if total.node.op is constant:
-            counts.append(_total_line(code, index, total.node, uses))
-        else:
-            indices.setdefault(total.node, []).append(index)
-    ordered = sorted(nodes, key=lambda node: (lives.stage[node], node.id))
-    for stage in range(len(graph.minimizes) + 1):
-        for node in ordered:
-            if lives.stage[node] == stage:
-                code.write(node)
-                if node in indices:
-                    code.lines += [*counts, *(_total_line(code, index, node, uses) for index in indices[node])]
-                    counts = []
-        if stage < len(graph.minimizes):
-            _minimize_lines(made, code, stage, lives)
-    code.lines += counts
-    for name, node, _ in graph.predictions:
-        code.lines.append(f"outputs[{string(name)}] = {code.array(node)}")
-    if graph.states:
-        code.lines += ["", ruled("states", inset=8)]
-        targets = [
-            made.hold(f"memory.state({string(path)})", path, shape(node.type.shape)) for path, node in graph.states
-        ]
-        for target, (_, node) in zip(targets, graph.states, strict=True):
-            code.lines.append(f"{target}[...] = {code.text(node)}")
-    uses_real = any(REAL in line for line in (*inputs, *code.lines))
-    lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
+    made = TextbookStep(module, train, part, Names(module.reserved | LOCALS | {"outputs"}))
+    inputs = made.input_lines()
+    made.write_values()
+    made.write_results()
+    lines = made.code.lines
+    uses_real = any(REAL in line for line in (*inputs, *lines))
+    outputs = "outputs" if part.graph.predictions else "{}"
     body = [
         *documentation(part),
         *([f"{REAL} = memory.dtype.type"] if uses_real else []),
         *inputs,
         *made.definitions,
-        f"totals = np.zeros({len(graph.totals)})",
-        *(["outputs = {}"] if graph.predictions else []),
+        f"totals = np.zeros({len(part.graph.totals)})",
+        *(["outputs = {}"] if part.graph.predictions else []),
         "",
         "def run(step, epoch, first):",
-        *(indented(lines) or ["    pass"]),
+        *(indented(lines[1:] if lines and not lines[0] else lines) or ["    pass"]),
         "",
-        f"return Step(run, {mapping(made.inputs)}, {'outputs' if graph.predictions else '{}'}, totals)",
+        f"return Step(run, {mapping(made.inputs)}, {outputs}, totals)",
     ]
     return module.function(part.name, "(n, memory, seed)", body)
 
@@ -152,46 +180,35 @@ class _Lives:
     copied: dict[int, list[Node]] = field(default_factory=dict[int, list["Node"]])
 
 
-def _stages(graph: StepGraph) -> tuple[list[Node], _Lives]:
-    roots = [total.node for total in graph.totals] + [node for _, node in graph.states]
-    roots += [node for _, node, _ in graph.predictions]
-    roots += [node for minimize in graph.minimizes for _, node in minimize.gradients]
+def _stages(graph: StepGraph) -> tuple[list[Node], list[Node], _Lives]:
+    """The values that a step keeps, all that they need in the order in which they are computed, and their lives."""
+    kept = [total.node for total in graph.totals] + [node for _, node in graph.states]
+    kept += [node for _, node, _ in graph.predictions]
+    kept += [node for minimize in graph.minimizes for _, node in minimize.gradients]
     makers: dict[str, list[int]] = {}
     for index, minimize in enumerate(graph.minimizes):
         for update in minimize.updates:
             for path in update.weights:
                 makers.setdefault(path, []).append(index)
     lives = _Lives()
-    nodes = reachable(roots)
+    nodes = reachable(kept)
     last_read: dict[Node, int] = {}
     for node in nodes:
         stage = max((lives.stage[operand] for operand in node.inputs), default=0)
-        if node.op is weight and isinstance(version := node["version"], int) and version > 0:
+        if node.op is weight and (version := _version(node)) > 0:
             stage = makers[str(node["path"])][version - 1] + 1
         lives.stage[node] = stage
-        for operand in node.inputs:
-            last_read[operand] = max(last_read.get(operand, 0), stage)
+        last_read.update({operand: max(last_read.get(operand, 0), stage) for operand in node.inputs})
     for node in nodes:
-        if node.op is weight:
-            following = makers.get(str(node["path"]), [])[int(node["version"]) :]  # type: ignore[arg-type]  # a number
-            if following and last_read.get(node, 0) > following[0]:
-                lives.copied.setdefault(following[0], []).append(node)
-    return nodes, lives
+        following = makers.get(str(node["path"]), [])[_version(node) :] if node.op is weight else []
+        if following and last_read.get(node, 0) > following[0]:
+            lives.copied.setdefault(following[0], []).append(node)
+    return kept, sorted(nodes, key=lambda node: (lives.stage[node], node.id)), lives
 
 
-def _minimize_lines(made: TextbookStep, code: TextbookCode, index: int, lives: _Lives) -> None:
-    """The gradients into the memory, copies of old weights that are read later, the updates."""
-    module = made.module
-    minimize = made.part.graph.minimizes[index]
-    code.lines += ["", ruled("update", inset=8), ""]
-    for path, node in minimize.gradients:
-        code.lines.append(f"memory.gradient({string(path)})[...] = {code.text(node)}")
-    for node in lives.copied.get(index, ()):
-        before = made.names.unique(f"{module.node_names.path(str(node['path']))}_before")
-        code.lines.append(f"{before} = {code.text(node)}.copy()")
-        code.rename(node, before)
-    for number, update in enumerate(minimize.updates):
-        code.lines += ["", update_comment(update), *_update_call(made, minimize, number, update)]
+def _version(node: Node) -> int:
+    version = node["version"]
+    return version if isinstance(version, int) else 0
 
 
 def _update_call(made: TextbookStep, minimize: Minimize, number: int, update: Update) -> list[str]:
@@ -223,6 +240,11 @@ def _update_call(made: TextbookStep, minimize: Minimize, number: int, update: Up
     return lines
 
 
+def _copied(code: TextbookCode, node: Node) -> str:
+    """The value of `node`, in memory of its own even where it is another flat vector."""
+    return f"{code.text(node)}.copy()" if node.op in (flat_weight, flat_gradient, slot) else code.text(node)
+
+
 def textbook_update(module: Module, minimize: Minimize, update: Update) -> str:
     """Write `adam_update(weight, gradient, m, v, step, epoch)`, which changes the flat vectors in place; its name."""
     names = Names({*module.reserved, "weight", "gradient", "step", "epoch", REAL})
@@ -250,9 +272,9 @@ def textbook_update(module: Module, minimize: Minimize, update: Update) -> str:
             results.append(tidy(code.text(node)))
         else:
             targets.append(f"{called.arrays[made.name]}[:]")
-            values.append(code.text(node))
+            values.append(_copied(code, node))
     targets.append("weight[:]")
-    values.append(code.text(update.new_weight))
+    values.append(_copied(code, update.new_weight))
     parameters = ["weight", "gradient", *called.arrays.values(), "step", "epoch", *called.scalars.values()]
     body = [
         *update_documentation(update, called),

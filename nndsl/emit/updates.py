@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.emit.definitions import DTYPES, Definition, Surroundings, number_name
 from nndsl.emit.host import HostLeaf, HostNumbers
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
-from nndsl.emit.planned import DTYPES, Definition, PlannedCode, Surroundings, number_name
+from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import REAL, number, one_line, plain, shape, wrapped
 from nndsl.ir.types import DType
 from nndsl.ops import array, epoch, flat_gradient, flat_weight, slot, step

@@ -27,8 +27,9 @@ def load(text: str) -> Any:
 
 
 def mathematics(text: str) -> str:
-    """The part of a module's text that is about its own network: everything above the runtime."""
-    return text[: text.index("# " + "=" * 40)]
+    """What a module's text says about its own network: below the imports, above the runtime."""
+    start = text.rindex("\n# -", 0, text.index(" the mathematics\n"))
+    return text[start + 1 : text.index("# " + "=" * 40)]
 
 
 def trained(
