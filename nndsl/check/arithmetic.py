@@ -14,6 +14,7 @@ from nndsl.check.values import (
     Argument,
     Function,
     Layer,
+    Looped,
     Model,
     Number,
     Parts,
@@ -62,6 +63,8 @@ def _value_help(value: Value) -> str | None:
             return f"it is a step: a value flows through it with an arrow, `x -> {value.name}(...)`"
         case Model():
             return f"give it its inputs: `{value.path}(x)`"
+        case Looped():
+            return f"`last({value.name})` is its value after the last step, `sequence({value.name})` that of every time"
         case Function():
             return f"call it: `{value.name}(...)`"
         case _:

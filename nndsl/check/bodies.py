@@ -9,6 +9,7 @@ from nndsl import ops
 from nndsl.check.arithmetic import as_node, broadcast, cast, tensor
 from nndsl.check.calls import call_value
 from nndsl.check.expressions import argument, evaluate, state_node, weight_node, whole_number
+from nndsl.check.loops import run_scan
 from nndsl.check.patterns import declared_type, match_shape, resolve_shape
 from nndsl.check.scope import Scope
 from nndsl.check.steps import through
@@ -86,6 +87,9 @@ def _break_names(scope: Scope, frame: Frame, statement: tree.Statement) -> None:
         case tree.Input(name=name) | tree.WeightStatement(name=name) | tree.StateStatement(name=name):
             scope.bind(name.name, BROKEN)
             frame.line = BROKEN
+        case tree.Scan(carries=carries):
+            for carry in carries:
+                scope.bind(carry.names[0].name, BROKEN)
         case tree.Apply(label=label):
             frame.line = BROKEN
             if label is not None:
@@ -115,9 +119,7 @@ def run_statement(context: Context, scope: Scope, frame: Frame, statement: tree.
         case tree.If() | tree.For() | tree.Repeat():
             run_control(context, scope, frame, statement)
         case tree.Scan():
-            raise context.mistake(
-                "NN316", "this version has no `scan` yet", statement.span, help="a feed-forward network does without it"
-            )
+            run_scan(context, scope, frame, statement)
         case (
             tree.Split()
             | tree.PartFrom()

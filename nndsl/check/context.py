@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nndsl import ops
 from nndsl.check.values import SilencedError
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, error
-from nndsl.ir import Attribute, Builder, Node, Op, Origin, RuleError
+from nndsl.ir import Builder, Node, NodeAttribute, Op, Origin, RuleError
 from nndsl.ir.program import LayerInfo, ModelInfo, State, Total, Weight
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Context:
         self.probabilities: dict[int, Span] = {}
         self.bound: set[Span] = set()
         self.data: DataNotes | None = None
+        self._loops = 0
         self._reported: set[tuple[str, Span | None]] = set()
 
     # -------------------------------------------------------------------------------------- mistakes
@@ -163,7 +164,7 @@ class Context:
         return Origin(place, self.path, title, span if span is not place else None)
 
     def apply(
-        self, op: Op, inputs: Sequence[Node], span: Span, spans: Sequence[Span] = (), **attributes: Attribute
+        self, op: Op, inputs: Sequence[Node], span: Span, spans: Sequence[Span] = (), **attributes: NodeAttribute
     ) -> Node:
         """The node of `op` over `inputs`, written at `span`. A RuleError labels the operands at `spans`."""
         with self.builder.at(self.origin(span)):
@@ -182,7 +183,7 @@ class Context:
         ]
         return self.mistake("NN202", failure.message, span, more=more, help=failure.help)
 
-    def leaf(self, op: Op, type: TensorType, span: Span | None = None, **attributes: Attribute) -> Node:
+    def leaf(self, op: Op, type: TensorType, span: Span | None = None, **attributes: NodeAttribute) -> Node:
         """A leaf node of the given type."""
         if span is None:
             return op.make(self.builder, type, **attributes)
@@ -192,6 +193,11 @@ class Context:
     def constant(self, value: float | bool, type: TensorType) -> Node:
         """A number as a node of the given type, the same everywhere in it."""
         return ops.constant.make(self.builder, type, value=value)
+
+    def next_loop(self) -> int:
+        """A number for the next loop's parameters."""
+        self._loops += 1
+        return self._loops
 
     def draw_site(self) -> str:
         """A name for the next random draw here: the step's path and how many it has drawn in this walk."""

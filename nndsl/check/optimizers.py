@@ -59,7 +59,7 @@ def reached_weights(context: Context, loss: Node) -> tuple[str, ...]:
             continue
         if node.op is ops.weight:
             paths.append(str(node["path"]))
-        elif isinstance(node.op.gradient, NoGradient) and node.op is not ops.grad:
+        elif isinstance(node.op.gradient, NoGradient) and node.op not in (ops.grad, ops.scan):
             if not node.op.gradient.zero:
                 raise _no_derivative(context, node, node.op.gradient)
             continue

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nndsl.check.context import Context
     from nndsl.check.scope import Scope
     from nndsl.ir import DType, TensorType
+    from nndsl.ops import Body
     from nndsl.source import Span
     from nndsl.syntax import tree
 
@@ -182,6 +183,21 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Looped:
+    """A name of a scan, after it: what it was at every time. `sequence` and `last` read it.
+
+    body, inputs, length: of the loop. position: among what the body stacks. carry: its number, for what is carried.
+    """
+
+    name: str
+    body: Body
+    inputs: tuple[Node, ...]
+    length: int
+    position: int
+    carry: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RawColumn:
     """A column of the data as it is in the file, before it is a number, a class or a category.
 
@@ -232,6 +248,7 @@ Value = (
     | StepPart
     | Optimizer
     | Parts
+    | Looped
     | RawColumn
     | FieldInfo
     | DataSet
@@ -280,6 +297,8 @@ def describe(value: Value) -> str:
             return f"the optimizer {value.name}"
         case Parts():
             return "several values (" + ", ".join(name for name, _ in value.outputs) + ")"
+        case Looped():
+            return f"what `{value.name}` was at every time of a scan"
         case RawColumn():
             return f"the column {value.name}"
         case FieldInfo():

@@ -12,6 +12,7 @@ from nndsl.ir.verify import verify as verify_roots
 from nndsl.passes.algebra import ALGEBRA
 from nndsl.passes.choices import CHOICES
 from nndsl.passes.fold import FOLD
+from nndsl.passes.loops import Change, hoisted, into_bodies, merged
 from nndsl.passes.movement import MOVEMENT
 from nndsl.passes.numerics import NUMERICS
 from nndsl.passes.programs import graphs, over_graphs, uncast_totals
@@ -51,11 +52,18 @@ def simplify(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     return rewrite(roots, SIMPLIFY, SPARING)
 
 
+def _everywhere(program: Program, change: Change) -> Program:
+    """The change in every graph of the program, the bodies of loops included."""
+    return over_graphs(program, into_bodies(change))
+
+
 PIPELINE: tuple[Pass, ...] = (
-    Pass("numerics", "formulas in forms that neither overflow nor lose digits", lambda p: over_graphs(p, numerics)),
+    Pass("numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere(p, numerics)),
+    Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),
     Pass("differentiate", "gradients written out, `grad` and `minimize` alike", differentiate),
-    Pass("fold", "what is known while compiling, computed", lambda p: over_graphs(p, fold)),
-    Pass("simplify", "algebra, movements, sums and products made smaller", lambda p: over_graphs(p, simplify)),
+    Pass("merge", "one body for all outputs of a loop", lambda p: _everywhere(p, merged)),
+    Pass("fold", "what is known while compiling, computed", lambda p: _everywhere(p, fold)),
+    Pass("simplify", "algebra, movements, sums and products made smaller", lambda p: _everywhere(p, simplify)),
     Pass("share", "values that stand in for others, so that fewer are kept", lambda p: over_graphs(p, share)),
     Pass("totals", "sums of truth values without casts", uncast_totals),
 )

@@ -5,11 +5,12 @@ They are the primitive operations, under the names that the language uses, and w
 
 from __future__ import annotations
 
-from nndsl.check.builtins import compile_time, elementwise, indexing, movement, random, reductions, special
+from nndsl.check import loops
+from nndsl.check.builtins import compile_time, elementwise, indexing, movement, random, reductions, special, windows
 from nndsl.check.values import Builtin
 
 BUILTINS: dict[str, Builtin] = {
     builtin.name: builtin
-    for family in (compile_time, elementwise, indexing, movement, random, reductions, special)
+    for family in (loops, compile_time, elementwise, indexing, movement, random, reductions, special, windows)
     for builtin in family.BUILTINS
 }

@@ -127,7 +127,14 @@ CODES: tuple[Code, ...] = (
         "NN316",
         "not in this version",
         "The language has it, and this version of nndsl does not run it yet.",
-        _model("scan t in x with h = 0 { h = h + t }", "output x"),
-        _model("output sum(x)"),
+        _model("Dense(4)") + '\nmodel N {\n  input x: [4]\n  body = M from "runs/M" frozen\n  output body(x)\n}\n',
+        _model("Dense(4)") + "\nmodel N {\n  input x: [4]\n  output M(x)\n}\n",
+    ),
+    Code(
+        "NN317",
+        "a loop that can't be",
+        "The sequences of a scan are equally long; what is carried keeps its shape from step to step.",
+        _model("scan t in x with h = zeros([2]) { h = concatenate([h, reshape(t, [1])]) }", "output last(h)"),
+        _model("scan t in x with h = zeros([2]) { h = h + t }", "output last(h)"),
     ),
 )

@@ -129,4 +129,11 @@ CODES: tuple[Code, ...] = (
         _model("output grad(x^2, x)"),
         _model("output grad(sum(x^2), x)"),
     ),
+    Code(
+        "NN216",
+        "windows that do not fit",
+        "A kernel or a pooling window is no larger than what it slides over, unless padding adds to that.",
+        _model("output window_max(x, 5)"),
+        _model("output window_max(x, 2)"),
+    ),
 )

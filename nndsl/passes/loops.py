@@ -1,0 +1,186 @@
+"""Loops: rewrites inside their bodies, products that leave them, one body for all outputs of a loop."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndsl import ops
+from nndsl.ir.graph import reachable
+from nndsl.ir.types import Kind
+from nndsl.ops import Body, body_of
+from nndsl.ops.rules import text
+
+if TYPE_CHECKING:
+    from nndsl.ir.graph import Node
+
+Change = Callable[[tuple["Node", ...]], tuple["Node", ...]]
+"""New roots for old ones, of the same types and in the same order."""
+
+_TIME = "T"
+"""Label of the time axis in an einsum over whole sequences; equations use small letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """A loop, whatever is read of it: what its outputs have in common."""
+
+    carries: tuple[Node, ...]
+    elements: tuple[Node, ...]
+    constants: tuple[Node, ...]
+    next: tuple[Node, ...]
+    inputs: tuple[Node, ...]
+    reverse: bool
+
+    @staticmethod
+    def of(node: Node) -> _Loop:
+        """The loop that a `scan` node is an output of."""
+        body = body_of(node)
+        return _Loop(body.carries, body.elements, body.constants, body.next, node.inputs, bool(node["reverse"]))
+
+
+def into_bodies(change: Change) -> Change:
+    """The change, made in the bodies of loops too, the innermost first."""
+
+    def everywhere(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+        nodes = reachable(roots)
+        bodies = dict.fromkeys(body_of(node) for node in nodes if node.op is ops.scan)
+        new = {body: body.with_roots(everywhere(body.roots)) for body in bodies}
+        return change(_with_bodies(roots, new) if bodies else roots)
+
+    return everywhere
+
+
+def _with_bodies(roots: tuple[Node, ...], new: dict[Body, Body]) -> tuple[Node, ...]:
+    return _mapped(roots, lambda node, inputs: _scan(node, new[body_of(node)], inputs, text(node, "output")))
+
+
+def _mapped(roots: tuple[Node, ...], of_scan: Callable[[Node, tuple[Node, ...]], Node]) -> tuple[Node, ...]:
+    """`roots` with every output of a loop made anew by `of_scan(node, its inputs made anew)`."""
+    made: dict[Node, Node] = {}
+    for node in reachable(roots):
+        inputs = tuple(made[operand] for operand in node.inputs)
+        made[node] = of_scan(node, inputs) if node.op is ops.scan else node.builder.again(node, inputs)
+    return tuple(made[root] for root in roots)
+
+
+def _scan(node: Node, body: Body, inputs: tuple[Node, ...], output: str) -> Node:
+    """`node` with another body, other inputs, another number for its output; its origins and names kept."""
+    with node.builder.at(*node.origins):
+        made = ops.scan(*inputs, body=body, length=node["length"], output=output, reverse=node["reverse"])
+    for name in node.names:
+        made.named(name)
+    return made
+
+
+# ------------------------------------------------------------------------------------------------ one body a loop
+
+
+def merged(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Outputs of one loop get one body, which stacks what some output reads and takes in what a step reads."""
+    loops: dict[_Loop, dict[Node, int]] = defaultdict(dict)
+    for node in reachable(roots):
+        if node.op is ops.scan:
+            read = loops[_Loop.of(node)]
+            if (kept := _stacked(node)) is not None:
+                read.setdefault(kept, len(read))
+    if not loops:
+        return roots
+    bodies = {loop: _needed(loop, tuple(read)) for loop, read in loops.items()}
+
+    def anew(node: Node, inputs: tuple[Node, ...]) -> Node:
+        loop = _Loop.of(node)
+        body, positions = bodies[loop]
+        kept = _stacked(node)
+        output = text(node, "output") if kept is None else f"stack:{loops[loop][kept]}"
+        return _scan(node, body, tuple(inputs[position] for position in positions), output)
+
+    return _mapped(roots, anew)
+
+
+def _stacked(node: Node) -> Node | None:
+    """What an output of a loop is, of each step; None for a carry's last value."""
+    what, _, number = text(node, "output").partition(":")
+    return body_of(node).stacked[int(number)] if what == "stack" else None
+
+
+def _needed(loop: _Loop, stacked: tuple[Node, ...]) -> tuple[Body, list[int]]:
+    """The body that computes this and no more, and which of the loop's inputs it takes."""
+    read = set(reachable((*loop.next, *stacked)))
+    parameters = (*loop.carries, *loop.elements, *loop.constants)
+    carries = len(loop.carries)
+    positions = [number for number, parameter in enumerate(parameters) if number < carries or parameter in read]
+    elements = tuple(parameter for parameter in loop.elements if parameter in read)
+    constants = tuple(parameter for parameter in loop.constants if parameter in read)
+    return Body(loop.carries, elements, constants, loop.next, stacked), positions
+
+
+# ------------------------------------------------------------------------------------------------ out of the loop
+
+
+def hoisted(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """x_t @ w -> (x @ w)_t: products with what is the same in every step are done for all times before the loop."""
+    if all(node.op is not ops.scan for node in reachable(roots)):
+        return roots
+    return _mapped(roots, _with_products_outside)
+
+
+def _with_products_outside(node: Node, inputs: tuple[Node, ...]) -> Node:
+    body = body_of(node)
+    outer = dict(zip(body.parameters, inputs, strict=True))
+    products = [inner for inner in reachable(body.roots) if _is_product_of_element(inner, body)]
+    if not products:
+        return _scan(node, body, inputs, text(node, "output"))
+    loop = body.carries[0]["loop"] if body.carries else body.elements[0]["loop"]
+    elements = [
+        ops.loop_parameter.make(node.builder, p.type, loop=loop, role="element", index=len(body.elements) + number)
+        for number, p in enumerate(products)
+    ]
+    for product, element in zip(products, elements, strict=True):
+        for name in product.names:
+            element.named(name)
+    made = replaced(body.roots, dict(zip(products, elements, strict=True)))
+    wider = Body(body.carries, (*body.elements, *elements), body.constants, *_parted(made, len(body.next)))
+    ends = len(body.carries) + len(body.elements)
+    sequences = [_over_time(product, body, outer) for product in products]
+    return _scan(node, wider, (*inputs[:ends], *sequences, *inputs[ends:]), text(node, "output"))
+
+
+def _parted(roots: tuple[Node, ...], count: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    return roots[:count], roots[count:]
+
+
+def _is_product_of_element(node: Node, body: Body) -> bool:
+    """A product of one element (itself, not what is computed from it) and a constant."""
+    if node.op is not ops.einsum:
+        return False
+    left, right = node.inputs
+    return (left in body.elements and right in body.constants) or (right in body.elements and left in body.constants)
+
+
+def _over_time(product: Node, body: Body, outer: dict[Node, Node]) -> Node:
+    """The product for all times at once."""
+    labels, result = text(product, "equation").split("->")
+    parts = labels.split(",")
+    equation = ",".join(
+        f"{_TIME}{part}" if operand in body.elements else part
+        for part, operand in zip(parts, product.inputs, strict=True)
+    )
+    operands = [outer[operand] for operand in product.inputs]
+    kind = "sample" if product.type.kind is Kind.SAMPLE else "shared"
+    with product.builder.at(*product.origins):
+        made = ops.einsum(*operands, equation=f"{equation}->{_TIME}{result}", kind=kind)
+    for name in product.names:
+        made.named(name)
+    return made
+
+
+def replaced(roots: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:
+    """`roots` with some nodes replaced by others of the same type."""
+    made = dict(new)
+    for node in reachable(roots):
+        if node not in made:
+            made[node] = node.builder.again(node, tuple(made[operand] for operand in node.inputs))
+    return tuple(made[root] for root in roots)
