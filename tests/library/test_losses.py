@@ -86,16 +86,16 @@ train Net on given {{
 """
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize(("precision", "level"), [("float64", 1), ("float32", 1), ("float64", 0)])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_loss_and_its_gradient_are_pytorchs(loss, precision, network, close):
+def test_loss_and_its_gradient_are_pytorchs(loss, precision, level, network, close):
     target, function = LOSSES[loss]
     scores = torch.tensor(NUMBERS, dtype=torch.float64, requires_grad=True)
     each = function(scores, torch.tensor(target, dtype=torch.float64))
     mean = each.reshape(len(NUMBERS), -1).mean(1).mean()
     mean.backward()
 
-    made = network(text_of(loss, NUMBERS, target), precision)
+    made = network(text_of(loss, NUMBERS, target), precision, level)
     made.weight("rows/values")[...] = NUMBERS
     fields = {"index": np.arange(len(NUMBERS), dtype=np.int32), "target": target}
     close(made.predict(fields)["each"], each.detach().numpy(), precision, loss)

@@ -194,17 +194,25 @@ def clipped(clip):
     return [weight.detach().numpy() for weight in weights]
 
 
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize(("precision", "level"), [("float64", 1), ("float32", 1), ("float64", 0)])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_ten_updates_are_kerass(optimizer, precision, network, close):
+def test_ten_updates_are_kerass(optimizer, precision, level, network, close):
     kernel, bias = OPTIMIZERS[optimizer]()
-    made = network(TEXT.format(optimizer=optimizer), precision)
+    made = network(TEXT.format(optimizer=optimizer), precision, level)
     made.weight("/kernel")[...] = KERNEL
     made.weight("/bias")[...] = BIAS
     for step in range(10):
         made.training_step({"x": INPUTS[step], "target": TARGETS[step]}, step + 1)
     close(made.weight("/kernel"), kernel, precision, "kernel")
     close(made.weight("/bias"), bias, precision, "bias")
+
+
+def test_learning_rate_of_zero_changes_nothing(network):
+    made = network(TEXT.format(optimizer="SGD(learning_rate=0)"))
+    before = made.memory.weights.copy()
+    made.training_step({"x": INPUTS[0], "target": TARGETS[0]})
+    assert (made.memory.weights == before).all()
+    assert made.memory.gradients.any()
 
 
 @pytest.mark.parametrize(
