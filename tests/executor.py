@@ -142,7 +142,8 @@ class Machine:
                 case Compute():
                     self._compute(action)
                 case AddTotal(index=index, node=node):
-                    self.totals[index] = float(np.sum(self.value(node), dtype=np.float64))
+                    each = np.broadcast_to(self.value(node), self.n)
+                    self.totals[index] = float(np.sum(each, dtype=np.float64))
                 case SetGradient(path=path, node=node):
                     self.memory.gradients[path][...] = 0 if node is None else self.value(node)
                 case SetState(path=path, node=node):
@@ -205,7 +206,7 @@ class Machine:
             return np.full(array_shape(node.type, self.n), node["value"], DTYPES[node.type.dtype])
         if node.op is ops.array:
             return np.array(node["value"], DTYPES[node.type.dtype])
-        return self.leaves(node)
+        return np.asarray(self.leaves(node))
 
     def _expression(self, node: Node, operands: Sequence[Value]) -> Value:
         names = {f"operand{i}": operand for i, operand in enumerate(operands)}
@@ -234,8 +235,8 @@ class Machine:
         emission = Emission(node, texts, "out", tuple(scratch), dtype="float64")
         prepared: list[str] = []
         for name, text in rule.prepare(emission) if rule.prepare is not None else ():
-            names[name] = eval(text, names)
-            prepared.append(name)
+            prepared.append(f"{name}_" if name in self.names else name)
+            names[prepared[-1]] = eval(text, names)
         emission = Emission(node, texts, "out", tuple(scratch), tuple(prepared), dtype="float64")
         exec("\n".join(rule.statements(emission)), names)
 

@@ -159,6 +159,35 @@ def product_of_broadcast_samples(node: Node) -> Node | None:
     return None
 
 
+# ------------------------------------------------------------------------------------------------ cross-entropy
+
+
+def pick_before_shift(node: Node) -> Node | None:
+    """log(sum(exp(x - m))) + m - pick(x, i) -> log(sum(exp(x - m))) - pick(x - m, i), for one m along the last axis"""
+    sum_of_two, picked = node.inputs
+    if sum_of_two.op is not ops.add or picked.op is not ops.pick:
+        return None
+    logarithm, shift = sum_of_two.inputs
+    total = logarithm.inputs[0] if logarithm.op is ops.log else logarithm
+    if total.op is not ops.sum or total.inputs[0].op is not ops.exp:
+        return None
+    (shifted,) = total.inputs[0].inputs
+    x, index = picked.inputs
+    if shifted.op is not ops.subtract or shifted.inputs[0] is not x or not _repeats(shifted.inputs[1], shift):
+        return None
+    return ops.subtract(logarithm, ops.pick(shifted, index))
+
+
+def _repeats(spread_out: Node, x: Node) -> bool:
+    """Is `spread_out` just `x` repeated along a new last axis?"""
+    if spread_out.op is not ops.broadcast:
+        return False
+    source = spread_out.inputs[0]
+    if source is x:
+        return x.type.rank == 0
+    return source.op is ops.reshape and source.inputs[0] is x and source.type.shape == (*x.type.shape, 1)
+
+
 REDUCTIONS = table(
     ((ops.sum, ops.max, ops.min), reduction_of_ones),
     ((ops.sum, ops.max, ops.min), sum_of_sum),
@@ -168,6 +197,7 @@ REDUCTIONS = table(
     (ops.einsum, product_of_axis_of_one),
     (ops.einsum, product_of_broadcast_samples),
     (ops.transpose, transposed_product),
+    (ops.subtract, pick_before_shift),
 )
 
 SPARING = {

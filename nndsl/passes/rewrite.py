@@ -97,9 +97,9 @@ class _Rewriting:
 
     def _step(self, node: Node) -> Node:
         """`node` over its operands' normal forms, or what a rule makes of that; itself where it is normal."""
-        rebuilt = node.builder.again(node, tuple(self._normal[operand] for operand in node.inputs))
-        if rebuilt is not node:
-            return rebuilt
+        inputs = tuple([self._normal[operand] for operand in node.inputs])
+        if inputs != node.inputs:
+            return node.builder.again(node, inputs)
         rules, sparing = self._rules.get(node.op, ()), self._sparing.get(node.op, ())
         if not rules and not sparing:
             return node

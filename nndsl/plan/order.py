@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.ops import state, weight
+from nndsl.ops import constant, state, weight
 from nndsl.plan.schedule import AddTotal, ApplyUpdate, Compute, SetGradient, SetState
 from nndsl.plan.values import Role, Values, is_zero, survey
 
@@ -81,7 +81,7 @@ def order_step(graph: StepGraph, updates: Mapping[tuple[int, int], Schedule]) ->
     are there, then the gradients (last layers first), then what else must see the weights of before, then the updates.
     """
     outputs = [node for _, node, _ in graph.predictions]
-    arrays = {*outputs, *(total.node for total in graph.totals)}
+    arrays = {*outputs, *(total.node for total in graph.totals if total.node.op is not constant)}
     roots = [*_sinks(graph), *outputs]
     values = survey(roots, arrays=arrays)
     lives = _lives(values, graph.minimizes)

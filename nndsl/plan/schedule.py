@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 # Splats: a node in `Literal` or `Host`, or in `ViewOf` a node that is one, has no array: the number itself is the
-# operand. Only elementwise ops, SetGradient, SetState and SetFlat read splats; any other reader gets an array.
+# operand. Only elementwise ops, SetGradient, SetState and SetFlat read splats (AddTotal: a `constant`); any other
+# reader gets an array.
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,10 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class AddTotal:
-    """totals[index] += the float64 sum of a per-sample scalar over the batch; its node has an array."""
+    """totals[index] += the float64 sum of a per-sample scalar over the batch.
+
+    Its node has an array or is a `constant` (in Literal): so much for each sample.
+    """
 
     index: int
     node: Node

@@ -87,7 +87,8 @@ def _in_place(
     for name, sink in sinks.items():
         others = [reader for reader in readers.get(name, ()) if reader is not sink]
         reads_itself = len(others) < len(readers.get(name, ()))
-        if values.roles[sink] is not Role.COMPUTED or sink.type.kind is Kind.STEP or sink in found.values():
+        is_copied_leaf = sink.op.leaf and sink.op.numpy.statements is None
+        if values.roles[sink] is not Role.COMPUTED or is_copied_leaf or sink in found.values():
             continue
         if reads_itself and not _over_its_old_value(sink, old[name], values):
             continue

@@ -85,7 +85,8 @@ class _Machine:
             case Compute():
                 self._compute(action)
             case AddTotal(index=index, node=node):
-                self.read(node, None)
+                if not isinstance(self.schedule.places.get(node), Literal):
+                    self.read(node, None)
                 is_number = node.type.kind is Kind.SAMPLE and not node.type.shape
                 if not is_number or index in self.totals:
                     self.fail(f"total {index} is not one sum of a per-sample number")

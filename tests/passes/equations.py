@@ -45,6 +45,14 @@ def shifted_logsumexp(x: Node) -> Node:
     )
 
 
+def shifted(g: Graph) -> Node:
+    return ops.subtract(g.x(), spread(ops.reshape(ops.max(g.x(), axes=(1,)), shape=(2, 1)), g.x()))
+
+
+def log_of_shifted(g: Graph) -> Node:
+    return ops.log(ops.sum(ops.exp(shifted(g)), axes=(1,)))
+
+
 def norm(x: Node) -> Node:
     s = ops.sum(ops.square(x), axes=(1,))
     positive = ops.greater(s, full(s, 0))
@@ -793,4 +801,13 @@ REDUCING: list[Case] = [
     ),
 ]
 
-SIMPLIFYING = [*ALGEBRAIC, *CHOOSING, *FOLDING, *SPREAD, *MOVING, *REDUCING]
+CROSS_ENTROPY: list[Case] = [
+    (
+        reductions.pick_before_shift,
+        "log(sum(exp(x - m))) + m - pick(x, i) -> log(sum(exp(x - m))) - pick(x - m, i)",
+        lambda g: ops.subtract(ops.add(log_of_shifted(g), ops.max(g.x(), axes=(1,))), ops.pick(g.x(), g.i("i", 2))),
+        lambda g: ops.subtract(log_of_shifted(g), ops.pick(shifted(g), g.i("i", 2))),
+    ),
+]
+
+SIMPLIFYING = [*ALGEBRAIC, *CHOOSING, *FOLDING, *SPREAD, *MOVING, *REDUCING, *CROSS_ENTROPY]
