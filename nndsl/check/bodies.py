@@ -19,6 +19,7 @@ from nndsl.check.values import (
     Broken,
     Function,
     Layer,
+    Looped,
     Model,
     Parts,
     SilencedError,
@@ -87,9 +88,10 @@ def _break_names(scope: Scope, frame: Frame, statement: tree.Statement) -> None:
         case tree.Input(name=name) | tree.WeightStatement(name=name) | tree.StateStatement(name=name):
             scope.bind(name.name, BROKEN)
             frame.line = BROKEN
-        case tree.Scan(carries=carries):
-            for carry in carries:
-                scope.bind(carry.names[0].name, BROKEN)
+        case tree.Scan(carries=carries, body=body):
+            for binding in (*carries, *(inner for inner in body if isinstance(inner, tree.Binding))):
+                for name in binding.names:
+                    scope.bind(name.name, BROKEN)
         case tree.Apply(label=label):
             frame.line = BROKEN
             if label is not None:
@@ -444,6 +446,9 @@ def _output(context: Context, scope: Scope, frame: Frame, statement: tree.Output
         )
     if isinstance(value, Parts) and len(value.outputs) == 1:
         value = value.outputs[0][1]
+    if isinstance(value, Looped) or (frame.kind != "function" and not isinstance(value, Parts)):
+        node = as_node(context, value, statement.value.span)
+        value = node if isinstance(node, Node) else tensor(context, Argument(node, statement.value.span))
     if isinstance(value, Node) and name:
         value.named(context.joined(name))
     frame.outputs.append((name, value))
