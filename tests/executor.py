@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,8 @@ def evaluate(roots: Iterable[Node], leaves: Callable[[Node], Value], n: int, ste
         texts[node] = f"v{node.id}"
         if node.op.leaf and rule.statements is None and node.op is not ops.array:
             names[texts[node]] = leaves(node)
+        elif node.op is ops.scan:
+            names[texts[node]] = _looped(node, [eval(texts[i], names) for i in node.inputs], leaves, n, step)
         elif node.type.kind is Kind.STEP:
             assert rule.host is not None, node
             names[texts[node]] = eval(rule.host(emission), names)
@@ -90,6 +93,31 @@ def evaluate(roots: Iterable[Node], leaves: Callable[[Node], Value], n: int, ste
             assert made.shape == array_shape(node.type, n), (node, made.shape)
             names[texts[node]] = made.astype(DTYPES[node.type.dtype])
     return [_value(root, names, texts, n) for root in roots]
+
+
+def _looped(node: Node, inputs: list[Value], leaves: Callable[[Node], Value], n: int, step: int) -> Value:
+    """An output of a loop, its body run once for each time."""
+    body, length = ops.body_of(node), node["length"]
+    assert isinstance(length, int)
+    full = [np.broadcast_to(x, array_shape(o.type, n)) for x, o in zip(inputs, node.inputs, strict=True)]
+    carries, ends = full[: len(body.carries)], len(body.carries) + len(body.elements)
+    constants = dict(zip(body.constants, full[ends:], strict=True))
+    every: dict[int, list[Value]] = {}
+    for time in reversed(range(length)) if node["reverse"] else range(length):
+        known = dict(zip(body.carries, carries, strict=True)) | constants
+        for element, sequence in zip(body.elements, full[len(carries) : ends], strict=True):
+            known[element] = sequence[:, time] if element.type.kind is Kind.SAMPLE else sequence[time]
+        found = evaluate(body.roots, partial(_known_or, known, leaves), n, step)
+        carries, every[time] = found[: len(carries)], found[len(carries) :]
+    what, _, number = str(node["output"]).partition(":")
+    if what == "last":
+        return carries[int(number)]
+    axis = 1 if node.type.kind is Kind.SAMPLE else 0
+    return np.stack([every[time][int(number)] for time in range(length)], axis=axis)
+
+
+def _known_or(known: dict[Node, Value], leaves: Callable[[Node], Value], leaf: Node) -> Value:
+    return known[leaf] if leaf in known else leaves(leaf)
 
 
 def _value(node: Node, names: dict[str, Any], texts: dict[Node, str], n: int) -> Value:
