@@ -11,7 +11,14 @@ import click
 
 from nndsl.cli.compiling import checked
 from nndsl.cli.files import write_text
-from nndsl.cli.options import file_argument, level_option, precision_option, set_option, train_option
+from nndsl.cli.options import (
+    file_argument,
+    level_option,
+    precision_option,
+    set_option,
+    train_option,
+    verify_option,
+)
 from nndsl.cli.output import print_diagnostics
 from nndsl.diagnostics import UserError, error
 
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
 @train_option
 @precision_option
 @level_option
+@verify_option
 def command(
     file: Path,
     output: Path | None,
@@ -43,6 +51,7 @@ def command(
     train: str | None,
     precision: str,
     level: int,
+    verify: bool,
 ) -> None:
     """Write the NumPy program that FILE.nn means: what `nndsl run` executes, for reading, changing and taking along.
 
@@ -54,7 +63,7 @@ def command(
     print_diagnostics(program.warnings)
     if columns is not None and columns.suffix != ".npz":
         raise UserError(error("NN609", f"columns are written as .npz, not to {columns}"))
-    source = generate(program, precision=precision, level=level)
+    source = generate(program, precision=precision, level=level, verify=verify)
     if output is not None and str(output) == "-":
         click.echo(source, nl=False)
     else:

@@ -57,5 +57,5 @@ def _facts(path: Path, program: Program) -> dict[str, Any]:
 
 def _line(path: Path, program: Program) -> str:
     weights = sum(weight.type.size for weight in program.weights)
-    models = ", ".join(model.name for model in program.models) or "no model"
-    return f"{path}: no mistakes ({models}: {weights:,} weights)" if weights else f"{path}: no mistakes ({models})"
+    models = ", ".join(model.name for model in program.models)
+    return f"{path}: no mistakes ({models}: {weights:,} weights)" if weights else f"{path}: no mistakes"

@@ -35,11 +35,21 @@ def modelled(
     seed: int = 0,
     precision: str = "float32",
     level: int = 1,
+    verify: bool = False,
     device: str = "cpu",
 ) -> Model:
     """The compiled program of a file; its warnings are printed. Raises UserError."""
     from nndsl.runtime.load import compiled
 
-    model = compiled(file, sets=sets, train=train, seed=seed, precision=precision, level=level, device=device)
+    model = compiled(
+        file,
+        sets=sets,
+        train=train,
+        seed=seed,
+        precision=precision,
+        level=level,
+        verify=verify,
+        device=device,
+    )
     print_diagnostics(model.checked.warnings)
     return model

@@ -10,15 +10,26 @@ import click
 
 from nndsl.cli.compiling import checked
 from nndsl.cli.files import open_program
-from nndsl.cli.options import file_argument, precision_option, set_option, train_option
+from nndsl.cli.options import file_argument, precision_option, set_option, train_option, verify_option
 from nndsl.cli.output import print_diagnostics
 
 if TYPE_CHECKING:
     from nndsl.ir.program import Program
 
-PASSES = ("check", "numerics", "differentiate", "fold", "simplify", "share", "totals")
-STAGES = ("tree", *PASSES, "source")
-"""Named here too, so that `--help` need not load the passes; a test holds them together."""
+
+def _stage(ctx: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """The name, if it is a stage's. The passes are loaded when there is one to look up, not for `--help`."""
+    if name is None:
+        return None
+    from nndsl.passes import PIPELINE
+
+    stages = {"tree": "the syntax tree", "check": "the typed graphs as the file says them"}
+    stages |= {each.name: each.summary for each in PIPELINE} | {"source": "the Python that runs"}
+    if name not in stages:
+        width = max(map(len, stages)) + 2
+        listed = "\n".join(f"  {stage:<{width}}{summary}" for stage, summary in stages.items())
+        raise click.BadParameter(f"{name!r} is no stage. In their order there are:\n{listed}", ctx, parameter)
+    return name
 
 
 @click.command(short_help="The program between two stages of the compiler.")
@@ -26,16 +37,17 @@ STAGES = ("tree", *PASSES, "source")
 @click.option(
     "--after",
     "stage",
-    type=click.Choice(STAGES),
-    default=PASSES[-1],
-    show_default=True,
-    help="The stage to stop after.",
+    metavar="STAGE",
+    callback=_stage,
+    help="The stage to stop after; `--after ?` lists them.  [default: the last pass]",
 )
-@click.option("--verify", is_flag=True, help="Check that every stage until then leaves a valid graph.")
+@verify_option
 @set_option
 @train_option
 @precision_option
-def command(file: Path, stage: str, verify: bool, sets: dict[str, str], train: str | None, precision: str) -> None:
+def command(
+    file: Path, stage: str | None, verify: bool, sets: dict[str, str], train: str | None, precision: str
+) -> None:
     """Print FILE.nn as a syntax tree (--after tree), as typed graphs (after a pass), or as Python (--after source).
 
     In a graph each line is a node: its number, its operation over other nodes, its type, and after # what it is
@@ -49,12 +61,13 @@ def command(file: Path, stage: str, verify: bool, sets: dict[str, str], train: s
     if stage == "source":
         from nndsl.runtime.load import generate
 
-        click.echo(generate(program, precision=precision), nl=False)
+        click.echo(generate(program, precision=precision, verify=verify), nl=False)
         return
     from nndsl.ir.printer import program_text
-    from nndsl.passes import run_until
+    from nndsl.passes import STAGES, run_until
 
-    click.echo(program_text(_of_one_train(run_until(program, stage, verify=verify), train)), nl=False)
+    found = run_until(program, stage or STAGES[-1], verify=verify)
+    click.echo(program_text(_of_one_train(found, train)), nl=False)
 
 
 def _of_one_train(program: Program, train: str | None) -> Program:

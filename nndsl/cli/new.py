@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nndsl.cli.files import write_new
+from nndsl.diagnostics import UserError, error
 
 STARTER = """\
 # {file} - reads handwritten digits. Check it with `nndsl check {file}`, train it with `nndsl run {file}`.
@@ -48,6 +49,8 @@ def command(name: Path) -> None:
 
     NAME is the file's name, `first.nn` without one. A file that is there already is left alone.
     """
+    if not name.name.isprintable():
+        raise UserError(error("NN616", f"{name.name!r} is no name for a file that other lines can speak of"))
     path = name if name.suffix == ".nn" else name.with_name(f"{name.name}.nn")
     write_new(path, STARTER.format(file=path.name))
     click.echo(f"wrote {path}\nnext: nndsl run {path}")

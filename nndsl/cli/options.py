@@ -74,6 +74,8 @@ level_option = click.option(
     help="-O0 writes textbook NumPy, one line an operation; -O1 plans buffers and works in place.",
 )
 
+verify_option = click.option("--verify", is_flag=True, help="Check the compiler's graphs after every pass.")
+
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Everything random follows from it."
 )

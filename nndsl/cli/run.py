@@ -19,6 +19,7 @@ from nndsl.cli.options import (
     seed_option,
     set_option,
     train_option,
+    verify_option,
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.trained import write_start
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
 @precision_option
 @level_option
+@verify_option
 @json_option
 @click.pass_context
 def command(
@@ -55,6 +57,7 @@ def command(
     device: str,
     precision: str,
     level: int,
+    verify: bool,
     as_json: bool,
 ) -> None:
     """Train every train block of FILE.nn, in its order, and evaluate it on the test data.
@@ -65,7 +68,16 @@ def command(
     """
     if epochs is not None and epochs < 1:
         raise UserError(error("NN616", f"--epochs is a whole number of at least 1, not {epochs}"))
-    model = modelled(open_program(file), sets, train=train, seed=seed, precision=precision, level=level, device=device)
+    model = modelled(
+        open_program(file),
+        sets,
+        train=train,
+        seed=seed,
+        precision=precision,
+        level=level,
+        verify=verify,
+        device=device,
+    )
 
     from nndsl.runtime.progress import Silence, progress_for
     from nndsl.runtime.trainer import run

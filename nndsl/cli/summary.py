@@ -46,8 +46,7 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
     """
     program = checked(file, sets, train)
     reports = _reports(program, 8 if precision == "float64" else 4)
-    costs = next((report.layers for report in reports.values()), ())
-    models = {model.name: _rows(model, program, costs) for model in program.models}
+    models = {model.name: _rows(model, program, _costs(model, reports.values())) for model in program.models}
     if as_json:
         print_json(
             {
@@ -82,6 +81,14 @@ def _reports(program: Program, float_bytes: int) -> dict[str, MemoryReport]:
 def _batch_size(train: TrainProgram) -> int:
     size = dict(train.settings)["batch_size"]
     return size if isinstance(size, int) else 1
+
+
+def _costs(model: ModelInfo, reports: Iterable[MemoryReport]) -> tuple[LayerCost, ...]:
+    """What the steps of a model cost in the first train block that uses it."""
+    for report in reports:
+        if any(cost.forward and cost.scope.startswith(f"{model.name}/") for cost in report.layers):
+            return report.layers
+    return ()
 
 
 def _rows(model: ModelInfo, program: Program, costs: Iterable[LayerCost]) -> list[Row]:

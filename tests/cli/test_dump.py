@@ -6,17 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from nndsl.cli.dump import PASSES, STAGES
-from nndsl.passes import STAGES as STAGES_OF_THE_COMPILER
+from nndsl.passes import STAGES
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def test_the_stages_are_those_of_the_compiler():
-    assert PASSES == STAGES_OF_THE_COMPILER
-
-
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", ["tree", *STAGES, "source"])
 def test_every_stage_can_be_shown(nndsl, stage: str):
     result = nndsl("dump", EXAMPLES / "digits.nn", "--after", stage, "--verify")
     assert result.exit_code == 0, result.stderr
@@ -44,4 +39,10 @@ def test_a_tree_shows_what_the_file_says(nndsl):
 def test_an_unknown_stage_is_a_usage_error_that_lists_them(nndsl):
     result = nndsl("dump", EXAMPLES / "digits.nn", "--after", "magic")
     assert result.exit_code == 2
-    assert "simplify" in result.stderr
+    for stage in ("tree", *STAGES, "source"):
+        assert f"\n  {stage} " in result.stderr
+
+
+def test_without_a_stage_shows_the_last_pass(nndsl):
+    last = nndsl("dump", EXAMPLES / "digits.nn", "--after", STAGES[-1])
+    assert nndsl("dump", EXAMPLES / "digits.nn").stdout == last.stdout

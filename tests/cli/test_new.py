@@ -28,6 +28,19 @@ def test_leaves_a_file_alone_that_is_there(nndsl):
     assert Path("mine.nn").read_text() == "my work"
 
 
+def test_a_name_with_a_line_in_it_is_refused(nndsl):
+    result = nndsl("new", "a\nmodel")
+    assert result.exit_code == 1
+    assert "NN616" in result.stderr
+
+
+def test_what_it_writes_runs(nndsl):
+    nndsl("new", "mine.nn")
+    assert nndsl("check", "mine.nn").exit_code == 0
+    result = nndsl("run", "mine.nn", "--epochs", "1", "--verify")
+    assert result.exit_code == 0, result.stderr
+
+
 def test_a_folder_that_is_not_there_is_a_mistake(nndsl):
     result = nndsl("new", "nowhere/mine.nn")
     assert result.exit_code == 1

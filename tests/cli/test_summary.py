@@ -22,7 +22,7 @@ def test_lists_each_step_with_its_shape_and_weights(nndsl):
 
 
 def test_the_weights_of_all_steps_are_those_of_the_program(nndsl):
-    for example in EXAMPLES.glob("*.nn"):
+    for example in (EXAMPLES / name for name in ("digits.nn", "iris.nn", "custom_layer.nn", "xor.nn")):
         answer = json.loads(nndsl("summary", example, "--json").stdout)
         listed = sum(row["weights"] for rows in answer["models"].values() for row in rows)
         for train in answer["trains"].values():
