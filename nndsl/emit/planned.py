@@ -90,6 +90,9 @@ class PlannedCode:
         for action in self.schedule.actions:
             if isinstance(action, Compute):
                 self._buffer_users.update(action.scratch)
+            if isinstance(action, AddTotal) and action.node.op is constant:
+                remark = self.surroundings.total_remark(action.index)
+                self._counts.append(f"totals[{action.index}] += {count_text(action.node)}  # {remark}")
         scalars = [action.node for action in self.schedule.actions if isinstance(action, SetFlat)]
         self.host.survey(places, kept=[node for node in scalars if node.type.kind is Kind.STEP])
         for action in self.schedule.actions:
@@ -128,7 +131,6 @@ class PlannedCode:
             case AddTotal(index, node):
                 remark = self.surroundings.total_remark(index)
                 if node.op is constant:
-                    self._counts.append(f"totals[{index}] += {count_text(node)}  # {remark}")
                     return []
                 counts, self._counts = self._counts, []
                 return [*counts, *self._add_total(f"totals[{index}]", self.array(node), remark)]
@@ -206,7 +208,12 @@ class PlannedCode:
         """What is copied into the buffer of a node that has no statements: a leaf as it is now, or a view."""
         if node.op.leaf:
             return self.define(self.surroundings.given(node))
-        return node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
+        text = node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
+        return (
+            text
+            if text.isidentifier()
+            else self.define(Definition("views", f"{self.node_names.wish(node)}_view", text))
+        )
 
     def _scratch(self, node: Node, buffers: tuple[int, ...]) -> tuple[str, ...]:
         rule = node.op.numpy.scratch

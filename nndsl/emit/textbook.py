@@ -19,7 +19,7 @@ from nndsl.ir.types import Kind
 from nndsl.ops import broadcast, constant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.graph import Node
@@ -40,6 +40,7 @@ class TextbookCode:
     spelling: Spelling
     dtype: str = REAL
     headings: Headings | None = None
+    stages: Mapping[Node, int] = field(default_factory=dict["Node", int])
     lines: list[str] = field(default_factory=list[str])
     _texts: dict[Node, str] = field(default_factory=dict["Node", str])
     _inlined: dict[Node, str] = field(default_factory=dict["Node", str])
@@ -73,16 +74,21 @@ class TextbookCode:
         if expression.isidentifier():
             self._texts[node] = expression
             return
-        if self._uses[node] == 1 and len(expression) <= _LONGEST_INLINED and not self._has_own_name(node):
+        if self._uses[node] == 1 and len(expression) <= _LONGEST_INLINED and not self._has_own_line(node):
             self._inlined[node] = expression
             return
         self._texts[node] = self.names.unique(self.node_names.wish(node))
         self._line(node, f"{self._texts[node]} = {expression if node.op.leaf else _tidied(expression)}")
 
-    def _has_own_name(self, node: Node) -> bool:
-        """Whether a person gave the node a name that its only user does not have too (`y = x @ k` and `y = y + b`)."""
-        given = self.node_names.given(node)
+    def _has_own_line(self, node: Node) -> bool:
+        """Whether a person gave the node a name that its only user does not have too (`y = x @ k` and `y = y + b`).
+
+        Or it has to be computed while old weights are still there, long before its user.
+        """
         user = self._user.get(node)
+        if user is not None and self.stages.get(user, 0) != self.stages.get(node, 0):
+            return True
+        given = self.node_names.given(node)
         return given is not None and (user is None or self.node_names.given(user) != given)
 
     def value(self, node: Node) -> str:

@@ -89,6 +89,7 @@ class TextbookStep:
         graph, code = self.part.graph, self.code
         kept, nodes, lives = _stages(graph)
         code.survey(nodes, kept)
+        code.stages = lives.stage
         uses = total_uses(graph)
         indices: dict[Node, list[int]] = {}
         for index, total in enumerate(graph.totals):
@@ -100,12 +101,16 @@ class TextbookStep:
                 if lives.stage[node] != stage:
                     continue
                 code.write(node)
+                if node in lives.copied:
+                    before = self.names.unique(f"{self.module.node_names.path(str(node['path']))}_before")
+                    code.lines.append(f"{before} = {code.text(node)}.copy()")
+                    code.rename(node, before)
                 if node in indices and node.op is not constant:
                     totals = [_total_line(code, index, node, uses) for index in indices[node]]
                     code.lines += [*self.counts, *totals]
                     self.counts = []
             if stage < len(graph.minimizes):
-                self._write_minimize(stage, lives)
+                self._write_minimize(stage)
         code.lines += self.counts
 
     def write_results(self) -> None:
@@ -128,16 +133,12 @@ class TextbookStep:
         for (path, node), value in zip(changing, values, strict=True):
             code.lines.append(f"{self.hold('state', path, node.type)}[...] = {value}")
 
-    def _write_minimize(self, index: int, lives: _Lives) -> None:
-        """The gradients into the memory, copies of old weights that are read later, the updates."""
+    def _write_minimize(self, index: int) -> None:
+        """The gradients into the memory, then the updates."""
         code, minimize = self.code, self.part.graph.minimizes[index]
         code.lines += ["", ruled("update", inset=8), ""]
         for path, node in minimize.gradients:
             code.lines.append(f"memory.gradient({string(path)})[...] = {code.text(node)}")
-        for node in lives.copied.get(index, ()):
-            before = self.names.unique(f"{self.module.node_names.path(str(node['path']))}_before")
-            code.lines.append(f"{before} = {code.text(node)}.copy()")
-            code.rename(node, before)
         for number, update in enumerate(minimize.updates):
             code.lines += ["", update_comment(update), *_update_call(self, minimize, number, update)]
 
@@ -174,10 +175,10 @@ def _total_line(code: TextbookCode, index: int, node: Node, uses: dict[int, list
 
 @dataclass(slots=True)
 class _Lives:
-    """After how many minimizes each node can be computed, and leaves that are read after a minimize overwrote them."""
+    """After how many minimizes each node can be computed, and weights that are read after a minimize overwrote them."""
 
     stage: dict[Node, int] = field(default_factory=dict["Node", int])
-    copied: dict[int, list[Node]] = field(default_factory=dict[int, list["Node"]])
+    copied: set[Node] = field(default_factory=set["Node"])
 
 
 def _stages(graph: StepGraph) -> tuple[list[Node], list[Node], _Lives]:
@@ -198,11 +199,14 @@ def _stages(graph: StepGraph) -> tuple[list[Node], list[Node], _Lives]:
         if node.op is weight and (version := _version(node)) > 0:
             stage = makers[str(node["path"])][version - 1] + 1
         lives.stage[node] = stage
-        last_read.update({operand: max(last_read.get(operand, 0), stage) for operand in node.inputs})
+    for node in reversed(nodes):
+        # A view reads its operand whenever somebody reads the view.
+        read = max(lives.stage[node], last_read.get(node, 0) if node.op.numpy.view else 0)
+        last_read.update({operand: max(last_read.get(operand, 0), read) for operand in node.inputs})
     for node in nodes:
         following = makers.get(str(node["path"]), [])[_version(node) :] if node.op is weight else []
         if following and last_read.get(node, 0) > following[0]:
-            lives.copied.setdefault(following[0], []).append(node)
+            lives.copied.add(node)
     return kept, sorted(nodes, key=lambda node: (lives.stage[node], node.id)), lives
 
 

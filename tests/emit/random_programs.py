@@ -176,6 +176,16 @@ def momentum(w: Writer, minimize: int, number: int, weights: tuple[str, ...], si
     return Update("Momentum", weights, slots, new_weight, (new_velocity, new_heat), w.origin(LINE))
 
 
+def second_minimize(network: RandomNetwork, path: str) -> Minimize:
+    """One that sees what the first made of a weight, and what it was before."""
+    w, old = network.w, network.weights[path]
+    with w.at(LINE):
+        new = w.leaf("weight", old.type, path=path, version=1)
+        both = ops.add(ops.square(new), ops.multiply(ops.tanh(new), old))
+        penalty = ops.sum(both, axes=tuple(range(old.type.rank)))
+    return Minimize(1, penalty, (adam(w, 1, 0, (path,), old.type.size, LINE),), network.choose(1, 3), w.span(LINE))
+
+
 def random_program(integers: Callable[[int, int], int]) -> Program:
     """A program whose every decision is `integers(low, high)`. Its fields: x [3], y [], label int[]."""
     network = RandomNetwork(integers, integers)
@@ -211,7 +221,9 @@ def random_program(integers: Callable[[int, int], int]) -> Program:
         adam(w, 0, k, group, size, LINE) if integers(0, 1) else momentum(w, 0, k, group, size)
         for k, (group, size) in enumerate(zip(groups, sizes, strict=True))
     )
-    minimize = Minimize(0, loss, updates, integers(1, 2), w.span(LINE))
+    minimizes = [Minimize(0, loss, updates, integers(1, 2), w.span(LINE))]
+    if integers(0, 1):
+        minimizes.append(second_minimize(network, paths[integers(0, len(paths) - 1)]))
     last = network.vectors[-1]
     predictions = (
         ("guess", ops.argmax(last, axis=0), None),
@@ -224,7 +236,7 @@ def random_program(integers: Callable[[int, int], int]) -> Program:
         fields=("x", "y", "label"),
         settings=(("steps", 3), ("batch_size", 5)),
         training=StepGraph(
-            totals, reported, (), tuple((path, new) for path, (_, new) in network.states.items()), (minimize,)
+            totals, reported, (), tuple((path, new) for path, (_, new) in network.states.items()), tuple(minimizes)
         ),
         evaluation=StepGraph(totals, reported, predictions, (), ()),
         callbacks=(),
