@@ -326,7 +326,8 @@ class PlannedCode:
         """The variable that holds the definition's value, defined now unless one is there (of the same `key`)."""
         if definition.section is None:
             return definition.name
-        key = key or definition.value
+        # Fields of one shape are made by the same text, and are not the same array.
+        key = key or (f"{definition.name} {definition.value}" if definition.section == "inputs" else definition.value)
         found = self._defined.get(key)
         if found is None:
             found = self._defined[key] = self.names.unique(definition.name)

@@ -115,7 +115,7 @@ def planned_update(module: Module, minimize: Minimize, update: Update, schedule:
         "",
         *code.definitions(),
         f"def update({', '.join(['step', 'epoch', *called.scalars.values()])}):",
-        *indented(code.lines),
+        *indented(code.lines or ([] if results else ["pass"])),
         *([f"    return {', '.join(results)}"] if results else []),
         "",
         "return update",
