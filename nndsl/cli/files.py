@@ -27,6 +27,8 @@ def open_program(path: Path) -> SourceFile:
         programs = sorted(found.name for found in path.glob("*.nn"))
         hint = f"it holds {', '.join(programs[:5])}" if programs else None
         raise UserError(error("NN601", f"{path} is a folder, not a `.nn` file", help=hint))
+    if path.is_char_device() or path.is_block_device():
+        raise UserError(error("NN601", f"{path} is a device, not a `.nn` file"))
     size = path.stat().st_size
     if size > LONGEST_PROGRAM:
         raise UserError(error("NN602", f"{path} is too long to be a program: {size:,} bytes"))

@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from nndsl.check.settings import Setting
+    from nndsl.check.blocks.settings import Setting
     from nndsl.check.values import Builtin
 
 WIDTH = 100
@@ -109,7 +109,7 @@ def _statements() -> list[Topic]:
 def _builtins() -> list[Topic]:
     """The functions that the compiler provides, with the documentation of their operations."""
     from nndsl.check.builtins import BUILTINS
-    from nndsl.check.columns import DATA_BUILTINS
+    from nndsl.check.blocks.columns import DATA_BUILTINS
 
     families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS}
     return [
@@ -147,7 +147,7 @@ def _readers() -> list[Topic]:
 
 
 def _callbacks() -> list[Topic]:
-    from nndsl.check.settings import CALLBACKS
+    from nndsl.check.blocks.settings import CALLBACKS
 
     found: list[Topic] = []
     for callback in CALLBACKS.values():
@@ -158,7 +158,7 @@ def _callbacks() -> list[Topic]:
 
 
 def _settings() -> list[Topic]:
-    from nndsl.check.settings import SETTINGS
+    from nndsl.check.blocks.settings import SETTINGS
 
     return [
         Topic(each.name, "settings", "setting", f"{each.name} = {_setting_default(each)}", each.documentation)

@@ -103,6 +103,13 @@ def test_a_missing_file_suggests_the_one_that_was_meant(nndsl):
         assert "did you mean digits.nn?" in result.stderr, name
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device here")
+def test_an_endless_device_is_no_program(nndsl):
+    result = nndsl("check", "/dev/zero")
+    assert result.exit_code == 1
+    assert "NN601" in result.stderr
+
+
 def test_a_folder_is_no_program(nndsl):
     Path("folder").mkdir()
     result = nndsl("check", "folder")
