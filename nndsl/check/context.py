@@ -14,7 +14,7 @@ from nndsl.ir import Builder, Node, NodeAttribute, Op, Origin, RuleError
 from nndsl.ir.program import LayerInfo, ModelInfo, State, Total, Weight
 
 if TYPE_CHECKING:
-    from nndsl.check.columns import DataNotes
+    from nndsl.check.blocks.columns import DataNotes
     from nndsl.check.scope import Scope
     from nndsl.check.values import Value
     from nndsl.ir import TensorType

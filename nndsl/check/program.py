@@ -8,15 +8,15 @@ from pathlib import Path
 
 from nndsl import ops
 from nndsl.check import hints
-from nndsl.check.calls import Signature, bind, input_names
+from nndsl.check.blocks.data import check_data
+from nndsl.check.blocks.train import check_train
+from nndsl.check.bodies.steps import apply_model
 from nndsl.check.context import Context, Frame, Mode
-from nndsl.check.data import check_data
-from nndsl.check.expressions import evaluate
+from nndsl.check.expressions.binding import Signature, bind, input_names
+from nndsl.check.expressions.evaluate import evaluate
+from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
-from nndsl.check.patterns import declared_type, resolve_shape
 from nndsl.check.scope import Scope
-from nndsl.check.steps import apply_model
-from nndsl.check.train import check_train
 from nndsl.check.values import BROKEN, Argument, Model, SilencedError, Value, describe
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
 from nndsl.ir import DType, Kind, Node, TensorType

@@ -15,8 +15,8 @@ import nndsl
 from nndsl import ops
 from nndsl.check import check
 from nndsl.check.builtins import BUILTINS
-from nndsl.check.columns import DATA_BUILTINS
-from nndsl.check.settings import CALLBACKS, SETTINGS
+from nndsl.check.blocks.columns import DATA_BUILTINS
+from nndsl.check.blocks.settings import CALLBACKS, SETTINGS
 from nndsl.check.values import Builtin, Option
 from nndsl.cli.topics import topics
 from nndsl.data import READERS

@@ -5,7 +5,7 @@ They are the primitive operations, under the names that the language uses, and w
 
 from __future__ import annotations
 
-from nndsl.check import loops
+from nndsl.check.bodies import loops
 from nndsl.check.builtins import compile_time, elementwise, indexing, movement, random, reductions, special, windows
 from nndsl.check.values import Builtin
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nndsl.check.expressions import as_whole, weight_node
+from nndsl.check.expressions.evaluate import as_whole, weight_node
 from nndsl.check.values import (
     Argument,
     Arguments,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import alike, as_node, cast
+from nndsl.check.expressions.arithmetic import alike, as_node, cast
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Number, Value
 from nndsl.ir import DType, Node, Op
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import broadcast, cast, raised, tensor
-from nndsl.check.expressions import as_whole
+from nndsl.check.expressions.arithmetic import broadcast, cast, raised, tensor
+from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value
 from nndsl.diagnostics import Label
 from nndsl.ir import DType, Kind, Node, TensorType
@@ -78,7 +78,7 @@ def _gather(context: Context, given: Arguments) -> Value:
 
 
 def _one_hot(context: Context, given: Arguments) -> Value:
-    from nndsl.check.columns import ids_of
+    from nndsl.check.blocks.columns import ids_of
 
     ids = _ids(context, given, "ids")
     if "classes" in given.values:

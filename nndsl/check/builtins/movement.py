@@ -6,8 +6,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import as_node, broadcast, cast, number_node, tensor
-from nndsl.check.expressions import as_whole
+from nndsl.check.expressions.arithmetic import as_node, broadcast, cast, number_node, tensor
+from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value, describe
 from nndsl.ir import DType, Kind, Node
 

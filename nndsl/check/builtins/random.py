@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import arithmetic, as_node
 from nndsl.check.builtins.movement import whole_numbers
-from nndsl.check.expressions import as_whole
+from nndsl.check.expressions.arithmetic import arithmetic, as_node
+from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value, is_number
 from nndsl.ir import DType, Kind, Node, TensorType
 
@@ -85,7 +85,7 @@ def _filled(name: str, value: float) -> Builtin:
 def _full(context: Context, given: Arguments) -> Value:
     value = as_node(context, given["value"], given.span_of("value"))
     if isinstance(value, Node):
-        from nndsl.check.arithmetic import broadcast
+        from nndsl.check.expressions.arithmetic import broadcast
 
         return broadcast(context, value, _shape(context, given), value.type.kind, given.span)
     return context.constant(float(value), TensorType(DType.FLOAT, _shape(context, given), Kind.SHARED))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import arithmetic, as_node, broadcast, cast, tensor
-from nndsl.check.expressions import as_whole
+from nndsl.check.expressions.arithmetic import arithmetic, as_node, broadcast, cast, tensor
+from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import AllLeading, Argument, Arguments, Builtin, BuiltinParameter, Value
 from nndsl.ir import DType, Kind, Node, TensorType
 from nndsl.ir.program import Total

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import tensor
+from nndsl.check.expressions.arithmetic import tensor
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Step, Value, describe
 from nndsl.ir import DType, Kind
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import arithmetic, cast, tensor
-from nndsl.check.expressions import as_whole
+from nndsl.check.expressions.arithmetic import arithmetic, cast, tensor
+from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value, describe
 from nndsl.ir import DType, Kind, Node, Op, TensorType
 

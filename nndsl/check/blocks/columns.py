@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import alike, arithmetic, as_node, broadcast, list_shape
+from nndsl.check.expressions.arithmetic import alike, arithmetic, as_node, broadcast, list_shape
 from nndsl.check.values import (
     Argument,
     Arguments,

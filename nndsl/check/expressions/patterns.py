@@ -147,7 +147,7 @@ def _match_dimension(
         if not is_number(known) if known is not None else True:
             scope.bind(dimension.name, size)
             return
-    from nndsl.check.expressions import whole_number
+    from nndsl.check.expressions.evaluate import whole_number
 
     wanted = whole_number(context, scope, dimension, "a size")
     if wanted != size:
@@ -162,7 +162,7 @@ def _match_dimension(
 
 def resolve_shape(context: Context, pattern: TensorPattern, scope: Scope) -> tuple[int, ...]:
     """The shape that a type says, where every name in it is known (`weight kernel: [d, units]`)."""
-    from nndsl.check.expressions import whole_number
+    from nndsl.check.expressions.evaluate import whole_number
 
     sizes: list[int] = []
     for item in pattern.dimensions:

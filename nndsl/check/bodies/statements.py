@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, assert_never
 
-from nndsl import ops
-from nndsl.check.arithmetic import as_node, broadcast, cast, tensor
-from nndsl.check.calls import call_value
-from nndsl.check.expressions import argument, evaluate, state_node, weight_node, whole_number
-from nndsl.check.loops import run_scan
-from nndsl.check.patterns import declared_type, match_shape, resolve_shape
+from nndsl.check.bodies.inputs import add_output, bind_input, last_line, refuse_leftovers
+from nndsl.check.bodies.loops import run_scan
+from nndsl.check.bodies.places import misplaced
+from nndsl.check.bodies.steps import through
+from nndsl.check.bodies.weights import declare_state, declare_weight, keep_states
+from nndsl.check.expressions.evaluate import evaluate, whole_number
 from nndsl.check.scope import Scope
-from nndsl.check.steps import through
 from nndsl.check.values import (
     BROKEN,
     Argument,
     Broken,
     Function,
     Layer,
-    Looped,
     Model,
     Parts,
     SilencedError,
@@ -27,9 +25,7 @@ from nndsl.check.values import (
     Value,
     describe,
 )
-from nndsl.diagnostics import Label
-from nndsl.ir import DType, Kind, Node, TensorType
-from nndsl.ir.program import State, Weight
+from nndsl.ir import Node
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -38,29 +34,17 @@ if TYPE_CHECKING:
     from nndsl.check.context import Context, Frame
     from nndsl.source import Span
 
-_PLACES = {
-    "split": "a data block",
-    "test from": "a data block",
-    "minimize": "a train block",
-    "metric": "a train block",
-    "predict": "a train block",
-    "expect": "a train block",
-    "weight": "a layer or a model",
-    "state": "a layer or an optimizer",
-    "input": "a layer or a model",
-}
-
 
 def run_body(context: Context, scope: Scope, frame: Frame, definition: tree.Definition) -> Value:
     """Walk a body and give what it outputs: one value, or `Parts` where it has several outputs or labels."""
     run_statements(context, scope, frame, definition.body)
     if frame.broken:
         raise SilencedError
-    _refuse_leftovers(context, frame, definition)
+    refuse_leftovers(context, frame, definition)
     if context.mode.training:
-        _keep_states(context, scope, frame)
+        keep_states(context, scope, frame)
     warn_unused(context, scope)
-    outputs = frame.outputs or _last_line(context, frame, definition)
+    outputs = frame.outputs or last_line(context, frame, definition)
     if len(outputs) == 1 and not frame.labels and not outputs[0][0]:
         return outputs[0][1]
     named = tuple((name or "output", value) for name, value in outputs)
@@ -109,13 +93,13 @@ def run_statement(context: Context, scope: Scope, frame: Frame, statement: tree.
         case tree.Apply():
             _apply(context, scope, frame, statement)
         case tree.Input():
-            _input(context, scope, frame, statement)
+            bind_input(context, scope, frame, statement)
         case tree.Output():
-            _output(context, scope, frame, statement)
+            add_output(context, scope, frame, statement)
         case tree.WeightStatement():
-            _weight(context, scope, frame, statement)
+            declare_weight(context, scope, frame, statement)
         case tree.StateStatement():
-            _state(context, scope, frame, statement)
+            declare_state(context, scope, frame, statement)
         case tree.AssertStatement():
             check_assert(context, scope, statement)
         case tree.If() | tree.For() | tree.Repeat():
@@ -134,29 +118,6 @@ def run_statement(context: Context, scope: Scope, frame: Frame, statement: tree.
             raise misplaced(context, statement, frame)
         case _:
             assert_never(statement)
-
-
-def misplaced(context: Context, statement: tree.Statement, frame: Frame) -> Exception:
-    """The mistake of a statement in a block where it means nothing."""
-    words: dict[type[object], str] = {
-        tree.Split: "split",
-        tree.PartFrom: "test from",
-        tree.MinimizeStatement: "minimize",
-        tree.MetricStatement: "metric",
-        tree.PredictStatement: "predict",
-        tree.ExpectStatement: "expect",
-        tree.WeightStatement: "weight",
-        tree.StateStatement: "state",
-        tree.Input: "input",
-        tree.Output: "output",
-        tree.Apply: "a step",
-        tree.Show: "show",
-    }
-    word = words.get(type(statement), "this statement")
-    place = _PLACES.get(word, "a layer, a model or a function")
-    return context.mistake(
-        "NN309", f"`{word}` does not belong in a {frame.kind} block", statement.span, help=f"it stands in {place}"
-    )
 
 
 # ------------------------------------------------------------------------------------------------ control flow
@@ -356,216 +317,3 @@ def _set_line(context: Context, scope: Scope, frame: Frame, statement: tree.Appl
     else:
         frame.labels[label.name] = value
     scope.bind(label.name, value)
-
-
-# ------------------------------------------------------------------------------------------------ inputs and outputs
-
-
-def _input(context: Context, scope: Scope, frame: Frame, statement: tree.Input) -> None:
-    if frame.kind not in ("layer", "model"):
-        raise misplaced(context, statement, frame)
-    name = statement.name.name
-    given = _given_input(context, scope, frame, statement)
-    value = as_node(context, given.value, given.span)
-    if not isinstance(value, Node):
-        value = tensor(context, Argument(value, given.span))
-    if statement.type is not None:
-        value = _typed_input(context, scope, statement, value, given)
-    if not value.names:
-        value.named(context.joined(name))
-    scope.bind(name, value)
-    if len(frame.inputs) == 0 and frame.line is None:
-        frame.line = value
-    else:
-        frame.line, frame.why = None, "after a second input or a name a line must say where it starts"
-    frame.inputs.append((name, value))
-
-
-def _typed_input(context: Context, scope: Scope, statement: tree.Input, value: Node, given: Argument) -> Node:
-    assert statement.type is not None
-    pattern = declared_type(context, statement.type, scope)
-    wanted = pattern.dtype or DType.FLOAT
-    what = f"the input `{statement.name.name}`"
-    if value.type.dtype is not wanted:
-        if wanted is DType.FLOAT:
-            value = cast(context, value, wanted, given.span)
-        else:
-            raise context.mistake(
-                "NN211",
-                f"{what} must be {wanted.value}, and this is {value.type.dtype.value}",
-                given.span,
-                value.type.shape_text,
-                help="ids come from `class(...)` or `category(...)` in the data block, or `int(x)`"
-                if wanted is DType.INT
-                else "compare it: `x > 0`",
-            )
-    if value.op is ops.constant and value.type.rank == 0:
-        return broadcast(context, value, resolve_shape(context, pattern, scope), value.type.kind, given.span)
-    match_shape(context, pattern, value.type.shape, scope, given.span, what)
-    return value
-
-
-def _given_input(context: Context, scope: Scope, frame: Frame, statement: tree.Input) -> Argument:
-    name = statement.name.name
-    if name in frame.given:
-        return Argument(frame.given.pop(name), frame.call or statement.span)
-    if frame.positional:
-        value, span = frame.positional.pop(0)
-        return Argument(value, span)
-    if statement.default is not None:
-        return argument(context, scope, statement.default)
-    raise context.mistake(
-        "NN307",
-        f"{frame.name} needs its input `{name}`",
-        frame.call or statement.span,
-        more=[Label(statement.span, "declared here")] if frame.call is not None else [],
-    )
-
-
-def _refuse_leftovers(context: Context, frame: Frame, definition: tree.Definition) -> None:
-    if frame.positional:
-        count = len(frame.inputs)
-        raise context.mistake(
-            "NN303",
-            f"{frame.name} takes {count} {'input' if count == 1 else 'inputs'}, and one more is given",
-            frame.positional[0][1],
-            more=[Label(definition.name.span, "defined here")],
-        )
-
-
-def _output(context: Context, scope: Scope, frame: Frame, statement: tree.Output) -> None:
-    value = evaluate(context, scope, statement.value)
-    name = statement.name.name if statement.name is not None else ""
-    if any(known == name for known, _ in frame.outputs):
-        what = f"an output called `{name}`" if name else "an output without a name"
-        raise context.mistake(
-            "NN312",
-            f"{frame.name} has {what} already",
-            statement.span,
-            help="several outputs have names: `output mean = ...`",
-        )
-    if isinstance(value, Parts) and len(value.outputs) == 1:
-        value = value.outputs[0][1]
-    if isinstance(value, Looped) or (frame.kind != "function" and not isinstance(value, Parts)):
-        node = as_node(context, value, statement.value.span)
-        value = node if isinstance(node, Node) else tensor(context, Argument(node, statement.value.span))
-    if isinstance(value, Node) and name:
-        value.named(context.joined(name))
-    frame.outputs.append((name, value))
-
-
-def _last_line(context: Context, frame: Frame, definition: tree.Definition) -> list[tuple[str, Value]]:
-    if isinstance(frame.line, Broken):
-        raise SilencedError
-    if frame.line is None:
-        raise context.mistake(
-            "NN312",
-            f"{frame.name} gives no value",
-            definition.name.span,
-            help="end it with a step, or with `output value`",
-        )
-    value = frame.line
-    if isinstance(value, Parts) and len(value.outputs) == 1:
-        value = value.outputs[0][1]
-    return [("", value)]
-
-
-# ------------------------------------------------------------------------------------------------ weights and states
-
-
-def _weight(context: Context, scope: Scope, frame: Frame, statement: tree.WeightStatement) -> None:
-    if frame.kind not in ("layer", "model"):
-        raise misplaced(context, statement, frame)
-    path = _own_path(context, frame, statement.name)
-    pattern = declared_type(context, statement.type, scope)
-    if pattern.dtype not in (None, DType.FLOAT):
-        raise context.mistake("NN205", "weights are floats", statement.type.span)
-    type = TensorType(DType.FLOAT, resolve_shape(context, pattern, scope), Kind.SHARED)
-    known = context.weights.get(path)
-    if known is None:
-        initial = initial_value(context, scope, path, type, statement.value)
-        origin = context.origin(statement.span)
-        context.weights[path] = Weight(path, type, initial, origin)
-    elif known.type != type:
-        raise context.mistake(
-            "NN313",
-            f"{path} is {known.type.shape_text}, and would be {type.shape_text} here",
-            statement.span,
-            help="a named step or a model has one set of weights; `copy(step)` and `model Other = ...` have their own",
-        )
-    scope.bind(statement.name.name, weight_node(context, path))
-
-
-def _state(context: Context, scope: Scope, frame: Frame, statement: tree.StateStatement) -> None:
-    if frame.declare_state is not None:
-        frame.declare_state(scope, statement)
-        return
-    if frame.kind not in ("layer", "model") or statement.type is None:
-        raise misplaced(context, statement, frame)
-    path = _own_path(context, frame, statement.name)
-    pattern = declared_type(context, statement.type, scope)
-    type = TensorType(pattern.dtype or DType.FLOAT, resolve_shape(context, pattern, scope), Kind.SHARED)
-    known = context.states.get(path)
-    if known is None:
-        initial = initial_value(context, scope, path, type, statement.value)
-        context.states[path] = State(path, type, initial, context.origin(statement.span))
-    elif known.type != type:
-        raise context.mistake(
-            "NN313", f"{path} is {known.type.shape_text}, and would be {type.shape_text} here", statement.span
-        )
-    frame.states.append((statement.name.name, path))
-    scope.bind(statement.name.name, state_node(context, path))
-
-
-def _own_path(context: Context, frame: Frame, name: tree.Name) -> str:
-    path = context.joined(name.name + "".join(f"[{turn}]" for turn in frame.loops))
-    if path in frame.weights:
-        raise context.mistake(
-            "NN314", f"`{name.name}` is declared twice", name.span, more=[Label(frame.weights[path], "first here")]
-        )
-    frame.weights[path] = name.span
-    return path
-
-
-def _keep_states(context: Context, scope: Scope, frame: Frame) -> None:
-    """The last binding of a state is its value for the next step."""
-    for name, path in frame.states:
-        value = scope.lookup(name)
-        if not isinstance(value, Node) or value is state_node(context, path):
-            continue
-        type = context.states[path].type
-        if value.type != type:
-            span = context.states[path].origin.span
-            raise context.mistake(
-                "NN213",
-                f"the state `{name}` is {type}, and would become {value.type}",
-                span,
-                help="a state is shared by all samples: `batch_mean(x, axis=...)` looks across the batch",
-            )
-        context.mode.state_values[path] = value
-
-
-def initial_value(context: Context, scope: Scope, path: str, type: TensorType, expression: tree.Expression) -> Node:
-    """What a weight or state starts from: an initializer waiting for the shape, or a value."""
-    before, context.initializing = context.initializing, path
-    try:
-        value = evaluate(context, scope, expression)
-        if isinstance(value, Function):
-            value = call_value(context, value, Argument(type.shape, expression.span), expression.span)
-    finally:
-        context.initializing = before
-    node = as_node(context, value, expression.span)
-    if not isinstance(node, Node):
-        number = float(node) if type.dtype is DType.FLOAT else int(node)
-        return context.constant(number, type)
-    node = cast(context, node, type.dtype, expression.span)
-    if node.type.shape != type.shape and node.type.rank:
-        raise context.mistake(
-            "NN204",
-            f"this initial value is {node.type.shape_text}, and the weight is {type.shape_text}",
-            expression.span,
-            help="an initializer without a shape fits itself: `glorot_uniform`, `zeros`",
-        )
-    if node.type.kind is Kind.SAMPLE:
-        raise context.mistake("NN213", "an initial value can't depend on a sample", expression.span)
-    return broadcast(context, node, type.shape, Kind.SHARED, expression.span)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check import hints
-from nndsl.check.arithmetic import arithmetic, as_node, broadcast, cast
-from nndsl.check.bodies import bind_names, check_assert, misplaced, run_control, warn_unused
+from nndsl.check.blocks.callbacks import callback_name, read_callback, read_expectation, read_setting
+from nndsl.check.blocks.optimizers import updates_of
+from nndsl.check.blocks.settings import SETTINGS
+from nndsl.check.bodies.places import misplaced
+from nndsl.check.bodies.statements import bind_names, check_assert, run_control, warn_unused
 from nndsl.check.builtins.reductions import average, batch_size, batch_total, total_of
-from nndsl.check.callbacks import callback_name, read_callback, read_expectation, read_setting
 from nndsl.check.context import Frame, Mode
-from nndsl.check.expressions import evaluate, whole_number
-from nndsl.check.optimizers import updates_of
+from nndsl.check.expressions.arithmetic import arithmetic, as_node, broadcast, cast
+from nndsl.check.expressions.evaluate import evaluate, whole_number
 from nndsl.check.scope import Scope
-from nndsl.check.settings import SETTINGS
 from nndsl.check.values import BROKEN, Argument, Function, Parts, SilencedError, Value, describe
 from nndsl.diagnostics import UserError, did_you_mean, error
 from nndsl.ir import DType, Kind, Node, TensorType, reachable
@@ -186,7 +187,7 @@ def _statement(context: Context, scope: Scope, frame: Frame, statement: tree.Sta
 
 
 def _stray_line(context: Context, scope: Scope, statement: tree.Apply) -> Exception:
-    from nndsl.check.settings import CALLBACKS
+    from nndsl.check.blocks.settings import CALLBACKS
 
     name = statement.value
     if isinstance(name, tree.Call):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import as_node, broadcast, cast, common_shape, raised
+from nndsl.check.expressions.arithmetic import as_node, broadcast, cast, common_shape, raised
 from nndsl.check.values import Argument, describe
 from nndsl.diagnostics import Label
 from nndsl.ir import DType, Kind, Node

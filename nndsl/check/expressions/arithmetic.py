@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.folding import folded, is_compile_time
+from nndsl.check.expressions.folding import folded, is_compile_time
 from nndsl.check.values import (
     Argument,
     Function,
@@ -46,7 +46,7 @@ def as_node(context: Context, value: Value, span: Span) -> Node | Number:
                 "NN206", f"this has several outputs ({names})", span, help=f"pick one: `.{value.outputs[0][0]}`"
             )
         case RawColumn():
-            from nndsl.check.columns import number_column
+            from nndsl.check.blocks.columns import number_column
 
             return number_column(context, value)
         case tuple():
@@ -251,7 +251,7 @@ _LOGIC = {"and": ops.logical_and, "or": ops.logical_or}
 def binary(context: Context, symbol: str, left: Argument, right: Argument, span: Span) -> Value:
     """`left symbol right`, at compile time where both are compile-time values."""
     if symbol == "@":
-        from nndsl.check.matmul import matmul
+        from nndsl.check.expressions.matmul import matmul
 
         return matmul(context, left, right, span)
     if is_compile_time(left.value) and is_compile_time(right.value):

@@ -7,11 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.check import hints
-from nndsl.check.arithmetic import plain
-from nndsl.check.bodies import check_assert, misplaced, run_control
-from nndsl.check.columns import DATA_BUILTINS, DataNotes, category_leaf, inline_column, number_column, side_by_side
+from nndsl.check.blocks.columns import (
+    DATA_BUILTINS,
+    DataNotes,
+    category_leaf,
+    inline_column,
+    number_column,
+    side_by_side,
+)
+from nndsl.check.bodies.places import misplaced
+from nndsl.check.bodies.statements import check_assert, run_control
 from nndsl.check.context import Frame
-from nndsl.check.expressions import evaluate
+from nndsl.check.expressions.arithmetic import plain
+from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.scope import Scope
 from nndsl.check.values import BROKEN, DataSet, FieldInfo, Function, Option, RawColumn, Value, describe, is_number
 from nndsl.diagnostics import did_you_mean

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import alike, as_node, broadcast
-from nndsl.check.bodies import run_statements, warn_unused
+from nndsl.check.bodies.statements import run_statements, warn_unused
 from nndsl.check.builtins.compile_time import weight_paths
-from nndsl.check.calls import apply_function, bind_parameters
 from nndsl.check.context import Frame
-from nndsl.check.expressions import evaluate
+from nndsl.check.expressions.arithmetic import alike, as_node, broadcast
+from nndsl.check.expressions.binding import bind_parameters
+from nndsl.check.expressions.calls import apply_function
+from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Function, Optimizer, SilencedError, Value, describe, is_number
 from nndsl.diagnostics import Label, did_you_mean

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.check.expressions import evaluate
-from nndsl.check.settings import CALLBACKS, SETTINGS, Setting
+from nndsl.check.blocks.settings import CALLBACKS, SETTINGS, Setting
+from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.values import Option, describe, is_number
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir.program import Callback, Expectation

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.arithmetic import as_node, broadcast, cast, tensor
-from nndsl.check.expressions import argument
+from nndsl.check.expressions.arithmetic import as_node, broadcast, cast, tensor
+from nndsl.check.expressions.evaluate import argument
 from nndsl.check.scope import Scope
 from nndsl.check.values import Arguments, Builtin, BuiltinParameter, Looped, Value, describe
 from nndsl.diagnostics import Label
@@ -33,7 +33,7 @@ def run_scan(context: Context, scope: Scope, frame: Frame, statement: tree.Scan)
 
     Afterwards the names of the carries and of the body stand for what they were at every time.
     """
-    from nndsl.check.bodies import run_statements
+    from nndsl.check.bodies.statements import run_statements
 
     outside = _outside(context, scope, statement)
     parameters = ops.LoopParameters(context.builder, context.next_loop())

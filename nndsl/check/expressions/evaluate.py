@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from nndsl import ops
-from nndsl.check import arithmetic, hints
+from nndsl.check import hints
+from nndsl.check.expressions import arithmetic
 from nndsl.check.values import (
     BROKEN,
     AllLeading,
@@ -51,7 +52,7 @@ def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Val
         case tree.Binary():
             return _binary(context, scope, expression)
         case tree.Call():
-            from nndsl.check.calls import call
+            from nndsl.check.expressions.calls import call
 
             return call(context, scope, expression)
         case tree.Index():
@@ -59,7 +60,7 @@ def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Val
         case tree.Member():
             return _member(context, scope, expression)
         case tree.Chain():
-            from nndsl.check.steps import chain
+            from nndsl.check.bodies.steps import chain
 
             return chain(context, scope, expression, label=None)
         case tree.Trained():

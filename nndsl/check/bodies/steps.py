@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from nndsl.check.calls import bind_parameters, call_value, input_names
 from nndsl.check.context import Frame, snake_case
-from nndsl.check.expressions import argument, evaluate
+from nndsl.check.expressions.binding import bind_parameters, input_names
+from nndsl.check.expressions.calls import call_value
+from nndsl.check.expressions.evaluate import argument, evaluate
 from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Function, Layer, Model, Parts, Step, Value
 from nndsl.diagnostics import Label
@@ -89,7 +90,7 @@ def apply_step(
     title: str = "",
 ) -> Value:
     """A layer's body over its inputs. The step gets a name here if it has none."""
-    from nndsl.check.bodies import run_body
+    from nndsl.check.bodies.statements import run_body
 
     definition = step.layer.definition
     if step.path is None:
@@ -155,7 +156,7 @@ def apply_model(
     span: Span,
 ) -> Value:
     """A model over its inputs: the same weights wherever it is applied."""
-    from nndsl.check.bodies import run_body
+    from nndsl.check.bodies.statements import run_body
 
     definition = model.definition
     if any(frame.kind == "model" and frame.path == model.path for frame in context.frames):

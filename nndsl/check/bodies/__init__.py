@@ -1,0 +1,1 @@
+"""What the bodies of layers, models and functions do, statement by statement."""

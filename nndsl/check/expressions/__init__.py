@@ -1,0 +1,1 @@
+"""What expressions mean: names, parts, arithmetic, patterns of shapes, calls."""
