@@ -80,7 +80,8 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
     types = {
         field.name: field.node.type for data in module.program.data if data.name == train.data for field in data.fields
     }
-    fields = {each: read.get(each) or types[each] for each in (*train.fields, *sorted(read))}
+    types |= read
+    fields = {each: types[each] for each in (*train.fields, *sorted(read)) if each in types}
     what = f"The train block {train.name}"
     training_name = step(
         module,
@@ -148,12 +149,13 @@ def _documentation(program: Program, level: int) -> str:
     lines += wrapped(
         f"Written by nndsl {__version__}. It needs NumPy and nothing else, and may be imported or run:", width=WIDTH
     )
+    file = f"{name.removesuffix('.nn').replace(' ', '_')}.py"
     lines += [
         "",
-        "    python FILE train DATA.npz --weights WEIGHTS.npz",
-        "    python FILE evaluate DATA.npz --weights WEIGHTS.npz",
-        "    python FILE predict DATA.npz --weights WEIGHTS.npz -o PREDICTIONS.csv",
-        "    python FILE check-gradients DATA.npz",
+        f"    python {file} train DATA.npz --weights WEIGHTS.npz",
+        f"    python {file} evaluate DATA.npz --weights WEIGHTS.npz",
+        f"    python {file} predict DATA.npz --weights WEIGHTS.npz -o PREDICTIONS.csv",
+        f"    python {file} check-gradients DATA.npz",
         '"""',
     ]
     return "\n".join(lines)

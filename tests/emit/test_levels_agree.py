@@ -28,7 +28,7 @@ def assert_same(planned: dict[str, np.ndarray], textbook: dict[str, np.ndarray])
         assert planned[name].dtype.kind == expected.dtype.kind, name
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_planned_code_computes_what_textbook_code_says(data: st.DataObject) -> None:
     program = random_program(lambda low, high: data.draw(st.integers(low, high)))
