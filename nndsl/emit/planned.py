@@ -38,6 +38,7 @@ from nndsl.plan.schedule import (
     InBuffer,
     InPlace,
     Literal,
+    Loop,
     SetFlat,
     SetGradient,
     SetState,
@@ -77,8 +78,8 @@ class PlannedCode:
     headings: Headings | None = None
     sections: dict[str, list[str]] = field(default_factory=lambda: {section: [] for section in SECTIONS})
     lines: list[str] = field(default_factory=list[str])
+    defined: dict[str, str] = field(default_factory=dict[str, str])
     _variables: dict[Node, str] = field(default_factory=dict["Node", str])
-    _defined: dict[str, str] = field(default_factory=dict[str, str])
     _buffers: dict[int, str] = field(default_factory=dict[int, str])
     _buffer_users: Counter[int] = field(default_factory=Counter[int])
     _counts: list[str] = field(default_factory=list[str])
@@ -90,15 +91,17 @@ class PlannedCode:
         for action in self.schedule.actions:
             if isinstance(action, Compute):
                 self._buffer_users.update(action.scratch)
+            if isinstance(action, Loop):
+                self._buffer_users.update(dict(action.carries).values())
             if isinstance(action, AddTotal) and action.node.op is constant:
                 remark = self.surroundings.total_remark(action.index)
                 self._counts.append(f"totals[{action.index}] += {count_text(action.node)}  # {remark}")
         scalars = [action.node for action in self.schedule.actions if isinstance(action, SetFlat)]
         self.host.survey(places, kept=[node for node in scalars if node.type.kind is Kind.STEP])
         for action in self.schedule.actions:
-            lines = self._act(action)
+            lines = self.act(action)
             if lines and not isinstance(action, ApplyUpdate):
-                self._head(action.node)
+                self._head(action.outputs.nodes[0] if isinstance(action, Loop) else action.node)
             self.lines += [self.spelling(line) for line in lines]
         self.lines += self._counts
 
@@ -124,7 +127,8 @@ class PlannedCode:
 
     # ------------------------------------------------------------------------------------------ actions
 
-    def _act(self, action: Action) -> list[str]:
+    def act(self, action: Action) -> list[str]:
+        """The lines of an action."""
         match action:
             case Compute(node, scratch):
                 return self._compute(node, scratch)
@@ -146,6 +150,10 @@ class PlannedCode:
                 return [f"np.copyto({self.surroundings.flat(name)}, {self.operand(node)})"]
             case ApplyUpdate():
                 return self.surroundings.apply_update(action)
+            case Loop():
+                from nndsl.emit.loops import planned_loop  # whose steps are code like this
+
+                return planned_loop(self, action)
 
     def _add_total(self, total: str, values: str, remark: str) -> list[str]:
         """Add the sum of `values`, one a sample, in float64: a copy and a dot product beat a sum that casts."""
@@ -222,7 +230,7 @@ class PlannedCode:
         named: list[str] = []
         for (sizes, dtype, per_sample), buffer in zip(rule(node), buffers, strict=True):
             type = replace(node.type, shape=sizes, dtype=DType(dtype), kind=Kind.SAMPLE if per_sample else Kind.SHARED)
-            named.append(self._in_buffer(buffer, type, f"{self.node_names.wish(node)}_scratch"))
+            named.append(self.in_buffer(buffer, type, f"{self.node_names.wish(node)}_scratch"))
         return tuple(named)
 
     # ------------------------------------------------------------------------------------------ operands
@@ -246,7 +254,7 @@ class PlannedCode:
             case Literal():
                 return self._number(source)
             case Host():
-                return self._host_number(source, before)
+                return self.host_number(source, before)
             case _:
                 return self.array(node) if whole else self._before_broadcast(node)
 
@@ -266,7 +274,7 @@ class PlannedCode:
         text = number(node["value"], node.type.dtype.value).strip("()")
         return self.define(Definition("numbers", number_name(node), f"np.array({text}, {DTYPES[node.type.dtype]})"))
 
-    def _host_number(self, node: Node, before: list[str]) -> str:
+    def host_number(self, node: Node, before: list[str]) -> str:
         """A number of the host, cast once, as an array without axes."""
         if node in self._variables:
             return self._variables[node]
@@ -296,7 +304,7 @@ class PlannedCode:
             case InBuffer(buffer):
                 shared = self._operand_in_place(node, buffer)
                 named = self.node_names.given(node) is not None
-                return shared or self._in_buffer(buffer, node.type, self.node_names.wish(node), named=named)
+                return shared or self.in_buffer(buffer, node.type, self.node_names.wish(node), named=named)
             case ViewOf():
                 text = node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
                 return (
@@ -328,14 +336,14 @@ class PlannedCode:
             return definition.name
         # Fields of one shape are made by the same text, and are not the same array.
         key = key or (f"{definition.name} {definition.value}" if definition.section == "inputs" else definition.value)
-        found = self._defined.get(key)
+        found = self.defined.get(key)
         if found is None:
-            found = self._defined[key] = self.names.unique(definition.name)
+            found = self.defined[key] = self.names.unique(definition.name)
             remark = f"  # {definition.remark}" if definition.remark else ""
             self.sections[definition.section].append(f"{found} = {definition.value}{remark}")
         return found
 
-    def _in_buffer(self, buffer: int, type: TensorType, wish: str, *, named: bool = True) -> str:
+    def in_buffer(self, buffer: int, type: TensorType, wish: str, *, named: bool = True) -> str:
         """A variable for a value in a buffer: an array of its own, or a view of the memory that it shares."""
         made = self.schedule.buffers[buffer]
         per_sample = type.kind is Kind.SAMPLE

@@ -33,7 +33,7 @@ _SHORT_FIRST_BLOCK = "assert n > 0  # this also lets Python compile a function a
 # CPython moves all instructions before the first branch once for each variable that the inner function shares: it took
 # 3.3 s for 1,000 layers, and 0.4 s with a branch on top.
 
-LOCALS = frozenset({"n", "memory", "seed", "step", "epoch", "first", "run", "totals", "samples", "update", REAL})
+LOCALS = frozenset({"n", "memory", "seed", "step", "epoch", "first", "run", "totals", "samples", "update", "t", REAL})
 """Names that the functions of a train block use for themselves."""
 
 

@@ -41,8 +41,9 @@ class RandomNetwork:
         with self.w.at(LINE):
             x = self.w.leaf("field", sample(3), name="x")
             y = self.w.leaf("field", sample(), name="y")
+            z = self.w.leaf("field", sample(3), name="z")
             label = self.w.leaf("field", sample(dtype=DType.INT), name="label")
-        self.vectors = [x]
+        self.vectors = [x, z]
         self.scalars = [y]
         self.label = label
 
@@ -187,7 +188,7 @@ def second_minimize(network: RandomNetwork, path: str) -> Minimize:
 
 
 def random_program(integers: Callable[[int, int], int]) -> Program:
-    """A program whose every decision is `integers(low, high)`. Its fields: x [3], y [], label int[]."""
+    """A program whose every decision is `integers(low, high)`. Its fields: x [3], z [3], y [], label int[]."""
     network = RandomNetwork(integers, integers)
     network.dense()
     for _ in range(integers(1, 12)):
@@ -233,7 +234,7 @@ def random_program(integers: Callable[[int, int], int]) -> Program:
     train = TrainProgram(
         name="Random",
         data=None,
-        fields=("x", "y", "label"),
+        fields=("x", "y", "z", "label"),
         settings=(("steps", 3), ("batch_size", 5)),
         training=StepGraph(
             totals, reported, (), tuple((path, new) for path, (_, new) in network.states.items()), tuple(minimizes)

@@ -18,7 +18,12 @@ TOLERANCE = 1e-9
 
 def rows(seed: int = 0) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
-    return {"x": random.normal(size=(N, 3)), "y": random.normal(size=N), "label": random.integers(0, 7, N)}
+    return {
+        "x": random.normal(size=(N, 3)),
+        "z": random.normal(size=(N, 3)),
+        "y": random.normal(size=N),
+        "label": random.integers(0, 7, N),
+    }
 
 
 def assert_same(planned: dict[str, np.ndarray], textbook: dict[str, np.ndarray]) -> None:
