@@ -17,12 +17,14 @@ from nndsl.emit.text import REAL, Spelling, number
 from nndsl.ir.op import Emission
 from nndsl.ir.types import Kind
 from nndsl.ops import broadcast, constant
+from nndsl.plan.loops import loops_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.graph import Node
+    from nndsl.plan.loops import LoopOutputs
 
 _LONGEST_INLINED = 60
 _GROUPING = re.compile(r"(?<![\w\])])\(|\+ -")
@@ -31,7 +33,10 @@ _PLACEHOLDER = re.compile(r"\boperand_(\d+)_\b")
 
 @dataclass(slots=True)
 class TextbookCode:
-    """The lines of a graph. `leaf` says how a leaf is called (None: as its op's rule says); `dtype` what floats are."""
+    """The lines of a graph. `leaf` says how a leaf is called (None: as its op's rule says); `dtype` what floats are.
+
+    depth: how many loops the lines stand in.
+    """
 
     leaf: Callable[[Node], str | None]
     names: Names
@@ -41,16 +46,19 @@ class TextbookCode:
     dtype: str = REAL
     headings: Headings | None = None
     stages: Mapping[Node, int] = field(default_factory=dict["Node", int])
+    depth: int = 0
     lines: list[str] = field(default_factory=list[str])
     _texts: dict[Node, str] = field(default_factory=dict["Node", str])
     _inlined: dict[Node, str] = field(default_factory=dict["Node", str])
     _uses: Counter[Node] = field(default_factory=Counter["Node"])
+    _loops: dict[Node, LoopOutputs] = field(default_factory=dict["Node", "LoopOutputs"])
     _user: dict[Node, Node] = field(default_factory=dict["Node", "Node"])
 
     def survey(self, nodes: Iterable[Node], kept: Iterable[Node] = ()) -> None:
         """Count who uses which value. `nodes` are all that will be written, `kept` those that are used besides."""
         nodes = list(nodes)
         kept = list(kept)
+        self._loops = loops_of(nodes)
         for node in nodes:
             self._uses.update(node.inputs)
             self._user.update(dict.fromkeys(node.inputs, node))
@@ -63,12 +71,18 @@ class TextbookCode:
         if node.type.kind is Kind.STEP:
             line = None if node.op.leaf else self.host.compute(node)
             if line is not None:
-                self._line(node, line)
+                self.line(node, line)
             return
         if node.op is constant or (node.op is broadcast and not self._is_number(node.inputs[0])):
             return
         if node.op.leaf and (text := self.leaf(node)) is not None:
             self._texts[node] = text
+            return
+        if node in self._loops:
+            if node not in self._texts:
+                from nndsl.emit.textbook_loops import textbook_loop  # whose steps are code like this
+
+                textbook_loop(self, self._loops[node])
             return
         expression = self._expression(node)
         if expression.isidentifier():
@@ -78,7 +92,7 @@ class TextbookCode:
             self._inlined[node] = expression
             return
         self._texts[node] = self.names.unique(self.node_names.wish(node))
-        self._line(node, f"{self._texts[node]} = {expression if node.op.leaf else _tidied(expression)}")
+        self.line(node, f"{self._texts[node]} = {expression if node.op.leaf else _tidied(expression)}")
 
     def _has_own_line(self, node: Node) -> bool:
         """Whether a person gave the node a name that its only user does not have too (`y = x @ k` and `y = y + b`).
@@ -105,12 +119,16 @@ class TextbookCode:
             return f"({self._inlined[node]})"
         if node not in self._texts and node.op is broadcast:
             self._texts[node] = self.names.unique(self.node_names.wish(node))
-            self._line(node, f"{self._texts[node]} = {_tidied(self._expression(node))}")
+            self.line(node, f"{self._texts[node]} = {_tidied(self._expression(node))}")
         return self._texts[node]
 
     def rename(self, node: Node, name: str) -> None:
         """From here on the value of `node` is in the variable `name`."""
         self._texts[node] = name
+
+    def variable(self, node: Node) -> str:
+        """As `array`, and a name even where the value would be written into the line that uses it."""
+        return self._own_line(node) if node in self._inlined else self.array(node)
 
     def array(self, node: Node) -> str:
         """As `text`, and an array in any case."""
@@ -118,14 +136,15 @@ class TextbookCode:
             return self.text(node)
         spread = self.names.unique(self.node_names.wish(node))
         shape = ", ".join(map(str, (*(["n"] if node.type.kind is Kind.SAMPLE else []), *node.type.shape, "")))
-        self._line(node, f"{spread} = np.full(({shape.strip()}), {self.text(node)}, np.{self.dtype})")
+        self.line(node, f"{spread} = np.full(({shape.strip()}), {self.text(node)}, np.{self.dtype})")
         return spread
 
     def _is_number(self, node: Node) -> bool:
         """Whether the text of `node` is a number, not an array."""
         return node.op is constant or node.type.kind is Kind.STEP
 
-    def _line(self, node: Node, line: str) -> None:
+    def line(self, node: Node, line: str) -> None:
+        """Write a line of `node`, under its heading."""
         if self.headings is not None:
             self.lines += self.headings.lines(node)
         self.lines.append(self.spelling(line))
@@ -153,7 +172,7 @@ class TextbookCode:
         """Give an inlined value a line after all: what uses it names it more than once."""
         expression = self._inlined.pop(node)
         self._texts[node] = self.names.unique(self.node_names.wish(node))
-        self._line(node, f"{self._texts[node]} = {_tidied(expression)}")
+        self.line(node, f"{self._texts[node]} = {_tidied(expression)}")
         return self._texts[node]
 
     def _operands(self, node: Node) -> list[str]:

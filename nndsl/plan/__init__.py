@@ -1,5 +1,6 @@
 """From graphs to schedules: what is computed in which order, and where every value lives."""
 
+from nndsl.plan.loops import LoopOutputs, loops_of
 from nndsl.plan.report import LayerCost, MemoryReport, report
 from nndsl.plan.schedule import (
     Action,
@@ -13,6 +14,7 @@ from nndsl.plan.schedule import (
     InBuffer,
     InPlace,
     Literal,
+    Loop,
     Place,
     Schedule,
     SetFlat,
@@ -37,6 +39,8 @@ __all__ = [
     "InPlace",
     "LayerCost",
     "Literal",
+    "Loop",
+    "LoopOutputs",
     "MemoryReport",
     "Place",
     "Schedule",
@@ -44,6 +48,7 @@ __all__ = [
     "SetGradient",
     "SetState",
     "ViewOf",
+    "loops_of",
     "plan_nodes",
     "plan_prediction",
     "plan_step",

@@ -20,6 +20,7 @@ from nndsl.plan.schedule import (
     InBuffer,
     InPlace,
     Literal,
+    Loop,
     SetFlat,
     SetGradient,
     SetState,
@@ -29,6 +30,7 @@ from nndsl.plan.values import Role, Values
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
+    from nndsl.ir.types import TensorType
     from nndsl.plan.schedule import Action, Place
 
 END = 1 << 60
@@ -40,11 +42,24 @@ def reads(action: Action) -> tuple[Node, ...]:
     match action:
         case Compute(node=node):
             return node.inputs
+        case Loop(outputs=outputs):
+            return outputs.nodes[0].inputs
         case AddTotal(node=node) | SetState(node=node) | SetFlat(node=node):
             return (node,)
         case SetGradient(node=node):
             return () if node is None else (node,)
         case ApplyUpdate():
+            return ()
+
+
+def computed_by(action: Action) -> tuple[Node, ...]:
+    """The nodes that an action computes."""
+    match action:
+        case Compute(node=node):
+            return (node,)
+        case Loop(outputs=outputs):
+            return outputs.nodes
+        case _:
             return ()
 
 
@@ -100,19 +115,21 @@ class Pool:
 class Loan:
     """A flat vector of an update: the place of `sink`, its new value, which the action at `due` computes.
 
-    Before that, values of its type may borrow it. holder: whose value is in it (first the old one, if it is read).
+    Before that, values of its type may borrow it if it is `lent`. holder: whose value is in it (first the old one, if
+    it is read).
     """
 
     name: str
     sink: Node
     due: int
     holder: Node | None
+    lent: bool = True
 
     def suits(self, node: Node, last: int, values: Values) -> bool:
         """May `node`, which is read last by the action at `last`, be in this vector?"""
         if node is self.sink:
             return True
-        if node.type != self.sink.type or last > self.due:
+        if not self.lent or node.type != self.sink.type or last > self.due:
             return False
         return last < self.due or may_overwrite(self.sink, node, values)
 
@@ -139,12 +156,15 @@ class Allocator:
         self._fixed = fixed or {}
         self._loans = loans
         self._last = last_reads(actions, values, outputs)
+        self._unneeded: list[int] = []
         for node in values.nodes:
             if (place := _place_of_role(node, values)) is not None:
                 self.places[node] = place
         for position, action in enumerate(actions):
             if isinstance(action, Compute) and action.node.type.kind is not Kind.STEP:
                 self.actions.append(self._compute(position, action))
+            elif isinstance(action, Loop):
+                self.actions.append(self._loop(action))
             else:
                 self.actions.append(action)
             self._release(position, action)
@@ -160,6 +180,24 @@ class Allocator:
         for number in scratch:
             self.pool.give_back(number)
         return Compute(node, scratch)
+
+    def _loop(self, action: Loop) -> Loop:
+        """A buffer for each output, none of which an input is in; a carry that nobody needs has one for the loop."""
+        outputs = action.outputs
+        for node in outputs.nodes:
+            self.places[node] = InBuffer(self._take(node.type))
+        carries: list[tuple[int, int]] = []
+        for k in outputs.carries:
+            last = outputs.output(f"last:{k}")
+            place = None if last is None else self.places[last]
+            number = place.buffer if isinstance(place, InBuffer) else self._take(outputs.body.carries[k].type)
+            carries.append((k, number))
+            if last is None:
+                self._unneeded.append(number)
+        return replace(action, carries=tuple(carries))
+
+    def _take(self, type: TensorType) -> int:
+        return self.pool.take(type.dtype, type.size, type.kind is Kind.SAMPLE)
 
     def _place(self, position: int, node: Node) -> Place:
         if (place := self._fixed.get(node)) is not None:
@@ -184,21 +222,20 @@ class Allocator:
             if loan.holder is None and loan.due > position and loan.suits(node, last, self._values):
                 loan.holder = node
                 return InPlace(loan.name)
-        return InBuffer(self.pool.take(node.type.dtype, node.type.size, node.type.kind is Kind.SAMPLE))
+        return InBuffer(self._take(node.type))
 
     def _release(self, position: int, action: Action) -> None:
         """Give back what the action at `position` was the last to read, and what it computed if nobody reads that."""
-        ended = {self._values.base[node]: None for node in reads(action)}
-        computed = action.node if isinstance(action, Compute) else None
-        if computed is not None:
-            ended[computed] = None
-        kept = None if computed is None or self._last.get(computed, position) == position else self.places[computed]
-        freed: dict[int, None] = {}
+        computed = computed_by(action)
+        ended = dict.fromkeys([*(self._values.base[node] for node in reads(action)), *computed])
+        kept = [self.places[node] for node in computed if self._last.get(node, position) != position]
+        freed: dict[int, None] = dict.fromkeys(self._unneeded)
+        self._unneeded.clear()
         for base in ended:
             if self._last.get(base, position) != position:
                 continue
             place = self.places[base]
-            if isinstance(place, InBuffer) and place != kept:
+            if isinstance(place, InBuffer) and place not in kept:
                 freed[place.buffer] = None
             for loan in self._loans:
                 if loan.holder is base and base is not loan.sink:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.ops import constant, state, weight
-from nndsl.plan.schedule import AddTotal, ApplyUpdate, Compute, SetGradient, SetState
+from nndsl.plan.loops import loops_of
+from nndsl.plan.schedule import AddTotal, ApplyUpdate, Compute, Loop, SetGradient, SetState
 from nndsl.plan.values import Role, Values, is_zero, survey
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Sequence:
         self._done: set[Node] = set()
         self._totals: dict[Node, list[int]] = defaultdict(list)
         self._depth: dict[Node, int] = {}
+        self._loops = loops_of(values.nodes)
         for node in values.nodes:
             self._depth[node] = 1 + max((self._depth[i] for i in node.inputs), default=0)
 
@@ -57,10 +59,20 @@ class Sequence:
                 stack.extend(sorted(pending, key=self.depth))
                 continue
             stack.pop()
-            self._done.add(node)
-            if self.values.acts(node):
-                self.actions.append(Compute(node))
-            self.actions.extend(AddTotal(index, node) for index in self._totals.get(node, ()))
+            self._compute(node)
+
+    def _compute(self, node: Node) -> None:
+        """Append what computes `node`, and with an output of a loop all others; then the totals of what is there."""
+        from nndsl.plan.body import plan_body  # which plans with this module
+
+        outputs = self._loops.get(node)
+        if outputs is not None:
+            self.actions.append(Loop(outputs, plan_body(outputs)))
+        elif self.values.acts(node):
+            self.actions.append(Compute(node))
+        for made in (node,) if outputs is None else outputs.nodes:
+            self._done.add(made)
+            self.actions.extend(AddTotal(index, made) for index in self._totals.get(made, ()))
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import field as field_of_data
-from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer
+from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -77,8 +77,7 @@ def report(
     tally = _Tally(batch_size, float_bytes)
     for weight in program.weights:
         tally.layer(weight.origin.scope).parameters += weight.type.size
-    for node in _computed(schedule):
-        tally.count(node)
+    tally.count_all(schedule)
     parameters = sum(sizes.values())
     given = [node for node, place in schedule.places.items() if isinstance(place, Given) and node.op is field_of_data]
     return MemoryReport(
@@ -144,19 +143,33 @@ class _Tally:
         per_sample = any(n.type.kind is Kind.SAMPLE for n in (node, *node.inputs))
         return each * self.batch_size if per_sample else each
 
-    def count(self, node: Node) -> None:
+    def count(self, node: Node, times: int) -> None:
+        """Count a node's arithmetic `times` times, and its memory once."""
         origin = node.origins[0] if node.origins else None
         layer = self.layer(origin.scope if origin is not None else "")
         if origin is not None and origin.backward:
-            layer.backward += self.flops(node)
+            layer.backward += times * self.flops(node)
             return
-        layer.forward += self.flops(node)
+        layer.forward += times * self.flops(node)
         if node.type.kind is not Kind.STEP:
             layer.activations += self.bytes(node.type)
+
+    def count_all(self, schedule: Schedule, times: int = 1) -> None:
+        """Count what a schedule computes, `times` times over: the steps of its loops as often as they run."""
+        for action in schedule.actions:
+            if isinstance(action, Compute):
+                self.count(action.node, times)
+            elif isinstance(action, Loop):
+                for node in action.outputs.nodes:
+                    self.count(node, 0)
+                self.count_all(action.schedule, times * action.outputs.length)
 
     def without_reuse(self, schedule: Schedule) -> int:
         total = 0
         for action in schedule.actions:
+            if isinstance(action, Loop):
+                total += sum(self.bytes(node.type) for node in action.outputs.nodes)
+                total += self.without_reuse(action.schedule)
             if not isinstance(action, Compute):
                 continue
             node, rule = action.node, action.node.op.numpy

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Update
     from nndsl.ir.types import DType
+    from nndsl.plan.loops import LoopOutputs
 
 # ------------------------------------------------------------------------------------------------ places
 
@@ -66,6 +67,7 @@ class GradientOf:
 class InPlace:
     """Computed into one of the update's own flat vectors: "weight", or the slot of that name.
 
+    In the body of a loop: into the array of a carry ("carry:0"), or this time's part of an output ("stack:1").
     The new weight or slot itself, or a value on the way that borrows the vector between the last read of its old
     value and the computation of the new one.
     """
@@ -132,7 +134,8 @@ class SetState:
 class SetFlat:
     """Copy a node into a flat vector of the update where it could not be computed there: "weight", or a slot's name.
 
-    Only in an update's schedule, after the last read of the old value. Scalar slots (kind STEP) are always set so.
+    Only in an update's schedule, or a loop's, after the last read of the old value. Scalar slots (kind STEP) are always
+    set so.
     """
 
     name: str
@@ -152,7 +155,20 @@ class ApplyUpdate:
     schedule: Schedule
 
 
-Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Run the steps of a loop, whose outputs end up in the places of `outputs.nodes`, all of them in buffers.
+
+    schedule: one step, over the parameters of the body as Given: carries are read and written in the buffers
+    `carries`, (its number, buffer) each, which hold the first values before the loop and the last ones after it.
+    """
+
+    outputs: LoopOutputs
+    schedule: Schedule
+    carries: tuple[tuple[int, int], ...] = ()
+
+
+Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate | Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +184,10 @@ class Schedule:
     outputs: tuple[Node, ...] = ()
 
     def bytes(self, batch_size: int, float_bytes: int = 4) -> int:
-        """Memory of all buffers for batches of `batch_size` samples."""
+        """Memory of all buffers for batches of `batch_size` samples, those of its loops' steps included."""
         from nndsl.ir.types import DType
 
         width = {DType.FLOAT: float_bytes, DType.INT: 4, DType.BOOL: 1}
-        return sum(b.size * (batch_size if b.per_sample else 1) * width[b.dtype] for b in self.buffers)
+        own = sum(b.size * (batch_size if b.per_sample else 1) * width[b.dtype] for b in self.buffers)
+        loops = (action.schedule for action in self.actions if isinstance(action, Loop))
+        return own + sum(schedule.bytes(batch_size, float_bytes) for schedule in loops)

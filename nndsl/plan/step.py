@@ -82,6 +82,11 @@ def _gradients_in_place(actions: list[Action], values: Values, outputs: tuple[No
         before = max((at for at in updates if at < position), default=-1)
         after = min((at for at in updates if at > position), default=len(actions))
         reads_end = last.get(node, position)
-        if uses[node] == 1 and before < computed_at[node] and reads_end < after and node.type.dtype is DType.FLOAT:
+        if (
+            uses[node] == 1
+            and before < computed_at.get(node, -1)
+            and reads_end < after
+            and node.type.dtype is DType.FLOAT
+        ):
             found[node] = GradientOf(action.path)
     return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from nndsl.ir.types import Kind
-from nndsl.ops import flat_weight, slot
+from nndsl.ops import flat_weight, scan, slot
 from nndsl.plan.buffers import Allocator, Loan, last_reads, may_overwrite
 from nndsl.plan.order import Sequence
 from nndsl.plan.schedule import Compute, Schedule, SetFlat
@@ -20,26 +20,46 @@ if TYPE_CHECKING:
 def plan_update(update: Update) -> Schedule:
     """The schedule of one update, over flat weights, gradients and slots (float[size] shared) and host numbers."""
     sinks = new_values(update)
-    values = survey(sinks.values())
-    old = {name: leaf for leaf in values.nodes if (name := flat_name(leaf)) is not None}
-    saved = {values.base[node] for name, node in sinks.items() if _copies_what_changes(name, node, old, values)}
+    leaves = survey(sinks.values()).nodes
+    return plan_vectors(sinks, {name: leaf for leaf in leaves if (name := flat_name(leaf)) is not None})
+
+
+def plan_vectors(
+    sinks: Mapping[str, Node],
+    old: Mapping[str, Node],
+    *,
+    saved: Collection[Node] = (),
+    kept_out: Collection[str] = (),
+    unlent: Collection[str] = (),
+) -> Schedule:
+    """The schedule that computes `sinks`, the new values of flat vectors, by name; `old` are the leaves that read them.
+
+    saved: leaves to copy before anything else. kept_out: vectors that nothing is computed into, only copied; `unlent`
+    may hold nothing but their own new values.
+    """
+    values = survey(sinks.values(), saved=saved)
+    first = [(name, n) for name, n in sinks.items() if name not in old and values.roles[n] is Role.GIVEN]
+    late = {name: node for name, node in sinks.items() if (name, node) not in first}
+    saved = {*saved, *(values.base[n] for name, n in late.items() if _copies_what_changes(name, n, old, values))}
     if saved:
         values = survey(sinks.values(), saved=saved)
-    readers = _readers(values, {leaf: name for name, leaf in old.items() if values.roles[leaf] is Role.GIVEN})
-    in_place = _in_place(sinks, readers, old, values)
+    readers = _readers(values, {leaf: name for name, leaf in old.items() if values.roles.get(leaf) is Role.GIVEN})
+    candidates = {name: node for name, node in late.items() if name not in kept_out}
+    in_place = _in_place(candidates, readers, old, values)
 
     sequence = Sequence(values, after={sink: readers.get(name, ()) for name, sink in in_place.items()})
+    sequence.actions += [SetFlat(name, node) for name, node in first]
     for leaf in sorted(saved, key=lambda leaf: leaf.id):
         sequence.visit(leaf)
     for node in sinks.values():
         sequence.visit(node)
-    copied = [(name, node) for name, node in sinks.items() if name not in in_place and old.get(name) is not node]
+    copied = [(name, node) for name, node in late.items() if name not in in_place and old.get(name) is not node]
     actions = [*sequence.actions, *(SetFlat(name, node) for name, node in copied)]
 
     computed_at = {action.node: position for position, action in enumerate(actions) if isinstance(action, Compute)}
     read = last_reads(actions, values)
     loans = [
-        Loan(name, sink, computed_at[sink], old[name] if name in old and old[name] in read else None)
+        Loan(name, sink, computed_at[sink], old[name] if old.get(name) in read else None, lent=name not in unlent)
         for name, sink in in_place.items()
     ]
     allocator = Allocator(actions, values, loans=loans)
@@ -88,7 +108,7 @@ def _in_place(
         others = [reader for reader in readers.get(name, ()) if reader is not sink]
         reads_itself = len(others) < len(readers.get(name, ()))
         is_copied_leaf = sink.op.leaf and sink.op.numpy.statements is None
-        if values.roles[sink] is not Role.COMPUTED or is_copied_leaf or sink in found.values():
+        if values.roles[sink] is not Role.COMPUTED or is_copied_leaf or sink.op is scan or sink in found.values():
             continue
         if reads_itself and not _over_its_old_value(sink, old[name], values):
             continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import constant, from_step
+from nndsl.plan.loops import array_operands, asked_contiguous
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -55,7 +56,7 @@ def survey(roots: Iterable[Node], *, arrays: Collection[Node] = (), saved: Colle
     """The values that `roots` need. `arrays` may not be splats; `saved` are leaves to be copied while they hold."""
     nodes = reachable(roots)
     needs_array = _array_readers(nodes, arrays)
-    contiguity_asked = {node.inputs[i] for node in nodes if not node.op.numpy.view for i in node.op.numpy.contiguous}
+    contiguity_asked = asked_contiguous(node for node in nodes if not node.op.numpy.view)
     roles: dict[Node, Role] = {}
     base: dict[Node, Node] = {}
     whole: dict[Node, bool] = {}
@@ -102,7 +103,7 @@ def _array_readers(nodes: Iterable[Node], arrays: Collection[Node]) -> set[Node]
     for node in sorted(nodes, key=lambda node: node.id, reverse=True):
         reads_arrays = node in needs if node.op.numpy.view else not node.op.elementwise
         if reads_arrays and node.type.kind is not Kind.STEP:
-            needs.update(node.inputs)
+            needs.update(array_operands(node))
     return needs
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import constant, from_step, state, weight
+from nndsl.plan.loops import array_operands, contiguous_operands, strided
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
@@ -18,6 +19,7 @@ from nndsl.plan.schedule import (
     InBuffer,
     InPlace,
     Literal,
+    Loop,
     SetFlat,
     SetGradient,
     SetState,
@@ -27,6 +29,8 @@ from nndsl.plan.update import flat_name, new_values
 from nndsl.plan.values import is_zero
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from nndsl.ir.graph import Node
     from nndsl.ir.program import StepGraph, Update
     from nndsl.plan.schedule import Action, Schedule
@@ -61,11 +65,38 @@ def verify_update(schedule: Schedule, update: Update) -> None:
             machine.fail(f"the new {name} is not in its vector")
 
 
-class _Machine:
-    """Memory while a schedule runs: what each cell holds, and which versions weights have."""
+def verify_loop(loop: Loop) -> None:
+    """As `verify_schedule`, for one step of a loop: at its end every carry and every output has its value."""
+    outputs = loop.outputs
+    new, old = outputs.new_values, outputs.old_values
+    elements, vectors = strided(outputs)
+    machine = _Machine(loop.schedule, {node: name for name, node in old.items()}, elements, vectors)
+    for position, action in enumerate(loop.schedule.actions):
+        machine.play(position, action, None)
+    for name, node in new.items():
+        unchanged = old.get(name) is node and ("flat", name) not in machine.contents
+        if not unchanged and machine.contents.get(("flat", name)) is not node:
+            machine.fail(f"{name} has not its new value")
 
-    def __init__(self, schedule: Schedule) -> None:
+
+class _Machine:
+    """Memory while a schedule runs: what each cell holds, and which versions weights have.
+
+    carries: the leaves of a loop's body that are read from vectors, and those vectors' names; `apart` are the leaves,
+    `vectors` the names of vectors, whose elements do not lie in one block.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        carries: Mapping[Node, str] | None = None,
+        apart: Collection[Node] = (),
+        vectors: Collection[str] = (),
+    ) -> None:
         self.schedule = schedule
+        self.carries = carries
+        self.apart = apart
+        self.vectors = vectors
         self.contents: dict[Cell, Node | None] = {}
         self.versions: dict[str, int] = {}
         self.states: dict[str, Node] = {}
@@ -100,6 +131,8 @@ class _Machine:
                 self._copy(("flat", name), node)
             case ApplyUpdate():
                 self._apply(action, graph)
+            case Loop():
+                self._loop(action)
 
     def _copy(self, cell: Cell | None, node: Node | None) -> None:
         if node is not None:
@@ -140,6 +173,41 @@ class _Machine:
             self._check_scratch(action, cell)
             self.contents[cell] = node
         self.computed.add(node)
+
+    def _loop(self, action: Loop) -> None:
+        """All inputs must be there at once; the outputs' buffers, and those of carries, are theirs alone."""
+        verify_loop(action)
+        outputs = action.outputs
+        first = outputs.nodes[0]
+        taken = set[Cell | None]()
+        for operand in first.inputs:
+            self.read(operand, operand if operand not in array_operands(first) else first)
+            taken.add(self._cell(self._base(operand)))
+        for position in contiguous_operands(first):
+            if not self._whole(first.inputs[position]):
+                self.fail(f"{first!r} needs {first.inputs[position]!r} contiguous")
+        carries = dict(action.carries)
+        for node in outputs.nodes:
+            cell = self._cell(node)
+            what, _, number = str(node["output"]).partition(":")
+            if cell is None or cell[0] != "buffer" or cell in taken or node in self.computed:
+                self.fail(f"{node!r} has no buffer of its own")
+            if what == "last" and carries.get(int(number)) != cell[1]:
+                self.fail(f"{node!r} is not where its carry is")
+            self._check_room(node, cell)
+            taken.add(cell)
+            self.contents[cell] = node
+            self.computed.add(node)
+        for k, number in action.carries:
+            if outputs.output(f"last:{k}") is None:
+                type = outputs.body.carries[k].type
+                self._check_fits(Buffer(type.dtype, type.size, type.kind is Kind.SAMPLE), number)
+                if ("buffer", number) in taken:
+                    self.fail(f"the buffer of carry {k} is in use")
+                taken.add(("buffer", number))
+                self.contents["buffer", number] = None
+        if tuple(carries) != outputs.carries:
+            self.fail(f"the carries {outputs.carries} need buffers")
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -183,7 +251,7 @@ class _Machine:
             chain.append(node)
             node = place.base
         rigid = [0 in view.op.numpy.contiguous for view in reversed(chain)]
-        return rigid == sorted(rigid, reverse=True)
+        return rigid == sorted(rigid, reverse=True) and not (any(rigid) and self._lies_apart(node))
 
     def _whole(self, node: Node) -> bool:
         """Does `node` fill its base's memory in row-major order?"""
@@ -191,7 +259,16 @@ class _Machine:
             if 0 not in node.op.numpy.contiguous:
                 return False
             node = place.base
-        return True
+        return not self._lies_apart(node)
+
+    def _lies_apart(self, node: Node) -> bool:
+        """Is `node`, which is no view, in memory that others are in between?"""
+        place = self.schedule.places.get(node)
+        return place.name in self.vectors if isinstance(place, InPlace) else place == Given() and node in self.apart
+
+    def _old_name(self, leaf: Node) -> str | None:
+        """The flat vector whose old value a leaf is."""
+        return flat_name(leaf) if self.carries is None else self.carries.get(leaf)
 
     def _check_splat(self, node: Node, reader: Node | None) -> None:
         takes = reader is node or (reader is not None and (reader.op.elementwise or reader.type.kind is Kind.STEP))
@@ -210,7 +287,7 @@ class _Machine:
             self.fail(f"version {leaf['version']} of the weight {leaf['path']} is read when it is not there")
         if leaf.op is state and str(leaf["path"]) in self.states:
             self.fail(f"the state {leaf['path']} is read after it was set")
-        name = flat_name(leaf)
+        name = self._old_name(leaf)
         if name is not None and leaf.type.kind is not Kind.STEP and ("flat", name) in self.contents:
             self.fail(f"the old {name} is read after its vector was overwritten")
 
@@ -231,7 +308,7 @@ class _Machine:
         per_sample = node.type.kind is Kind.SAMPLE
         if cell[0] == "buffer":
             self._check_fits(Buffer(node.type.dtype, node.type.size, per_sample), int(cell[1]))
-        elif node.type.dtype is not DType.FLOAT or per_sample:
+        elif self.carries is None and (node.type.dtype is not DType.FLOAT or per_sample):
             self.fail(f"{node!r} can't be in the flat vector of {cell[1]}")
 
     def _check_fits(self, wanted: Buffer, number: int) -> None:
@@ -244,7 +321,7 @@ class _Machine:
         """What is computed over an operand must be allowed to, and read it there and nowhere else."""
         for position, operand in enumerate(node.inputs):
             base = self._base(operand)
-            old = flat_name(base) if isinstance(self.schedule.places.get(base), Given) else None
+            old = self._old_name(base) if isinstance(self.schedule.places.get(base), Given) else None
             if self._cell(base) != cell and ("flat", old) != cell:
                 continue
             allowed = position in node.op.numpy.in_place and self._whole(operand) and operand.type == node.type
