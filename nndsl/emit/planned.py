@@ -174,8 +174,7 @@ class PlannedCode:
         rule = node.op.numpy
         lines: list[str] = []
         if rule.statements is None:
-            source = self._copied(node)
-            return [f"np.copyto({self.array(node)}, {source})"]
+            return [self._copy(node)]
         if node.op.elementwise and rule.scratch is None:
             operands = tuple(self._operand(operand, lines, whole=False) for operand in node.inputs)
             emission = Emission(node, operands, self.array(node), dtype=REAL)
@@ -212,16 +211,22 @@ class PlannedCode:
             return []
         return [f"{self.array(node)}[...] = {text}"]
 
-    def _copied(self, node: Node) -> str:
-        """What is copied into the buffer of a node that has no statements: a leaf as it is now, or a view."""
+    def _copy(self, node: Node) -> str:
+        """The line that fills the buffer of a node that has no statements: a leaf as it is now, or a view."""
+        out, rule = self.array(node), node.op.numpy
         if node.op.leaf:
-            return self.define(self.surroundings.given(node))
-        text = node.op.numpy.expression(Emission(node, (self.array(node.inputs[0]),), "", dtype=REAL))
-        return (
-            text
-            if text.isidentifier()
-            else self.define(Definition("views", f"{self.node_names.wish(node)}_view", text))
-        )
+            return f"np.copyto({out}, {self.define(self.surroundings.given(node))})"
+        (operand,) = node.inputs
+        source = self.array(operand)
+        if 0 in rule.contiguous:
+            # A reshape that is no view, its operand having gaps: the result, seen in the operand's shape, takes it.
+            wish, text = f"{self.node_names.wish(node)}_view", f"{out}.reshape{array_shape(operand.type)}"
+            seen = self.define(Definition("views", wish, text))
+            return f"np.copyto({seen}, {source})"
+        text = rule.expression(Emission(node, (source,), "", dtype=REAL))
+        if not text.isidentifier():
+            text = self.define(Definition("views", f"{self.node_names.wish(node)}_view", text))
+        return f"np.copyto({out}, {text})"
 
     def _scratch(self, node: Node, buffers: tuple[int, ...]) -> tuple[str, ...]:
         rule = node.op.numpy.scratch
