@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nndsl import ops
 from nndsl.autodiff import gradients
-from nndsl.ir import DType, Kind, Node, Origin, TensorType
+from nndsl.ir import DType, Kind, Node, Origin, TensorType, reachable
 from nndsl.ir.program import Minimize, Slot, StepGraph, Total, Update
 from nndsl.source import SourceFile, Span
 from tests.executor import Memory, evaluate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
 
 SAMPLES = 4
+LIMIT = 1e4
 SHAPES: dict[str, tuple[int, ...]] = {"vector": (3,), "other": (3,), "matrix": (2, 3), "number": ()}
 STATES: dict[str, tuple[int, ...]] = {"mean": (3,), "spread": (3,)}
 SPAN = Span(SourceFile("random.nn", "\n", Path("random.nn")), 0, 0)
@@ -234,11 +235,12 @@ def leaf_values(node: Node) -> Any:
 
 @dataclass
 class Outcome:
-    """What a step leaves behind."""
+    """What a step leaves behind. tame: no value on the way is infinite, or so large that its rounding errors show."""
 
     memory: Memory
     totals: list[float] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
+    tame: bool = True
 
 
 def expected(graph: StepGraph, memory: Memory) -> Outcome:
@@ -252,23 +254,32 @@ def expected(graph: StepGraph, memory: Memory) -> Outcome:
             return versions[str(node["path"]), int(str(node["version"]))]
         return memory.states[str(node["path"])] if node.op is ops.state else leaf_values(node)
 
+    tame = True
+
+    def computed(nodes: list[Node]) -> list[Any]:
+        nonlocal tame
+        needed = reachable(nodes)
+        found = dict(zip(needed, evaluate(needed, leaves, SAMPLES), strict=True))
+        tame = tame and all(np.all(np.abs(value) < LIMIT) for value in found.values())
+        return [found[node] for node in nodes]
+
     for minimize in graph.minimizes:
-        found = evaluate([node for _, node in minimize.gradients], leaves, SAMPLES)
+        found = computed([node for _, node in minimize.gradients])
         by_path = dict(zip((path for path, _ in minimize.gradients), found, strict=True))
         for number, update in enumerate(minimize.updates):
             new = _updated(update, f"{minimize.index}.{number}/", versions, latest, by_path, slots)
             for path, value in new.items():
                 latest[path] += 1
                 versions[path, latest[path]] = value
-    totals = evaluate([total.node for total in graph.totals], leaves, SAMPLES)
-    outputs = evaluate([node for _, node, _ in graph.predictions], leaves, SAMPLES)
-    states = evaluate([node for _, node in graph.states], leaves, SAMPLES)
+    totals = computed([total.node for total in graph.totals])
+    outputs = computed([node for _, node, _ in graph.predictions])
+    states = computed([node for _, node in graph.states])
     after = Memory(
         {path: versions[path, version] for path, version in latest.items()},
         memory.states | dict(zip((path for path, _ in graph.states), states, strict=True)),
         slots,
     )
-    return Outcome(after, [float(np.sum(total)) for total in totals], outputs)
+    return Outcome(after, [float(np.sum(total)) for total in totals], outputs, tame)
 
 
 def _updated(

@@ -38,6 +38,7 @@ def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
     for train in program.trains:
         found.append((f"training of {train.name}", train.training.roots()))
         found.append((f"evaluation of {train.name}", train.evaluation.roots()))
+        found += [(f"`show {show.name}` of {train.name}", show.graph.roots()) for show in train.shows]
     return found
 
 
@@ -58,9 +59,14 @@ def _over_data(data: DataProgram, change: Change) -> DataProgram:
 def _over_train(train: TrainProgram, change: Change) -> TrainProgram:
     return replace(
         train,
-        training=train.training.with_roots(change(train.training.roots())),
-        evaluation=train.evaluation.with_roots(change(train.evaluation.roots())),
+        training=_over_graph(train.training, change),
+        evaluation=_over_graph(train.evaluation, change),
+        shows=tuple(replace(show, graph=_over_graph(show.graph, change)) for show in train.shows),
     )
+
+
+def _over_graph(graph: StepGraph, change: Change) -> StepGraph:
+    return graph.with_roots(change(graph.roots()))
 
 
 def uncast_totals(program: Program) -> Program:
