@@ -56,9 +56,6 @@ class _Checker:
         scope = Scope(library_scope())
         self._define(program, scope, opened=(self.file.path,))
         self._check_sets(program)
-        for item in program.items:
-            if isinstance(item, tree.Data):
-                self._data(item, scope)
         self._trains(program, scope)
         self._models_alone()
         if context.failed:
@@ -79,7 +76,7 @@ class _Checker:
     # -------------------------------------------------------------------------------------- definitions
 
     def _define(self, program: tree.Program, scope: Scope, opened: tuple[Path | None, ...]) -> None:
-        """Bind every definition of a file, then its compile-time values, in order."""
+        """Bind every definition of a file; then, in order, its compile-time values and (of the main file) its data."""
         context = self.context
         seen: dict[str, tree.Name] = {}
         for item in program.items:
@@ -90,6 +87,7 @@ class _Checker:
                     case tree.Import():
                         self._import(item, scope, opened)
                     case tree.Definition(kind="model", name=name):
+                        self._refuse_without_input(item)
                         scope.bind(name.name, self._network(Model(item, scope, (), name.name, name.span)))
                     case tree.Definition(name=name):
                         scope.bind(name.name, defined(item, scope))
@@ -102,6 +100,8 @@ class _Checker:
                         scope.bind(name.name, self._let_value(item, scope))
                     if hurt:
                         scope.bind(name.name, BROKEN)
+                case tree.Data() if item.span.file is self.file:
+                    self._data(item, scope)
                 case tree.Alias(name=name):
                     with context.surviving() as hurt:
                         scope.bind(name.name, self._alias(item, scope))
@@ -109,6 +109,14 @@ class _Checker:
                         scope.bind(name.name, BROKEN)
                 case _:
                     pass
+
+    def _refuse_without_input(self, item: tree.Definition) -> None:
+        if not input_names(item):
+            self.context.report(
+                error(
+                    "NN307", f"the model {item.name.name} has no input", item.name.span, help="it begins with `input x`"
+                )
+            )
 
     def _network(self, model: Model) -> Model:
         self.applied[model.path] = model

@@ -143,12 +143,13 @@ class Table(ABC):
         """Raises UserError NN413 where a value is known to be missing."""
         row = self.missing_row(name)
         if row is not None:
+            example = '"unknown"' if self.column(name, span).kind == "text" else "median"
             raise UserError(
                 error(
                     "NN413",
                     f"{self.place(name, row)}: the value is missing",
                     span or self.span,
-                    help=f'say what stands for it: `fill(column("{name}"), median)`, or a value in place of `median`',
+                    help=f'say what stands for it: `fill(column("{name}"), {example})`, or another value',
                 )
             )
 

@@ -319,9 +319,11 @@ class Builder:
         """An argument by name."""
         return tree.Argument(span, name.name, value)
 
-    def index(self, span: Span, value: Expression, items: tuple[Expression | tree.Slice, ...]) -> tree.Index:
-        """`value[items]`."""
-        return tree.Index(span, value, items)
+    def index(
+        self, span: Span, value: Expression, items: tuple[Expression | tree.Slice, ...] | None = None
+    ) -> tree.Index:
+        """`value[items]`; `int[]` is a type."""
+        return tree.Index(span, value, items or ())
 
     def indices(self, span: Span, *items: Expression | tree.Slice) -> tuple[Expression | tree.Slice, ...]:
         """What stands inside the brackets of an index."""

@@ -12,6 +12,7 @@ from nndsl.check.values import (
     Arguments,
     Builtin,
     BuiltinParameter,
+    Function,
     Option,
     RawColumn,
     Value,
@@ -307,12 +308,12 @@ def _fill(context: Context, given: Arguments) -> Value:
         if not isinstance(value, str):
             raise context.mistake("NN302", "a missing text is filled with a text", given.span_of("value"))
         return replace(column, fill=value)
-    fill = value.name if isinstance(value, Option) else str(value)
+    fill = value.name if isinstance(value, Option | Function) else str(value)
     node = side_by_side(context, _marked(column, fill), given.span_of("x"))
     missing = context.apply(ops.not_equal, [node, node], span)
     if is_number(value):
         filling = context.constant(float(value), node.type)
-    elif isinstance(value, Option):
+    elif isinstance(value, Option | Function) and value.name in ("median", "mean"):
         filling = broadcast(context, _fit(context, known, value.name, node, span), node.type.shape, Kind.SAMPLE, span)
     else:
         raise context.mistake(

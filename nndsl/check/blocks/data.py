@@ -47,8 +47,7 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
         return None
     for name, builtin in DATA_BUILTINS.items():
         scope.bind(name, Function(builtin, None))
-    for statistic in ("median", "mean"):
-        scope.bind(f"{statistic} of fill", Option(statistic))
+    scope.bind("median", Option("median"))
     context.data = DataNotes(table)
     frame = Frame("data", block.name.name, None, "", "")
     walk = _DataWalk(context, scope, frame)
@@ -137,8 +136,7 @@ class _DataWalk:
         self.scope.bind(name.name, node)
 
     def _rows_or_value(self, expression: tree.Expression) -> Value:
-        scope = _FillScope(self.scope)
-        value = evaluate(self.context, scope, expression)
+        value = evaluate(self.context, self.scope, expression)
         if isinstance(value, tuple) and self.notes.table is None and isinstance(expression, tree.ListOf):
             return inline_column(self.context, value, expression.span)
         return value
@@ -219,15 +217,6 @@ class _DataWalk:
             block.span,
         )
         return program, DataSet(block.name.name, self.infos)
-
-
-class _FillScope(Scope):
-    """A data block's names, with the words `median` and `mean` for `fill` where nothing else is called so."""
-
-    def lookup(self, name: str) -> Value | None:
-        if name in ("median", "mean"):
-            return super().lookup(f"{name} of fill")
-        return super().lookup(name)
 
 
 def _plain_rows(rows: tuple[Value, ...]) -> tuple[Attribute, ...]:

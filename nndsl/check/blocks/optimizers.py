@@ -38,7 +38,10 @@ def updates_of(
     updates: list[Update] = []
     if not reached:
         raise context.mistake(
-            "NN512", "no weight has an influence on this", statement.loss.span, help="compute it from a model's output"
+            "NN512",
+            "no weight has an influence on this",
+            statement.loss.span,
+            help="compute it from a model's output; an accuracy or an argmax has no slope, `cross_entropy` has",
         )
     for number, group in enumerate(statement.groups):
         paths = _group_weights(context, scope, group, reached, taken, statement)

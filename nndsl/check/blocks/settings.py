@@ -43,6 +43,10 @@ _MODE = Setting(
     "mode", ("auto", "min", "max"), "auto", "Whether less or more is better; auto: more for accuracy-like names."
 )
 
+RISING = ("accuracy", "precision", "recall", "f1", "r2", "auc")
+FALLING = ("loss", "error", "mse", "mae", "rmse", "cross_entropy", "divergence", "huber", "hinge")
+"""Endings of names by which `mode=auto` tells what is better, more or less."""
+
 CALLBACKS = {
     callback.name: callback
     for callback in (

@@ -9,7 +9,8 @@ from nndsl import ops
 from nndsl.check import hints
 from nndsl.check.blocks.callbacks import callback_name, read_callback, read_expectation, read_setting
 from nndsl.check.blocks.optimizers import updates_of
-from nndsl.check.blocks.settings import SETTINGS
+from nndsl.check.blocks.settings import FALLING, RISING, SETTINGS
+from nndsl.check.blocks.shows import read_shows
 from nndsl.check.bodies.places import misplaced
 from nndsl.check.bodies.statements import bind_names, check_assert, run_control, warn_unused
 from nndsl.check.builtins.reductions import average, batch_size, batch_total, total_of
@@ -25,6 +26,7 @@ from nndsl.ir.program import (
     Expectation,
     Minimize,
     Reported,
+    Show,
     StepGraph,
     TrainProgram,
 )
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 class Walk:
     """What one walk through a train block gathers."""
 
+    has_data: bool
     losses: list[Reported] = field(default_factory=list[Reported])
     metrics: list[Reported] = field(default_factory=list[Reported])
     predictions: list[tuple[str, Node, tuple[str, ...] | None]] = field(
@@ -50,6 +53,7 @@ class Walk:
     settings: dict[str, Attribute] = field(default_factory=dict[str, "Attribute"])
     callbacks: list[tuple[Callback, tree.Apply]] = field(default_factory=list[tuple[Callback, tree.Apply]])
     expectations: list[Expectation] = field(default_factory=list[Expectation])
+    shows: list[Show] = field(default_factory=list[Show])
 
 
 def check_train(
@@ -66,25 +70,35 @@ def check_train(
     evaluation = _walk(context, file_scope, block, data, training=False)
     if evaluation is None or (len(context.diagnostics) > before and context.failed):
         return None
-    (walk, graph), (_, evaluated) = training, evaluation
+    (walk, graph), (evaluating, evaluated) = training, evaluation
     settings = _settings(context, block, walk, data)
     reported = [report.name for report in graph.reported]
     return TrainProgram(
         name=block.name.name,
         data=block.data.name if block.data is not None else None,
-        fields=_fields_read(graph, evaluated),
+        fields=_fields_read(graph, evaluated, *(show.graph for show in evaluating.shows)),
         settings=tuple(settings.items()),
         training=graph,
         evaluation=evaluated,
         callbacks=tuple(_checked_callback(context, callback, reported) for callback, _ in walk.callbacks),
         expectations=tuple(_checked_expectation(context, e, reported, data) for e in walk.expectations),
         span=block.span,
+        shows=tuple(evaluating.shows),
     )
 
 
 def _settings(context: Context, block: tree.Train, walk: Walk, data: DataProgram | None) -> dict[str, Attribute]:
     settings: dict[str, Attribute] = {setting.name: setting.default for setting in SETTINGS}
     settings.update(walk.settings)
+    unused = "steps" if data is not None else "epochs"
+    if unused in walk.settings:
+        other = "epochs" if data is not None else "steps"
+        where = "with data" if data is not None else "without data"
+        context.report(
+            error(
+                "NN501", f"`{unused}` does not count for a block {where}", block.name.span, help=f"say `{other} = ...`"
+            )
+        )
     if data is None and walk.settings.get("steps") is None:
         context.report(
             error(
@@ -116,7 +130,7 @@ def _walk(
         type = item.node.type
         scope.bind(item.name, context.leaf(ops.field, type, item.span, name=item.name).named(item.name))
     frame = Frame("train", block.name.name, None, "", "")
-    walk = Walk()
+    walk = Walk(has_data=data is not None)
     with context.inside(frame):
         _statements(context, scope, frame, block.body, walk)
         warn_unused(context, scope)
@@ -174,6 +188,10 @@ def _statement(context: Context, scope: Scope, frame: Frame, statement: tree.Sta
             _predict(context, scope, statement, walk)
         case tree.ExpectStatement():
             walk.expectations.append(read_expectation(context, scope, statement))
+        case tree.Show():
+            if not context.mode.training:
+                taken = [show.name for show in walk.shows]
+                walk.shows += read_shows(context, scope, statement, taken, has_data=walk.has_data)
         case tree.Apply() if callback_name(statement) is not None:
             walk.callbacks.append((read_callback(context, scope, statement), statement))
         case tree.Apply():
@@ -382,7 +400,15 @@ def _checked_callback(context: Context, callback: Callback, reported: list[str])
                 help=f"did you mean `{close}`?" if close else f"reported are: {', '.join(reported)}",
             )
         )
+    elif _is_unclear(monitor, dict(callback.arguments)["mode"]):
+        message = f"{callback.name} can't tell whether more or less {monitor} is better"
+        context.report(error("NN509", message, callback.span, help="say `mode=max` or `mode=min`"))
     return callback
+
+
+def _is_unclear(monitor: Attribute, mode: Attribute) -> bool:
+    """Whether the name of a monitored number leaves open what is better of it."""
+    return isinstance(monitor, str) and mode == "auto" and not monitor.endswith((*RISING, *FALLING))
 
 
 def _checked_expectation(

@@ -58,7 +58,8 @@ def _typed_input(context: Context, scope: Scope, statement: tree.Input, value: N
                 if wanted is DType.INT
                 else "compare it: `x > 0`",
             )
-    if value.op is ops.constant and value.type.rank == 0:
+    open_axes = any(isinstance(dimension, tree.Dots) for dimension in pattern.dimensions)
+    if value.op is ops.constant and value.type.rank == 0 and not open_axes:
         return broadcast(context, value, resolve_shape(context, pattern, scope), value.type.kind, given.span)
     match_shape(context, pattern, value.type.shape, scope, given.span, what)
     return value

@@ -16,6 +16,7 @@ _PLACES = {
     "metric": "a train block",
     "predict": "a train block",
     "expect": "a train block",
+    "show": "a train block",
     "weight": "a layer or a model",
     "state": "a layer or an optimizer",
     "input": "a layer or a model",

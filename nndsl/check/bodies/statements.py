@@ -25,6 +25,7 @@ from nndsl.check.values import (
     Value,
     describe,
 )
+from nndsl.diagnostics import Label
 from nndsl.ir import Node
 from nndsl.syntax import tree
 
@@ -193,7 +194,10 @@ def check_assert(context: Context, scope: Scope, statement: tree.AssertStatement
         message = f"this does not hold: {statement.condition.span.text}"
     else:
         message = re.sub(r"\{(\w+)\}", lambda name: _filled(scope, name[1]), statement.message.value)
-    raise context.mistake("NN308", message, statement.span)
+    call = context.frame.call if context.frames else None
+    shown = call is not None and not call.file.library and not statement.span.file.library
+    more = [Label(call, "applied here")] if call is not None and shown else []
+    raise context.mistake("NN308", message, statement.span, more=more)
 
 
 def _filled(scope: Scope, name: str) -> str:
@@ -206,11 +210,15 @@ def _filled(scope: Scope, name: str) -> str:
         case int() | float() | str():
             return str(value)
         case tuple():
-            return f"[{', '.join(map(str, value))}]"
+            return _list_text(value)
         case Node():
             return value.type.shape_text
         case _:
             return describe(value)
+
+
+def _list_text(value: Value) -> str:
+    return f"[{', '.join(map(_list_text, value))}]" if isinstance(value, tuple) else str(value)
 
 
 # ------------------------------------------------------------------------------------------------ names and steps
@@ -235,8 +243,9 @@ def bind_name(context: Context, scope: Scope, name: tree.Name, value: Value) -> 
         value = Step(value, (), name.span)
     if isinstance(value, Step) and value.path is None:
         value = value.at(context.joined(name.name + "".join(f"[{turn}]" for turn in context.frame.loops)))
-    if isinstance(value, Node) and (context.frame.kind != "function" or not value.names):
-        value.named(context.joined(name.name))
+    node = value.outputs[0][1] if isinstance(value, Parts) and len(value.outputs) == 1 else value
+    if isinstance(node, Node) and (context.frame.kind != "function" or not node.names):
+        node.named(context.joined(name.name))
     if name.span.file.library:
         scope.bind(name.name, value)
     else:
@@ -285,9 +294,11 @@ def _bare_line(context: Context, scope: Scope, frame: Frame, statement: tree.App
         return through(context, scope, begin, (statement.value,), statement.label)
     if isinstance(callee, Node | Parts):
         return callee
-    raise context.mistake(
-        "NN306", f"{describe(callee)} is not a step", statement.value.span, help="a line is a step: `Dense(10)`, `relu`"
-    )
+    help = "a line is a step: `Dense(10)`, `relu`"
+    if isinstance(statement.value, tree.Call):
+        name = statement.value.function.span.text
+        help = f"`{name}` waits for its first argument only while that is missing: give the others by name"
+    raise context.mistake("NN306", f"{describe(callee)} is not a step", statement.value.span, help=help)
 
 
 def _line_before(context: Context, frame: Frame, span: Span) -> Argument:

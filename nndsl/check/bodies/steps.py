@@ -108,6 +108,8 @@ def apply_step(
     with context.inside(frame):
         bind_parameters(context, scope, definition, parameters, step.span)
         result = run_body(context, scope, frame, definition)
+    if isinstance(result, Node) and all(result is not node for _, node in frame.inputs):
+        result.named(path)
     output = _type_of(result)
     if output is not None and outer is not None and outer.kind == "model" and not span.file.library:
         made = tuple(islice(reversed(context.weights), len(context.weights) - known))[::-1]

@@ -26,6 +26,11 @@ def _shape(context: Context, given: Arguments) -> tuple[int, ...]:
 
 
 def _drawn_type(context: Context, given: Arguments, dtype: DType) -> TensorType:
+    if context.data is not None:
+        raise context.mistake(
+            "NN450", "data is what is in its file, without chance", given.span,
+            help="draw in the train block or in a layer, such as `GaussianNoise(0.1)`",
+        )  # fmt: skip
     kind = Kind.SHARED if context.initializing is not None else Kind.SAMPLE
     return TensorType(dtype, _shape(context, given), kind)
 

@@ -49,6 +49,10 @@ def as_node(context: Context, value: Value, span: Span) -> Node | Number:
             from nndsl.check.blocks.columns import number_column
 
             return number_column(context, value)
+        case tuple() if value and all(isinstance(item, RawColumn) for item in value):
+            from nndsl.check.blocks.columns import side_by_side
+
+            return side_by_side(context, value, span)
         case tuple():
             return constant_array(context, value, span)
         case _:
@@ -130,7 +134,14 @@ def list_shape(context: Context, value: Value, span: Span) -> tuple[int, ...]:
 
 def cast(context: Context, node: Node, dtype: DType, span: Span) -> Node:
     """`node` as numbers of another type (itself where it already is)."""
-    return node if node.type.dtype is dtype else context.apply(ops.cast, [node], span, to=dtype.value)
+    if node.type.dtype is dtype:
+        return node
+    if node.op is ops.constant:
+        value = node["value"]
+        assert isinstance(value, bool | int | float)
+        number = float(value) if dtype is DType.FLOAT else int(value) if dtype is DType.INT else bool(value)
+        return context.constant(number, node.type.with_dtype(dtype))
+    return context.apply(ops.cast, [node], span, to=dtype.value)
 
 
 def raised(context: Context, node: Node, kind: Kind, span: Span) -> Node:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nndsl.check import hints
 from nndsl.check.context import Frame
 from nndsl.check.expressions.binding import Signature, bind, bind_parameters, input_names, layer_signature
-from nndsl.check.expressions.evaluate import argument, evaluate
+from nndsl.check.expressions.evaluate import argument, evaluate, named
 from nndsl.check.lints import refuse_probabilities, remember_probabilities
 from nndsl.check.scope import Scope
 from nndsl.check.values import (
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 def call(context: Context, scope: Scope, expression: tree.Call) -> Value:
     """`callee(arguments)`: what it is depends on the callee (see the language's "Steps, layers, models")."""
-    callee = evaluate(context, scope, expression.function)
+    function = expression.function
+    callee = named(context, scope, function) if isinstance(function, tree.Name) else evaluate(context, scope, function)
     span = expression.span
     match callee:
         case Function():
@@ -190,11 +191,12 @@ def _call_builtin(context: Context, scope: Scope, function: Function, builtin: B
             continue
         if name is None:
             if position >= len(waiting):
+                pair = {"max": "maximum", "min": "minimum"}.get(builtin.name)
                 raise context.mistake(
                     "NN303",
                     f"{builtin.name} takes {len(names)} and is given {len(expression.arguments)} arguments",
                     item.span,
-                    help=f"it has: {', '.join(names)}",
+                    help=f"it has: {', '.join(names)}" if pair is None else f"of two values: `{pair}(a, b)`",
                 )
             name = waiting[position]
         elif name not in names:

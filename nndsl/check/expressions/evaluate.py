@@ -93,6 +93,23 @@ def _binary(context: Context, scope: Scope, expression: tree.Binary) -> Value:
 
 
 def _name(context: Context, scope: Scope, name: tree.Name) -> Value:
+    if _is_option(scope, name.name):
+        return Option(name.name)
+    return named(context, scope, name)
+
+
+def _is_option(scope: Scope, name: str) -> bool:
+    """Whether a name is a word that a parameter of the body offers, and nothing nearer."""
+    outer: Scope | None = scope
+    while outer is not None and outer.find(name) is None:
+        if name in outer.options:
+            return True
+        outer = outer.parent
+    return False
+
+
+def named(context: Context, scope: Scope, name: tree.Name) -> Value:
+    """What a name stands for (words that parameters offer are none)."""
     value = scope.lookup(name.name)
     if isinstance(value, Broken):
         raise SilencedError
@@ -100,11 +117,6 @@ def _name(context: Context, scope: Scope, name: tree.Name) -> Value:
         return value
     if name.name == "training":
         return context.mode.training
-    outer: Scope | None = scope
-    while outer is not None:
-        if name.name in outer.options:
-            return Option(name.name)
-        outer = outer.parent
     raise unknown_name(context, scope, name.name, name.span)
 
 
@@ -166,6 +178,8 @@ def _step_part(context: Context, path: str, name: str, span: Span) -> Value:
     if inner in context.states:
         return state_node(context, inner)
     names = {weight[len(path) + 1 :].split("/")[0] for weight in context.weights if weight.startswith(f"{path}/")}
+    if any(known.startswith(f"{name}[") for known in names):
+        return StepPart(inner, span)
     steps = {path for layers in context.layers.values() for path in layers}
     if name in names or inner in steps:
         return StepPart(inner, span)
@@ -232,15 +246,30 @@ def state_node(context: Context, path: str) -> Node:
 
 
 def _index(context: Context, scope: Scope, expression: tree.Index) -> Value:
+    if not expression.items:
+        raise context.mistake("NN210", "there is no index between these brackets", expression.span)
     owner = evaluate(context, scope, expression.value)
     if isinstance(owner, Parts) and len(owner.outputs) == 1:
         owner = owner.outputs[0][1]
+    if isinstance(owner, StepPart):
+        return _turn_of(context, scope, owner, expression)
     if isinstance(owner, tuple | str):
         return _list_item(context, scope, owner, expression)
     value = arithmetic.as_node(context, owner, expression.value.span)
     if not isinstance(value, Node):
         raise context.mistake("NN206", f"{describe(value)} has no parts to index", expression.value.span)
     return _node_item(context, scope, value, expression)
+
+
+def _turn_of(context: Context, scope: Scope, owner: StepPart, expression: tree.Index) -> StepPart:
+    """`M.block[1]`: the step that a turn of a loop made."""
+    turns = "".join(
+        f"[{whole_number(context, scope, i, 'a turn')}]" for i in expression.items if not isinstance(i, tree.Slice)
+    )
+    path = f"{owner.path}{turns}"
+    if not turns or not any(weight.startswith((f"{path}/", f"{path}[")) for weight in context.weights):
+        raise context.mistake("NN103", f"`{owner.path}` has no step {turns or 'for a range'}", expression.span)
+    return StepPart(path, expression.span)
 
 
 def _list_item(context: Context, scope: Scope, owner: tuple[Value, ...] | str, expression: tree.Index) -> Value:
