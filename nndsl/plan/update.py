@@ -48,9 +48,9 @@ def plan_vectors(
     in_place = _in_place(candidates, readers, old, values)
 
     sequence = Sequence(values, after={sink: readers.get(name, ()) for name, sink in in_place.items()})
-    sequence.actions += [SetFlat(name, node) for name, node in first]
     for leaf in sorted(saved, key=lambda leaf: leaf.id):
         sequence.visit(leaf)
+    sequence.actions += [SetFlat(name, node) for name, node in first]
     for node in sinks.values():
         sequence.visit(node)
     copied = [(name, node) for name, node in late.items() if name not in in_place and old.get(name) is not node]
