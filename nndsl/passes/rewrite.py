@@ -43,25 +43,28 @@ def rewrite(roots: Iterable[Node], rules: Table, sparing: SparingTable | None = 
     Work grows with the number of nodes. Raises InternalError for rules that change a type or never come to an end.
     """
     roots = tuple(roots)
-    rewriting = _Rewriting(roots, rules, sparing or {})
+    nodes = reachable(roots)
+    rewriting = _Rewriting(nodes, roots, rules, sparing or {})
+    for node in nodes:
+        rewriting.normal(node)
     return tuple(rewriting.normal(root) for root in roots)
 
 
 class _Rewriting:
     """Normal forms found so far. A node on its way to one is in `_becomes`."""
 
-    def __init__(self, roots: tuple[Node, ...], rules: Table, sparing: SparingTable) -> None:
+    def __init__(self, nodes: list[Node], roots: tuple[Node, ...], rules: Table, sparing: SparingTable) -> None:
         self._rules = rules
         self._sparing = sparing
         self._normal: dict[Node, Node] = {}
         self._becomes: dict[Node, Node] = {}
-        nodes = reachable(roots)
-        self._reads = Counter(operand for node in nodes for operand in dict.fromkeys(node.inputs))
+        self._reads = Counter(operand for node in nodes for operand in set(node.inputs))
         self._reads.update(roots)
         self._most_steps = 1000 + 200 * len(nodes)
 
     def normal(self, root: Node) -> Node:
-        stack = [root]
+        """The normal form of `root`."""
+        stack = [root] if root not in self._normal else []
         while stack:
             node = stack[-1]
             if node in self._normal:
