@@ -18,6 +18,7 @@ from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
 from nndsl.check.scope import Scope
 from nndsl.check.values import BROKEN, Argument, Model, SilencedError, Value, describe
+from nndsl.collector import without_collecting
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
 from nndsl.ir import DType, Kind, Node, TensorType
 from nndsl.ir.program import DataProgram, Program, TrainProgram
@@ -25,6 +26,7 @@ from nndsl.source import SourceFile
 from nndsl.syntax import parse, tree
 
 
+@without_collecting
 def check(file: SourceFile, *, sets: Mapping[str, str] | None = None, only: str | None = None) -> Program:
     """A `.nn` file as a checked program.
 

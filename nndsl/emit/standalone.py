@@ -6,6 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from nndsl.collector import without_collecting
 from nndsl.emit.declaration import DataNames, TrainNames, layout_lines, program_lines
 from nndsl.emit.initial import data_functions, initialize
 from nndsl.emit.layout import layout
@@ -18,14 +19,15 @@ from nndsl.emit.textbook_steps import textbook_step
 from nndsl.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from nndsl.ir.program import Program, StepGraph, TrainProgram
+    from nndsl.ir.program import Program, Show, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
 
 _OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initialize"})
 
 
+@without_collecting
 def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str:
     """The module that trains, evaluates and predicts `program` with nothing but NumPy, as Python source.
 
@@ -108,9 +110,21 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
                 f"{name}_prediction", f"{what}: predictions for n samples.", prediction, tuple(sorted(needed.items()))
             ),
         )
+    reported = report(module, train)
+    shows = tuple(_show_function(module, train, show, step) for show in train.shows)
     return TrainNames(
-        training_name, evaluation_name, report(module, train), prediction_name, tuple(fields), tuple(sorted(needed))
+        training_name, evaluation_name, reported, prediction_name, tuple(fields), tuple(sorted(needed)), shows
     )
+
+
+def _show_function(
+    module: Module, train: TrainProgram, show: Show, step: Callable[[Module, TrainProgram, Part], str]
+) -> tuple[str, tuple[str, ...]]:
+    """Write the function of a `show`; its name, and the fields that it reads."""
+    needed = _read_fields(show.graph)
+    name = f"{snake_case(train.name)}_show_{snake_case(show.name)}"
+    title = f"The train block {train.name}: {show.name} of n samples, to look at."
+    return step(module, train, Part(name, title, show.graph, tuple(sorted(needed.items())))), tuple(sorted(needed))
 
 
 def _read_fields(graph: StepGraph) -> dict[str, TensorType]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.autodiff import differentiate
+from nndsl.collector import without_collecting
 from nndsl.diagnostics import InternalError
 from nndsl.ir.verify import verify as verify_roots
 from nndsl.passes.algebra import ALGEBRA
@@ -77,6 +78,7 @@ def optimise(program: Program, *, verify: bool = False) -> Program:
     return run_until(program, STAGES[-1], verify=verify)
 
 
+@without_collecting
 def run_until(program: Program, stage: str, *, verify: bool = False) -> Program:
     """The program after the stage of that name (one of STAGES). verify: every graph is checked after each stage."""
     if stage not in STAGES:

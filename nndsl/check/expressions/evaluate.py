@@ -41,6 +41,12 @@ def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Val
             return _name(context, scope, expression)
         case tree.Number() | tree.Boolean() | tree.String():
             return expression.value
+        case tree.Call():
+            from nndsl.check.expressions.calls import call
+
+            return call(context, scope, expression)
+        case tree.Binary():
+            return _binary(context, scope, expression)
         case tree.ListOf(items=items):
             return tuple(evaluate(context, scope, item) for item in items)
         case tree.Dots():
@@ -49,12 +55,6 @@ def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Val
             value = argument(context, scope, operand)
             prefix = arithmetic.negated if operator == "-" else arithmetic.inverted
             return prefix(context, value, expression.span)
-        case tree.Binary():
-            return _binary(context, scope, expression)
-        case tree.Call():
-            from nndsl.check.expressions.calls import call
-
-            return call(context, scope, expression)
         case tree.Index():
             return _index(context, scope, expression)
         case tree.Member():

@@ -94,7 +94,7 @@ def match_shape(
             f"{what} is {_shape_text(shape)}, and {pattern.span.text} wants {wanted} axes",
             place,
             _shape_text(shape),
-            help=_rank_help(shape, least),
+            help=_rank_help(shape, (*before, *after)),
         )
     if dots:
         middle = shape[len(before) : len(shape) - len(after)]
@@ -242,11 +242,13 @@ def _shape_text(shape: tuple[int, ...]) -> str:
     return f"[{', '.join(map(str, shape))}]"
 
 
-def _rank_help(shape: tuple[int, ...], least: int) -> str | None:
-    if len(shape) > least == 1:
+def _rank_help(shape: tuple[int, ...], wanted: tuple[tree.Expression, ...]) -> str | None:
+    if len(shape) > len(wanted) == 1:
         return "`Flatten` before it makes one axis of them"
     if not shape:
         return "it is a single number a sample: `reshape(x, [1])` gives it an axis"
+    if len(shape) == len(wanted) - 1 and isinstance(wanted[-1], tree.Name):
+        return f"`Reshape({_shape_text((*shape, 1))})` before it adds an axis of one for {wanted[-1].name}"
     return None
 
 
