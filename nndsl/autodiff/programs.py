@@ -26,6 +26,7 @@ def differentiate(program: Program) -> Program:
                 train,
                 training=_with_gradients(_expanded(train.training), types),
                 evaluation=_expanded(train.evaluation),
+                shows=tuple(replace(show, graph=_expanded(show.graph)) for show in train.shows),
             )
             for train in program.trains
         ),

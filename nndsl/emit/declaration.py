@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nndsl.emit.module import Module
-    from nndsl.ir.program import DataProgram, State, TrainProgram, Weight
+    from nndsl.ir.program import DataProgram, Show, State, TrainProgram, Weight
 
 
 _LONGEST_CALL = 90
+_SHOWN = 64
+_SHOWN_VECTORS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,10 @@ class DataNames:
 
 @dataclass(frozen=True, slots=True)
 class TrainNames:
-    """The functions of a train block; prediction is None where it predicts nothing. fields: what they read."""
+    """The functions of a train block; prediction is None where it predicts nothing. fields: what they read.
+
+    shows: function and fields of each `show`.
+    """
 
     training: str
     evaluation: str
@@ -40,6 +45,7 @@ class TrainNames:
     prediction: str | None
     fields: tuple[str, ...]
     prediction_fields: tuple[str, ...]
+    shows: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def layout_lines(name: str, remark: str, kept: Iterable[Weight] | Iterable[State]) -> list[str]:
@@ -178,13 +184,34 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         classes = {name: classes for name, _, classes in train.evaluation.predictions}
         lines.append(_argument("prediction_classes", classes))
     optional = (
+        ("losses", _later_losses(train)),
         ("slots", tuple(slots)),
         ("scalars", tuple(scalars)),
         ("callbacks", tuple((each.name, dict(each.arguments)) for each in train.callbacks)),
         ("expectations", tuple((e.part, e.metric, e.operator, e.bound) for e in train.expectations)),
     )
     lines += [_argument(name, value) for name, value in optional if value]
+    if train.shows:
+        lines += _group("shows", [_show(show, *made) for show, made in zip(train.shows, names.shows, strict=True)])
     return [line for text in (*lines, "),") for line in text.split("\n")]
+
+
+def _later_losses(train: TrainProgram) -> dict[str, str]:
+    """For each weight that a minimize after the first updates last: the name under which its loss is reported."""
+    return {
+        path: train.training.reported[minimize.index].name
+        for minimize in train.training.minimizes[1:]
+        for update in minimize.updates
+        for path in update.weights
+    }
+
+
+def _show(show: Show, function: str, fields: tuple[str, ...]) -> str:
+    """A record of a `show`: pictures and numbers of many samples, bars of fewer, what all samples share once."""
+    rank = show.graph.predictions[0][1].type.rank
+    samples = 1 if show.shared else _SHOWN_VECTORS if rank == 1 else _SHOWN
+    plain = f"{string(show.name)}, {function}, {literal(fields)}, {show.every}, {string(show.unit)}, {samples}"
+    return f"Show({plain}),"
 
 
 def _argument(name: str, value: Plain) -> str:

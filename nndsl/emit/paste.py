@@ -26,6 +26,7 @@ _FIRST = (
     "loop",
     "gradient_check",
     "files",
+    "shows",
     "main",
 )
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
-    from nndsl.ir.program import StepGraph, TrainProgram, Update
+    from nndsl.ir.program import Minimize, StepGraph, TrainProgram, Update
     from nndsl.ir.types import TensorType
 
 _LONGEST_CALL = 100
@@ -166,8 +166,7 @@ class PlannedStep(Surroundings):
         counted = counted_step(self.train, str(action.minimize)).strip("()")
         call = f"{called}({', '.join([counted, 'epoch', *places])})"
         lines = [*before, f"{', '.join(places)} = {call}" if places else call, *after]
-        if minimize.every > 1:
-            lines = [f"if step % {minimize.every} == 0:", *indented(lines)]
+        lines = when_due(self.train, minimize, lines)
         return ["", ruled("update", inset=8), "", update_comment(update), *lines]
 
     def _flat_arguments(self, update: Update) -> tuple[list[str], list[str], list[str]]:
@@ -192,6 +191,17 @@ class PlannedStep(Surroundings):
                     after.append(f"{vector}[{r.start}:{r.stop}] = {name}[{start}:{start + r.size}]")
                 start += r.size
         return before, gathered, after[: len(ranges)]
+
+
+def when_due(train: TrainProgram, minimize: Minimize, lines: list[str]) -> list[str]:
+    """The lines of an update, under the condition that they depend on: some act on each `every`th step.
+
+    Where a block has several minimizes, a check of their gradients asks for none of them to act.
+    """
+    conditions = ["memory.updating"] if len(train.training.minimizes) > 1 else []
+    if minimize.every > 1:
+        conditions.append(f"step % {minimize.every} == 0")
+    return [f"if {' and '.join(conditions)}:", *indented(lines)] if conditions else lines
 
 
 def update_comment(update: Update) -> str:

@@ -20,6 +20,7 @@ from nndsl.emit.steps import (
     total_uses,
     update_comment,
     update_key,
+    when_due,
 )
 from nndsl.emit.text import REAL, one_line, ruled, shape, string
 from nndsl.emit.textbook import TextbookCode
@@ -238,10 +239,7 @@ def _update_call(made: TextbookStep, minimize: Minimize, number: int, update: Up
     call = [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]
     if scalars:
         call[0] = f"{', '.join(scalars)} = {call[0]}"
-    lines = [*before, *call, *after]
-    if minimize.every > 1:
-        lines = [f"if step % {minimize.every} == 0:", *indented(lines)]
-    return lines
+    return when_due(train, minimize, [*before, *call, *after])
 
 
 def _copied(code: TextbookCode, node: Node) -> str:

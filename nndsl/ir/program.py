@@ -240,6 +240,22 @@ def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """A value of a `show` statement, drawn while training goes on: in evaluation mode, the same draws every time.
+
+    graph: has the value as its only prediction. every, unit: every so many "epochs" or "steps", and when training ends;
+    0: only then. shared: the value is the same for all samples.
+    """
+
+    name: str
+    graph: StepGraph
+    every: int
+    unit: str
+    shared: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Callback:
     """`EarlyStopping(monitor=accuracy, patience=2)`: a callback of the runtime by name, every argument filled in."""
 
@@ -276,6 +292,7 @@ class TrainProgram:
     callbacks: tuple[Callback, ...]
     expectations: tuple[Expectation, ...]
     span: Span
+    shows: tuple[Show, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

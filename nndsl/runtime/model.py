@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.standalone.loop import Event
     from nndsl.runtime.standalone.program import Array, Data, Table, Train
+    from nndsl.runtime.standalone.shows import Shown
 
     Rows = str | Path | Mapping[str, Any] | Array
 
@@ -116,6 +117,21 @@ class Model:
         with self._explained(train):
             parts = self.parts(train, learning=True)
             yield from self.generated.fit(self._train(train), self.memory, parts, self.seed, epochs)
+
+    def shows(self, train: TrainProgram, *, epochs: int | None = None) -> Callable[[Event], Iterator[Shown]]:
+        """What the block's `show` lines give after each event of `training`, which begins at the first event."""
+        made: list[Any] = []
+
+        def after(event: Event) -> Iterator[Shown]:
+            block = self._train(train)
+            if not block.shows:
+                return iter(())
+            if not made:
+                shows_of: Any = self.generated.names["shows_of"]
+                made.append(shows_of(block, self.memory, self.parts(train), self.seed, epochs))
+            return made[0].after(event)
+
+        return after
 
     def planned_epochs(self, train: TrainProgram, epochs: int | None = None) -> int:
         """How many epochs training will have if nothing stops it. Raises UserError NN616: `epochs` without data."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from nndsl.diagnostics import error
+from nndsl.diagnostics import UserError, error
 from nndsl.runtime.progress import Progress, Silence
 from nndsl.runtime.run_folder import folder_for, prepare_folder, write_checkpoint, write_run
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic
     from nndsl.ir.program import TrainProgram
     from nndsl.runtime.model import Model
+    from nndsl.runtime.standalone.shows import Shown
+
+SHOW_FOLDER = "show"
+"""Where in a run folder the pictures of `show` lines lie."""
 
 
 @dataclass(slots=True)
@@ -23,8 +27,8 @@ class Outcome:
     """How the run of one train block ended.
 
     rows: the history. stopped: why it ended early (a callback), or None. restored: the epoch whose weights are kept, or
-    None for the last. interrupted: by Ctrl-C. failed: expectations that do not hold. part_numbers: what was evaluated,
-    by part.
+    None for the last. interrupted: by Ctrl-C. shown: files that `show` lines filled. failed: expectations that do not
+    hold. part_numbers: what was evaluated, by part.
     """
 
     train: str
@@ -36,6 +40,7 @@ class Outcome:
     stopped: str | None = None
     restored: int | None = None
     interrupted: bool = False
+    shown: list[Path] = field(default_factory=list[Path])
     part_numbers: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     failed: list[Diagnostic] = field(default_factory=list["Diagnostic"])
 
@@ -87,7 +92,8 @@ def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int 
     progress.begin(train.name, planned)
     try:
         with np.errstate(all="ignore"):
-            _follow(model, model.training(train, epochs=epochs), outcome, progress)
+            shows = model.shows(train, epochs=epochs)
+            _follow(model, model.training(train, epochs=epochs), outcome, progress, shows)
     finally:
         progress.end()
     outcome.seconds = perf_counter() - began
@@ -99,12 +105,15 @@ def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int 
     write_run(outcome.folder, model, outcome.rows, outcome.summary(), about)
 
 
-def _follow(model: Model, events: Iterator[Any], outcome: Outcome, progress: Progress) -> None:
+def _follow(
+    model: Model, events: Iterator[Any], outcome: Outcome, progress: Progress, shows: Callable[[Any], Iterator[Shown]]
+) -> None:
     """Takes training to its end, or to Ctrl-C, and notes what happens."""
     from nndsl.runtime.standalone.main import Interruption
 
     with Interruption() as interruption:
         for event in events:
+            outcome.shown += [_draw(shown, outcome.folder / SHOW_FOLDER) for shown in shows(event)]
             match type(event).__name__:
                 case "StepDone":
                     outcome.epochs, outcome.steps = event.epoch - 1, event.step
@@ -124,6 +133,22 @@ def _follow(model: Model, events: Iterator[Any], outcome: Outcome, progress: Pro
                     outcome.stopped, outcome.restored = event.stopped, event.restored
 
 
+def _draw(shown: Shown, folder: Path) -> Path:
+    """Draws what is shown, or writes its values where nothing can draw them; the file. Raises UserError NN608."""
+    from nndsl.runtime.pictures import draw_values, has_matplotlib
+    from nndsl.runtime.standalone.files import FileError
+    from nndsl.runtime.standalone.shows import write_shown
+
+    if has_matplotlib():
+        path = folder / f"{shown.file}.png"
+        draw_values(shown.values, path, f"{shown.show.name}, {shown.when}")
+        return path
+    try:
+        return write_shown(folder, shown)
+    except FileError as failure:
+        raise UserError(error("NN608", str(failure))) from None
+
+
 def _notes(outcome: Outcome) -> list[str]:
     notes: list[str] = []
     if outcome.interrupted:
@@ -132,6 +157,14 @@ def _notes(outcome: Outcome) -> list[str]:
         notes.append(f"stopped after epoch {outcome.epochs}: {outcome.stopped}")
     if outcome.restored is not None and outcome.restored != outcome.epochs:
         notes.append(f"the weights are those of epoch {outcome.restored}")
+    if outcome.shown:
+        kinds = {path.suffix for path in outcome.shown}
+        what = "picture" if kinds == {".png"} else "file of values"
+        count = len(outcome.shown)
+        plural = what.replace("picture", "pictures").replace("file", "files") if count > 1 else what
+        notes.append(f"{count} {plural} in {outcome.shown[-1].parent}")
+        if what != "picture":
+            notes.append("`show` draws pictures with matplotlib, which is not installed: pip install 'nndsl[plot]'")
     return notes
 
 

@@ -148,4 +148,11 @@ CODES: tuple[Code, ...] = (
         _train(minimize="minimize mean(orthogonalize(M.dense.kernel)) + cross_entropy(scores, label) using Adam"),
         _train(),
     ),
+    Code(
+        "NN530",
+        "a value that can't be shown",
+        "`show` draws images, [h, w] or [h, w, 3], vectors and numbers, every so many epochs or steps.",
+        _train("show reshape(image, [4, 4, 4]) every 2 epochs"),
+        _train("show image every 2 epochs"),
+    ),
 )

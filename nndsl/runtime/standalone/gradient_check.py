@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,8 @@ class GradientError:
 def check_gradients(program: Program, train: Train, fields: Table | None, seed: int) -> list[GradientError]:
     """Checks the gradient of the loss by every weight that `train` trains, over the first samples of `fields`.
 
+    Where several losses are minimized, each weight's is that of the last minimize that updates it, all at the same
+    weights.
     fields: of the training part; without them inputs are drawn. All random draws are the same in every evaluation.
     """
     memory = program.memory(seed, "float64")
@@ -53,6 +56,7 @@ def check_gradients(program: Program, train: Train, fields: Table | None, seed: 
     # A little off the initial weights: zeros are where kinks are.
     memory.weights += 0.01 * noise
     memory.begin(train)
+    memory.updating = False
     samples = min(CHECKED_SAMPLES, whole_setting(train, "batch_size"))
     if fields is not None:
         samples = min(samples, *(len(values) for values in fields.values()))
@@ -61,29 +65,31 @@ def check_gradients(program: Program, train: Train, fields: Table | None, seed: 
         target[...] = _drawn(program, train, name, target, seed) if fields is None else fields[name][:samples]
     start = (memory.weights.copy(), memory.states.copy())
 
-    def loss() -> float:
-        """The loss at the weights as they are; they are left as they were."""
+    def loss(name: str) -> float:
+        """The loss of that name at the weights as they are; they are left as they were."""
         weights = memory.weights.copy()
         memory.states[...] = start[1]
         memory.begin(train)
-        value = _loss(train, step, samples)
+        value = _loss(train, step, samples, name)
         memory.weights[...] = weights
         return value
 
-    resolution = 1e-4 * abs(loss())
+    names = {"loss", *train.losses.values()}
+    resolutions = {name: 1e-4 * abs(loss(name)) for name in sorted(names)}
     gradients = memory.gradients.copy()
     errors: list[GradientError] = []
     for path in train.trained or tuple(path for path, _ in program.weights):
         memory.gradients[...] = gradients
         weight, gradient = memory.weight(path).reshape(-1), memory.gradient(path).reshape(-1).copy()
-        errors.append(_checked(path, weight, gradient, resolution, loss))
+        name = train.losses.get(path, "loss")
+        errors.append(_checked(path, weight, gradient, resolutions[name], partial(loss, name)))
     return errors
 
 
-def _loss(train: Train, step: Step, samples: int) -> float:
+def _loss(train: Train, step: Step, samples: int, name: str) -> float:
     step.totals.fill(0.0)
     step.run(1, 1, 0)
-    return reported_numbers(train, step.totals, samples, 1, 1)["loss"]
+    return reported_numbers(train, step.totals, samples, 1, 1)[name]
 
 
 def _checked(

@@ -304,12 +304,16 @@ def _batches(workspaces: Workspaces, fields: Table, batch_size: int) -> Iterator
     """(position of its first sample, its workspace after the step) for each batch, in the samples' order."""
     samples = len_of(fields)
     for first in range(0, samples, batch_size):
-        n = min(batch_size, samples - first)
-        step = workspaces.of(n)
-        for name, target in step.inputs.items():
-            target[...] = fields[name][first : first + n]
-        step.run(0, 0, first)
-        yield first, step
+        yield first, filled(workspaces, fields, first, min(batch_size, samples - first))
+
+
+def filled(workspaces: Workspaces, fields: Table, first: int, n: int) -> Step:
+    """The workspace for `n` samples after its step over those from `first` on."""
+    step = workspaces.of(n)
+    for name, target in step.inputs.items():
+        target[...] = fields[name][first : first + n]
+    step.run(0, 0, first)
+    return step
 
 
 def _totals_over(workspaces: Workspaces, fields: Table, batch_size: int) -> tuple[NDArray[np.float64], int]:

@@ -35,6 +35,7 @@ from nndsl.runtime.standalone.loop import (
     predict,
 )
 from nndsl.runtime.standalone.program import Memory, Program, Table, Train
+from nndsl.runtime.standalone.shows import shows_of, write_shown
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -114,6 +115,8 @@ def _parser(program: Program) -> ArgumentParser:
     training.add_argument("--start", type=Path, metavar="W.npz", help="weights to begin with")
     training.add_argument("--weights", type=Path, metavar="W.npz", help="where to write the weights")
     training.add_argument("--history", type=Path, metavar="H.csv", help="where to write a row for each epoch")
+    if any(train.shows for train in program.trains.values()):
+        training.add_argument("--show", type=Path, metavar="FOLDER", help="where to write what is shown, as .npz files")
     evaluating = command("evaluate", _evaluate, "evaluate the network on one part of the data", "?")
     evaluating.add_argument("--weights", type=Path, metavar="W.npz", required=True, help="what train wrote")
     evaluating.add_argument("--part", help="train, validation or test; the last there is if not given")
@@ -181,8 +184,13 @@ def _fitted(
 ) -> FitDone | None:
     """Trains, tells of each epoch and adds its row. None where Ctrl-C ended it."""
     epochs = epoch_count(train, options.epochs)
+    folder: Path | None = getattr(options, "show", None)
+    shows = shows_of(train, memory, parts, seed, options.epochs)
     with Interruption() as interruption:
         for event in fit(train, memory, parts, seed, options.epochs, options.batch_size):
+            if folder is not None:
+                for shown in shows.after(event):
+                    write_shown(folder, shown)
             match event:
                 case StepDone():
                     if interruption.asked:

@@ -25,6 +25,7 @@ class Memory:
     weights, gradients, states: 1-D, of type `dtype`; `weight(path)`, `gradient(path)`, `state(path)` are its parts.
     slots: an optimizer's arrays, shaped like the flat weights of their group, by "<train>/<minimize>.<update>/<name>".
     scalars: an optimizer's numbers, by the same kind of name; they are replaced, not changed in place.
+    updating: whether the optimizers of a block with several minimizes act; a check of its gradients asks them not to.
     After a training step `gradients` still holds the gradients as differentiation gave them, before any clipping.
     fitted: for each data block what was learnt from its training rows, by name.
 
@@ -41,6 +42,7 @@ class Memory:
         self.slots: dict[str, Array] = {}
         self.scalars: dict[str, float] = {}
         self.fitted: dict[str, Table] = {}
+        self.updating = True
 
     def weight(self, path: str) -> Array:
         """The weight at `path`, a view in its own shape."""
@@ -106,6 +108,22 @@ from the program's own: gradients are checked in float64."""
 
 
 @dataclass(frozen=True, slots=True)
+class Show:
+    """A value that is shown while a block is trained, in evaluation form: the workspace's output of the same name.
+
+    fields: what it reads. every, unit: after every so many "epochs" or "steps", and when training ends; 0: only then.
+    samples: of how many samples.
+    """
+
+    name: str
+    workspace: Workspace
+    fields: tuple[str, ...]
+    every: int
+    unit: str
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
 class Train:
     """A train block.
 
@@ -118,9 +136,11 @@ class Train:
     prediction_classes: for each predicted value, in order, the class names of its ids, or None.
     settings: every setting of the block, defaults included: "epochs" or "steps", "batch_size", "shuffle", ...
     trained: paths of the weights that some `minimize` of the block updates.
+    losses: for each weight whose gradient is of a later minimize's loss that loss's name; of the others it is "loss".
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
     blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
+    shows: what is drawn while it is trained.
     """
 
     name: str
@@ -135,11 +155,13 @@ class Train:
     prediction_fields: tuple[str, ...] = ()
     prediction_classes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, tuple[str, ...] | None])
     trained: tuple[str, ...] = ()
+    losses: Mapping[str, str] = field(default_factory=dict[str, str])
     slots: tuple[tuple[str, int, float], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
     blas_threads: int = 0
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
     expectations: tuple[tuple[str, str, str, float], ...] = ()
+    shows: tuple[Show, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
