@@ -139,7 +139,7 @@ def _with_products_outside(node: Node, inputs: tuple[Node, ...]) -> Node:
         for number, p in enumerate(products)
     ]
     for product, element in zip(products, elements, strict=True):
-        for name in product.names:
+        for name in product.names or _name_of_product(product, body):
             element.named(name)
     made = replaced(body.roots, dict(zip(products, elements, strict=True)))
     wider = Body(body.carries, (*body.elements, *elements), body.constants, *_parted(made, len(body.next)))
@@ -172,9 +172,17 @@ def _over_time(product: Node, body: Body, outer: dict[Node, Node]) -> Node:
     kind = "sample" if product.type.kind is Kind.SAMPLE else "shared"
     with product.builder.at(*product.origins):
         made = ops.einsum(*operands, equation=f"{equation}->{_TIME}{result}", kind=kind)
-    for name in product.names:
+    for name in product.names or _name_of_product(product, body):
         made.named(name)
     return made
+
+
+def _name_of_product(product: Node, body: Body) -> list[str]:
+    """`x_t @ kernel` is called x_t_kernel."""
+    element, constant = sorted(product.inputs, key=lambda operand: operand not in body.elements)
+    if not element.names or not constant.names:
+        return []
+    return [f"{element.names[-1]}_{constant.names[-1].rpartition('/')[2]}"]
 
 
 def replaced(roots: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:

@@ -39,9 +39,13 @@ def run_scan(context: Context, scope: Scope, frame: Frame, statement: tree.Scan)
     parameters = ops.LoopParameters(context.builder, context.next_loop())
     inner = Scope(scope)
     carries = tuple(parameters.make("carry", first.type) for first in outside.firsts)
-    elements = tuple(parameters.make("element", s.type.with_shape(s.type.shape[1:])) for s in outside.sequences)
-    for item, element in zip(statement.sequences, elements, strict=True):
-        inner.bind(item.name.name, element.named(context.joined(item.name.name)), _place(item.name))
+    bound = tuple(_element(context, parameters, sequence) for sequence in outside.sequences)
+    elements = tuple(element for element in bound if element.op is not ops.constant)
+    sequences = tuple(s for s in outside.sequences if s.op is not ops.constant)
+    for item, element in zip(statement.sequences, bound, strict=True):
+        inner.bind(item.name.name, element, _place(item.name))
+        if element.op is not ops.constant:
+            element.named(context.joined(item.name.name))
     for item, carry in zip(statement.carries, carries, strict=True):
         inner.bind(item.names[0].name, carry.named(context.joined(item.names[0].name)))
     states = dict(context.mode.state_values)
@@ -60,13 +64,23 @@ def run_scan(context: Context, scope: Scope, frame: Frame, statement: tree.Scan)
     context.bound.difference_update(inner.used)
     context.bound.difference_update(inner.spans.values())
     body, constants = _closed(parameters, carries, elements, after, tuple(kept.values()))
-    inputs = (*outside.firsts, *outside.sequences, *constants)
+    inputs = (*outside.firsts, *sequences, *constants)
     for number, item in enumerate(statement.carries):
         position = list(kept).index(item.names[0].name)
         scope.bind(item.names[0].name, Looped(item.names[0].name, body, inputs, outside.length, position, number))
     for position, name in enumerate(kept):
         if name not in {item.names[0].name for item in statement.carries}:
             scope.bind(name, Looped(name, body, inputs, outside.length, position, None))
+
+
+def _element(context: Context, parameters: ops.LoopParameters, sequence: Node) -> Node:
+    """One time's value of a sequence; of one number for all times, that number."""
+    type = sequence.type.with_shape(sequence.type.shape[1:])
+    if sequence.op is not ops.constant:
+        return parameters.make("element", type)
+    value = sequence["value"]
+    assert isinstance(value, bool | int | float)
+    return context.constant(value, type)
 
 
 def _place(name: tree.Name) -> Span | None:

@@ -67,6 +67,9 @@ def _where(context: Context, given: Arguments) -> Value:
     chosen = [as_node(context, given[name], given.span_of(name)) for name in ("a", "b")]
     dtype = _result_dtype(chosen)
     operands = [Argument(v, given.span_of(n)) for v, n in zip([condition, *chosen], names, strict=True)]
+    if condition.op is ops.constant and any(isinstance(value, Node) for value in chosen):
+        left, right = alike(context, operands[1:], given.span, symbol="where", dtype=dtype)
+        return left if condition["value"] is True else right
     nodes = alike(context, operands, given.span, symbol="where", dtype=dtype)
     mask = alike(
         context, [operands[0], Argument(nodes[1], operands[1].span)], given.span, symbol="where", dtype=DType.BOOL
