@@ -1,6 +1,7 @@
 """From graphs to schedules: what is computed in which order, and where every value lives."""
 
 from nndsl.plan.loops import LoopOutputs, loops_of
+from nndsl.plan.programs import verify_plans
 from nndsl.plan.report import LayerCost, MemoryReport, report
 from nndsl.plan.schedule import (
     Action,
@@ -54,6 +55,7 @@ __all__ = [
     "plan_step",
     "plan_update",
     "report",
+    "verify_plans",
     "verify_schedule",
     "verify_update",
 ]

@@ -80,12 +80,15 @@ def generate(checked: Program, *, precision: str = "float32", level: int = 1, ve
     """The Python source of a checked program.
 
     level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
-    after each pass.
+    after each pass, and every plan.
     """
     from nndsl.emit import emit
     from nndsl.passes.pipeline import optimise, run_until
+    from nndsl.plan import verify_plans
 
     program = run_until(checked, "differentiate", verify=verify) if level == 0 else optimise(checked, verify=verify)
+    if verify:
+        verify_plans(program)
     return emit(program, level=level, precision=precision)
 
 

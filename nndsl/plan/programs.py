@@ -1,0 +1,23 @@
+"""All plans of a program at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
+from nndsl.plan.verify import verify_schedule
+
+if TYPE_CHECKING:
+    from nndsl.ir.program import Program
+
+
+def verify_plans(program: Program) -> None:
+    """Plans every graph of a differentiated program and plays the schedules through (`--verify`, and tests)."""
+    verify_schedule(plan_nodes([kept.initial for kept in (*program.weights, *program.states)]))
+    for data in program.data:
+        verify_schedule(plan_nodes([fit.node for fit in data.fits]))
+        verify_schedule(plan_nodes([field.node for field in data.fields]))
+    for train in program.trains:
+        verify_schedule(plan_step(train.training), train.training)
+        verify_schedule(plan_step(train.evaluation), train.evaluation)
+        verify_schedule(plan_prediction(train.evaluation))
