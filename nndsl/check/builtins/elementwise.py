@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.expressions.arithmetic import alike, as_node, cast
+from nndsl.check.expressions.arithmetic import alike, as_node, broadcast, cast, common_shape
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Number, Value
 from nndsl.ir import DType, Node, Op
 
@@ -69,7 +69,9 @@ def _where(context: Context, given: Arguments) -> Value:
     operands = [Argument(v, given.span_of(n)) for v, n in zip([condition, *chosen], names, strict=True)]
     if condition.op is ops.constant and any(isinstance(value, Node) for value in chosen):
         left, right = alike(context, operands[1:], given.span, symbol="where", dtype=dtype)
-        return left if condition["value"] is True else right
+        shape = common_shape([left.type.shape, condition.type.shape]) or left.type.shape
+        kind = max(left.type.kind, condition.type.kind)
+        return broadcast(context, left if condition["value"] is True else right, shape, kind, given.span)
     nodes = alike(context, operands, given.span, symbol="where", dtype=dtype)
     mask = alike(
         context, [operands[0], Argument(nodes[1], operands[1].span)], given.span, symbol="where", dtype=DType.BOOL
