@@ -20,8 +20,18 @@ class Subgraph(Protocol):
     """A graph inside a node (the body of a loop); two are equal where their nodes are the same."""
 
     @property
+    def parameters(self) -> tuple[Node, ...]:
+        """The leaves that stand for the node's inputs."""
+        ...
+
+    @property
     def roots(self) -> tuple[Node, ...]:
         """What it computes."""
+        ...
+
+    @property
+    def results(self) -> tuple[tuple[str, Node], ...]:
+        """What each of the roots is for, and the root."""
         ...
 
     def __hash__(self) -> int: ...

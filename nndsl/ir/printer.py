@@ -2,6 +2,8 @@
 
 %0 = field(name="image"): float[8, 8] per sample
 %1 = reshape(%0, shape=[64]): float[64] per sample  # Digits/x, digits.nn:14
+
+The body of a loop stands, further in and numbered for itself, under the first node that is computed by it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from nndsl.ir.graph import Node, reachable
 
 if TYPE_CHECKING:
-    from nndsl.ir.op import Attribute
+    from nndsl.ir.op import Attribute, Subgraph
     from nndsl.ir.program import DataProgram, Minimize, Program, StepGraph, Update
 
 _LONGEST_LIST = 60
@@ -89,11 +91,20 @@ def _graph_lines(results: Results) -> list[str]:
 def _numbered(roots: Iterable[Node]) -> tuple[list[str], dict[Node, int]]:
     nodes = reachable(roots)
     numbers = {node: number for number, node in enumerate(nodes)}
-    return [_node_line(node, numbers) for node in nodes], numbers
+    bodies: dict[Subgraph, int] = {}
+    lines: list[str] = []
+    for node in nodes:
+        new = [body for body in node.subgraphs if body not in bodies]
+        bodies.update({body: len(bodies) + position for position, body in enumerate(new)})
+        lines.append(_node_line(node, numbers, bodies))
+        for body in new:
+            lines += [f"    {line}" for line in _graph_lines(body.results)]
+    return lines, numbers
 
 
-def _node_line(node: Node, numbers: dict[Node, int]) -> str:
+def _node_line(node: Node, numbers: dict[Node, int], bodies: dict[Subgraph, int]) -> str:
     arguments = [f"%{numbers[operand]}" for operand in node.inputs]
+    arguments += [f"body {bodies[body]}" for body in node.subgraphs]
     arguments += [f"{name}={_attribute_text(node[name])}" for name in node.plain_attributes]
     line = f"%{numbers[node]} = {node.op.name}({', '.join(arguments)}): {node.type}"
     remark = _remark(node)

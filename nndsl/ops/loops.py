@@ -47,6 +47,12 @@ class Body:
         """What a step computes."""
         return (*self.next, *self.stacked)
 
+    @property
+    def results(self) -> tuple[tuple[str, Node], ...]:
+        """The roots by what they are for: `next 0`, `stack 0`."""
+        carried = ((f"next {number}", node) for number, node in enumerate(self.next))
+        return (*carried, *((f"stack {number}", node) for number, node in enumerate(self.stacked)))
+
     def with_roots(self, roots: tuple[Node, ...]) -> Body:
         """This body computing other nodes, given in the order of `roots`."""
         count = len(self.next)

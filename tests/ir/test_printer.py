@@ -130,3 +130,26 @@ def test_a_program_shows_weights_data_and_both_graphs_of_a_block() -> None:
         "# Digits, evaluation",
     ):
         assert line in text.splitlines()
+
+
+def test_the_body_of_a_loop_is_a_block_under_the_first_node_of_it() -> None:
+    builder = Builder()
+    x = ops.field.make(builder, TensorType(DType.FLOAT, (4, 2), Kind.SAMPLE), name="x")
+    first = ops.constant.make(builder, TensorType(DType.FLOAT, (2,), Kind.SAMPLE), value=0.0)
+    parameters = ops.LoopParameters(builder, 0)
+    carry, element = parameters.make("carry", first.type), parameters.make("element", first.type)
+    body = ops.Body((carry,), (element,), (), (new := ops.add(carry, element),), (new,))
+    last, kept = (ops.scan(first, x, body=body, length=4, output=o, reverse=False) for o in ("last:0", "stack:0"))
+    assert graph_text([("last", last), ("kept", kept)]).splitlines() == [
+        '%0 = field(name="x"): float[4, 2] per sample',
+        "%1 = constant(value=0.0): float[2] per sample",
+        '%2 = scan(%1, %0, body 0, length=4, output="last:0", reverse=false): float[2] per sample',
+        '    %0 = loop_parameter(index=0, loop=0, role="carry"): float[2] per sample',
+        '    %1 = loop_parameter(index=0, loop=0, role="element"): float[2] per sample',
+        "    %2 = add(%0, %1): float[2] per sample",
+        "    next 0 = %2",
+        "    stack 0 = %2",
+        '%3 = scan(%1, %0, body 0, length=4, output="stack:0", reverse=false): float[4, 2] per sample',
+        "last = %2",
+        "kept = %3",
+    ]

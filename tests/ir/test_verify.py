@@ -73,3 +73,38 @@ def test_the_node_is_described_with_the_line_that_it_came_from() -> None:
     with builder.at(Origin(Span(file, 2, 3))):
         node = ops.epoch.make(builder, TensorType(DType.FLOAT, (2,), Kind.STEP))
     refused(node, r"digits\.nn:2:1")
+
+
+def loop(builder: Builder, number: int = 0, *more: Node, wrong: bool = False) -> tuple[Node, ops.Body]:
+    """A sum over time, with something added in each step."""
+    first = leaf(builder)
+    x = leaf(builder, TYPE.with_shape((4, 3)))
+    parameters = ops.LoopParameters(builder, number)
+    carry, element = parameters.make("carry", TYPE), parameters.make("element", TYPE)
+    new = ops.add(carry, element)
+    for node in more:
+        new = ops.add(new, node)
+    if wrong:
+        new = Node(builder, new.id, ops.add, (carry, x), (), TYPE)
+    body = ops.Body((carry,), (element,), (), (new,), ())
+    return ops.scan(first, x, body=body, length=4, output="last:0", reverse=False), body
+
+
+def test_a_loop_passes() -> None:
+    verify([loop(Builder())[0]])
+
+
+def test_a_parameter_outside_of_its_loop_is_found() -> None:
+    node, body = loop(Builder())
+    refused(node, "read outside of it", ops.sin(body.carries[0]))
+
+
+def test_a_parameter_of_another_loop_is_found() -> None:
+    builder = Builder()
+    _, body = loop(builder)
+    refused(loop(builder, 1, body.elements[0])[0], "a parameter of another")
+
+
+def test_a_mistake_in_a_body_is_found() -> None:
+    with pytest.raises(InternalError, match=r"add: .*operands do not fit"):
+        verify([loop(Builder(), wrong=True)[0]])
