@@ -16,19 +16,7 @@ def pytorch(network: Network, folder: Path, weights: dict[str, Array], *, compil
     """PyTorch on the CPU with its own number of threads, eager or through `torch.compile`."""
     import torch
 
-    layers: list[torch.nn.Module] = []
-    before = network.inputs
-    for number, units in enumerate(network.layers):
-        linear = torch.nn.Linear(before, units)
-        name = "Net/dense" if number == 0 else f"Net/dense_{number}"
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weights[f"{name}/kernel"].T.copy()))
-            linear.bias.copy_(torch.from_numpy(weights[f"{name}/bias"].copy()))
-        layers.append(linear)
-        if number < len(network.layers) - 1:
-            layers.append(torch.nn.ReLU())
-        before = units
-    model = torch.nn.Sequential(*layers)
+    model = network.pytorch({path.removeprefix("Net/"): value for path, value in weights.items()})
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-12)
     with np.load(folder / "batch.npz") as batch:
         x = torch.from_numpy(batch["x"])

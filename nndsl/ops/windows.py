@@ -159,10 +159,6 @@ def _parts(e: Emission, define: Define, kind: str, name: str, small: str, large:
     return define(derived(name, "parts"), f"{kind}_parts({arrays}{more}{_pitch_text(e.node)})")
 
 
-def _loop(names: str, parts: str, *lines: str) -> list[str]:
-    return [f"for {names} in {parts}:", *(f"    {line}" for line in lines)]
-
-
 def _rule(
     expression: Callable[[Emission], str],
     write: Callable[[Emission, Define], list[str]],
@@ -200,12 +196,12 @@ def _windows_gradient(ct: Node, out: Node) -> tuple[Node]:
 def _write_windows(e: Emission, define: Define) -> list[str]:
     (x,) = e.operands
     parts = _parts(e, define, "window", e.out, e.out, x)
-    lines = _loop("part, source", parts, "np.copyto(part, source)")
+    lines = [f"gather_parts({parts})"]
     if not _pooling(e.node, e.node.inputs[0].type).reach_outside:
         return lines
     arrays = f"{_samples_text(e, e.out)}, {_samples_text(e, x)}"
     edges = define(derived(e.out, "edges"), f"window_edges({arrays}{_pitch_text(e.node)})")
-    return [*_loop("edge", edges, "edge.fill(0.0)"), *lines]
+    return [f"clear_parts({edges})", *lines]
 
 
 _SQUARE = {"sizes": (2, 2), "strides": (1, 1), "dilations": (1, 1), "before": (0, 0)}
@@ -235,7 +231,15 @@ windows = Op(
     documentation="Windows over the leading axes, each copied out: `x: [lengths, rest]` gives `[counts, sizes, rest]`.",
     type_rule=_windows_type,
     gradient=_windows_gradient,
-    numpy=_rule(_call("windows", "sizes", "counts"), _write_windows, "windows", "window_parts", "window_edges"),
+    numpy=_rule(
+        _call("windows", "sizes", "counts"),
+        _write_windows,
+        "windows",
+        "window_parts",
+        "gather_parts",
+        "window_edges",
+        "clear_parts",
+    ),
     flops=lambda node: 0,
     samples=_from_lengths(),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
@@ -260,9 +264,8 @@ def _write_fold(e: Emission, define: Define) -> list[str]:
 
 def _added(out: str, parts: str, g: Geometry) -> list[str]:
     """Lines that add parts up at their targets in `out`, or put them there where no two share one."""
-    line = "np.add(target, part, out=target)" if g.overlap else "np.copyto(target, part)"
     start = [] if g.cover and not g.overlap else [f"{out}.fill(0.0)"]
-    return [*start, *_loop("part, target", parts, line)]
+    return [*start, f"{'add' if g.overlap else 'scatter'}_parts({parts})"]
 
 
 fold_windows = Op(
@@ -271,7 +274,9 @@ fold_windows = Op(
     "they overlap added up, zeros where there is none.",
     type_rule=_fold_type,
     gradient=_fold_gradient,
-    numpy=_rule(_call("fold_windows", "lengths"), _write_fold, "fold_windows", "window_parts"),
+    numpy=_rule(
+        _call("fold_windows", "lengths"), _write_fold, "fold_windows", "window_parts", "add_parts", "scatter_parts"
+    ),
     flops=lambda node: node.inputs[0].type.size,
     samples=(
         Sample((floats(2, 3, 2, 2, 2),), (), {**_without(_SQUARE, "sizes"), "lengths": (3, 4)}),
@@ -300,7 +305,7 @@ def _sum_gradient(ct: Node, out: Node) -> tuple[Node]:
 
 def _write_sum(e: Emission, define: Define) -> list[str]:
     parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
-    return [f"{e.out}.fill(0.0)", *_loop("part, source", parts, "np.add(part, source, out=part)")]
+    return [f"{e.out}.fill(0.0)", f"sum_parts({parts})"]
 
 
 def _pooling_flops(node: Node) -> int:
@@ -312,7 +317,7 @@ window_sum = Op(
     documentation="The sum of each window over the leading axes: `x: [lengths, rest]` gives `[counts, rest]`.",
     type_rule=lambda types, attributes: _pooled_type("window_sum", types, attributes),
     gradient=_sum_gradient,
-    numpy=_rule(_call("window_sum", "sizes", "counts"), _write_sum, "window_sum", "pool_parts"),
+    numpy=_rule(_call("window_sum", "sizes", "counts"), _write_sum, "window_sum", "pool_parts", "sum_parts"),
     flops=_pooling_flops,
     samples=_from_lengths(),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
@@ -341,7 +346,14 @@ spread_windows = Op(
     "`[lengths, rest]`.",
     type_rule=_spread_type,
     gradient=_spread_gradient,
-    numpy=_rule(_call("spread_windows", "sizes", "lengths"), _write_spread, "spread_windows", "pool_parts"),
+    numpy=_rule(
+        _call("spread_windows", "sizes", "lengths"),
+        _write_spread,
+        "spread_windows",
+        "pool_parts",
+        "add_parts",
+        "scatter_parts",
+    ),
     flops=lambda node: node.inputs[0].type.size * prod(integers(node, "sizes")),
     samples=(
         Sample((floats(2, 3, 2),), (), {**_SQUARE, "lengths": (3, 4)}),
@@ -365,7 +377,7 @@ def _max_gradient(ct: Node, out: Node) -> tuple[Node]:
 
 def _write_max(e: Emission, define: Define) -> list[str]:
     parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
-    return [f"{e.out}.fill(-np.inf)", *_loop("part, source", parts, "np.maximum(part, source, out=part)")]
+    return [f"{e.out}.fill(-np.inf)", f"maximum_parts({parts})"]
 
 
 window_max = Op(
@@ -374,7 +386,7 @@ window_max = Op(
     "`[counts, rest]`. Its gradient goes to the first maximum, in row-major order of the window.",
     type_rule=lambda types, attributes: _pooled_type("window_max", types, attributes),
     gradient=_max_gradient,
-    numpy=_rule(_call("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts"),
+    numpy=_rule(_call("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts", "maximum_parts"),
     flops=_pooling_flops,
     samples=_from_lengths(Domain(distinct=True)),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
@@ -438,17 +450,10 @@ def _write_put(e: Emission, define: Define) -> list[str]:
     parts = _parts(e, define, "pool", e.out, e.operands[0], e.out, _sizes_text(e.node))
     if not g.overlap:
         start = [] if g.cover else [f"{e.out}.fill(0.0)"]
-        put = _loop("(part, target), mark", f"zip({parts}, {marked})", "np.multiply(part, mark, out=target)")
-        return [*lines, *start, *put]
+        return [*lines, *start, f"scatter_marked({parts}, {marked})"]
     # By then `largest` is free again: it takes the products.
     products = _parts(e, define, "pool", e.scratch[1], e.scratch[1], e.out, _sizes_text(e.node))
-    put = _loop(
-        "(part, target), (product, _), mark",
-        f"zip({parts}, {products}, {marked})",
-        "np.multiply(part, mark, out=product)",
-        "np.add(target, product, out=target)",
-    )
-    return [*lines, f"{e.out}.fill(0.0)", *put]
+    return [*lines, f"{e.out}.fill(0.0)", f"add_marked({parts}, {products}, {marked})"]
 
 
 _DISTINCT = (Domain(), Domain(distinct=True))
@@ -466,6 +471,8 @@ put_at_maxima = Op(
         "pool_parts",
         "mark_parts",
         "mark_first_maxima",
+        "scatter_marked",
+        "add_marked",
         scratch=lambda node: _mark_scratch(node, _put_geometry(node).counts),
     ),
     flops=lambda node: node.inputs[0].type.size * prod(integers(node, "sizes")),
@@ -495,8 +502,7 @@ def _take_gradient(ct: Node, out: Node) -> tuple[Node, None]:
 def _write_take(e: Emission, define: Define) -> list[str]:
     marked, lines = _marked(e, define)
     parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
-    take = _loop("(part, value), mark", f"zip({parts}, {marked})", "np.copyto(part, value, where=mark)")
-    return [*lines, f"{e.out}.fill(0.0)", *take]
+    return [*lines, f"{e.out}.fill(0.0)", f"gather_marked({parts}, {marked})"]
 
 
 take_at_maxima = Op(
@@ -512,6 +518,7 @@ take_at_maxima = Op(
         "pool_parts",
         "mark_parts",
         "mark_first_maxima",
+        "gather_marked",
         scratch=lambda node: _mark_scratch(node, integers(node, "counts")),
     ),
     flops=_pooling_flops,

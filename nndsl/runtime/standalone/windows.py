@@ -95,24 +95,93 @@ def mark_parts(
     return [marks[(_ALL, place, *which)] for place, (which, _) in enumerate(found)]
 
 
+# ------------------------------------------------------------------------------------------------ over lists of parts
+
+# Each goes through (small, large) parts: of windows or pooled values, and of the array that they slide over.
+
+
+def clear_parts(parts: list[Array]) -> None:
+    """Zeros everywhere."""
+    for part in parts:
+        part.fill(0.0)
+
+
+def gather_parts(parts: list[Part]) -> None:
+    """What stands in large parts, into small ones."""
+    for small, large in parts:
+        np.copyto(small, large)
+
+
+def scatter_parts(parts: list[Part]) -> None:
+    """What stands in small parts, into large ones, which do not overlap."""
+    for small, large in parts:
+        np.copyto(large, small)
+
+
+def add_parts(parts: list[Part]) -> None:
+    """Small parts added to large ones."""
+    for small, large in parts:
+        np.add(large, small, out=large)
+
+
+def sum_parts(parts: list[Part]) -> None:
+    """Large parts added to small ones."""
+    for small, large in parts:
+        np.add(small, large, out=small)
+
+
+def maximum_parts(parts: list[Part]) -> None:
+    """Small parts raised to large ones, where those are larger."""
+    for small, large in parts:
+        np.maximum(small, large, out=small)
+
+
 def mark_first_maxima(parts: list[Part], marked: list[Array], marks: Array, largest: Array, taken: Array) -> None:
     """True in `marks`, [n, places, counts, rest], where a place holds its window's first maximum.
 
     parts: `pool_parts` of `largest` and x; marked: `mark_parts` of `marks` and x. largest, taken: [n, counts, rest],
-    overwritten by the maximum and by anything.
+    overwritten by the maximum (of all places but the last) and by anything.
     """
-    largest.fill(-np.inf)
-    for place, ((best, x), mark) in enumerate(zip(parts, marked, strict=True)):
-        if mark.size != taken.size:
-            marks[:, place].fill(False)
-        np.greater(x, best, out=mark)
-        np.maximum(x, best, out=best)
+    final = len(parts) - 1
+    if all(mark.size == taken.size for mark in marked):
+        np.copyto(largest, parts[0][1])
+        begin = 1
+    else:
+        largest.fill(-np.inf)
+        marks.fill(False)
+        begin = 0
+    for place in range(begin, final + 1):
+        best, x = parts[place]
+        np.greater(x, best, out=marked[place])
+        if place < final:
+            np.maximum(x, best, out=best)
     # By now a mark says "larger than all before": the last one in a window is at its first maximum.
-    np.copyto(taken, marks[:, -1])
-    for place in range(marks.shape[1] - 2, -1, -1):
+    np.copyto(taken, marks[:, final])
+    for place in range(final - 1, begin - 1, -1):
         mark = marks[:, place]
         np.greater(mark, taken, out=mark)
         np.logical_or(mark, taken, out=taken)
+    if begin:
+        np.logical_not(taken, out=marks[:, 0])
+
+
+def scatter_marked(parts: list[Part], marked: list[Array]) -> None:
+    """Small parts into large ones, which do not overlap, where they are marked; zeros where not."""
+    for (small, large), mark in zip(parts, marked, strict=True):
+        np.multiply(small, mark, out=large)
+
+
+def add_marked(parts: list[Part], products: list[Part], marked: list[Array]) -> None:
+    """Small parts added to large ones where they are marked. products: like `parts`, overwritten by anything."""
+    for (small, large), (each, _), mark in zip(parts, products, marked, strict=True):
+        np.multiply(small, mark, out=each)
+        np.add(large, each, out=large)
+
+
+def gather_marked(parts: list[Part], marked: list[Array]) -> None:
+    """Large parts into small ones where they are marked."""
+    for (small, large), mark in zip(parts, marked, strict=True):
+        np.copyto(small, large, where=mark)
 
 
 # ------------------------------------------------------------------------------------------------ whole functions
@@ -123,8 +192,7 @@ def windows(
 ) -> Array:
     """The windows of x: [n, lengths, rest] -> [n, counts, sizes, rest]."""
     out = np.zeros((len(x), *counts, *sizes, *x.shape[1 + len(sizes) :]), x.dtype)
-    for part, source in window_parts(out, x, strides=strides, dilations=dilations, before=before):
-        part[...] = source
+    gather_parts(window_parts(out, x, strides=strides, dilations=dilations, before=before))
     return out
 
 
@@ -133,8 +201,7 @@ def fold_windows(
 ) -> Array:
     """The transpose of `windows`: every element the sum of where it stands in windows; [n, lengths, rest]."""
     out = np.zeros((len(windows), *lengths, *windows.shape[1 + 2 * len(lengths) :]), windows.dtype)
-    for part, target in window_parts(windows, out, strides=strides, dilations=dilations, before=before):
-        target += part
+    add_parts(window_parts(windows, out, strides=strides, dilations=dilations, before=before))
     return out
 
 
@@ -143,8 +210,7 @@ def window_sum(
 ) -> Array:
     """The sum of each window: [n, lengths, rest] -> [n, counts, rest]."""
     out = np.zeros((len(x), *counts, *x.shape[1 + len(sizes) :]), x.dtype)
-    for part, source in pool_parts(out, x, sizes, strides=strides, dilations=dilations, before=before):
-        part += source
+    sum_parts(pool_parts(out, x, sizes, strides=strides, dilations=dilations, before=before))
     return out
 
 
@@ -153,8 +219,7 @@ def spread_windows(
 ) -> Array:
     """The transpose of `window_sum`: every element the sum of the windows that it lies in; [n, lengths, rest]."""
     out = np.zeros((len(sums), *lengths, *sums.shape[1 + len(sizes) :]), sums.dtype)
-    for part, target in pool_parts(sums, out, sizes, strides=strides, dilations=dilations, before=before):
-        target += part
+    add_parts(pool_parts(sums, out, sizes, strides=strides, dilations=dilations, before=before))
     return out
 
 
@@ -163,8 +228,7 @@ def window_max(
 ) -> Array:
     """The maximum of each window: [n, lengths, rest] -> [n, counts, rest]."""
     out = np.full((len(x), *counts, *x.shape[1 + len(sizes) :]), -np.inf, x.dtype)
-    for part, source in pool_parts(out, x, sizes, strides=strides, dilations=dilations, before=before):
-        np.maximum(part, source, out=part)
+    maximum_parts(pool_parts(out, x, sizes, strides=strides, dilations=dilations, before=before))
     return out
 
 
@@ -189,8 +253,8 @@ def put_at_maxima(
     marked = first_maxima(x, sizes, counts, strides=strides, dilations=dilations, before=before)
     out = np.zeros(x.shape, values.dtype)
     parts = pool_parts(values, out, sizes, strides=strides, dilations=dilations, before=before)
-    for (value, target), mark in zip(parts, marked, strict=True):
-        target += value * mark
+    products = pool_parts(np.empty_like(values), out, sizes, strides=strides, dilations=dilations, before=before)
+    add_marked(parts, products, marked)
     return out
 
 
@@ -207,7 +271,5 @@ def take_at_maxima(
     """The element of `values` that stands where x has its window's first maximum: like x -> [n, counts, rest]."""
     marked = first_maxima(x, sizes, counts, strides=strides, dilations=dilations, before=before)
     out = np.zeros((len(x), *counts, *x.shape[1 + len(sizes) :]), values.dtype)
-    parts = pool_parts(out, values, sizes, strides=strides, dilations=dilations, before=before)
-    for (part, value), mark in zip(parts, marked, strict=True):
-        np.copyto(part, value, where=mark)
+    gather_marked(pool_parts(out, values, sizes, strides=strides, dilations=dilations, before=before), marked)
     return out
