@@ -24,6 +24,7 @@ from nndsl.plan import (
     InBuffer,
     InPlace,
     Literal,
+    Loop,
     Schedule,
     SetFlat,
     SetGradient,
@@ -182,6 +183,8 @@ class Machine:
                     self.flat[name][...] = self.value(node)
                 case ApplyUpdate():
                     self._update(action)
+                case Loop():
+                    self._loop(action)
 
     def outputs(self) -> list[Value]:
         """The schedule's outputs."""
@@ -200,6 +203,11 @@ class Machine:
                 return self.flat[str(node["name"])] if node.op is ops.slot else self.leaves(node)
             case Given():
                 return self._given(node)
+            case InBuffer(buffer=number, by_time=True):
+                time, *rest = node.type.shape
+                return (
+                    self.buffers[number][: time * self.n * math.prod(rest)].reshape(time, self.n, *rest).swapaxes(0, 1)
+                )
             case InBuffer(buffer=number):
                 shape = array_shape(node.type, self.n)
                 return self.buffers[number][: math.prod(shape)].reshape(shape)
@@ -267,6 +275,33 @@ class Machine:
             names[prepared[-1]] = eval(text, names)
         emission = Emission(node, texts, "out", tuple(scratch), tuple(prepared), dtype="float64")
         exec("\n".join(rule.statements(emission)), names)
+
+    def _loop(self, action: Loop) -> None:
+        outputs, body = action.outputs, action.outputs.body
+        vectors: dict[str, Value] = {}
+        for k, number in action.carries:
+            shape = array_shape(body.carries[k].type, self.n)
+            vectors[f"carry:{k}"] = self.buffers[number][: math.prod(shape)].reshape(shape)
+            vectors[f"carry:{k}"][...] = self.value(outputs.outside(body.carries[k]))
+        for t in reversed(range(outputs.length)) if outputs.reverse else range(outputs.length):
+
+            def leaf(node: Node, t: int = t) -> Value:
+                if node in body.carries:
+                    return vectors[f"carry:{body.carries.index(node)}"]
+                if node not in body.parameters:
+                    return self.leaves(node)
+                value = self.value(outputs.outside(node))
+                return value if node in body.constants else self._at(value, node.type, t)
+
+            parts = {f"stack:{k}": outputs.output(f"stack:{k}") for k in outputs.stacks}
+            flat = {
+                name: self._at(self.value(n), body.stacked[int(name[6:])].type, t) for name, n in parts.items() if n
+            }
+            Machine(action.schedule, self.memory, leaf, self.n, self.step, vectors | flat).run()
+
+    def _at(self, sequence: Value, type: TensorType, t: int) -> Value:
+        """The part of a sequence for one time, a view."""
+        return sequence[:, t] if type.kind is Kind.SAMPLE else sequence[t, ...]
 
     def _scratch(self, action: Compute) -> list[Value]:
         rule = action.node.op.numpy

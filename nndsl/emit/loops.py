@@ -16,7 +16,7 @@ from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import number
 from nndsl.ir.types import Kind
 from nndsl.ops import constant
-from nndsl.plan.schedule import Compute, Host
+from nndsl.plan.schedule import Compute, Host, InBuffer
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -86,9 +86,14 @@ class Times:
     lists: dict[str, str] = field(default_factory=dict[str, str])
     _of_list: dict[str, str] = field(default_factory=dict[str, str])
 
-    def part(self, array: str, type: TensorType, wish: str) -> str:
-        """The variable for this time's part of an array `[time, ...]` whose parts have this type."""
-        text = f"[{time_of(array, type)} for {TIME} in range({self.length})]"
+    def part(self, sequence: Node, type: TensorType, wish: str) -> str:
+        """The variable for this time's part of a sequence `[time, ...]` whose parts have this type."""
+        array = self.around.array(sequence)
+        place = self.around.schedule.places[sequence]
+        if isinstance(place, InBuffer) and place.by_time:
+            text = f"list({array})"
+        else:
+            text = f"[{time_of(array, type)} for {TIME} in range({self.length})]"
         return self._variable(self.around.define(Definition("views", f"{array}_by_time", text)), wish)
 
     def of_each(self, wish: str, text: str) -> str | None:
@@ -133,8 +138,8 @@ class _Inside(Surroundings):
         if node in body.carries:
             return Definition(None, self.vectors[f"carry:{body.carries.index(node)}"])
         if node in body.elements:
-            whole = self.around.array(self.outputs.outside(node))
-            return Definition(None, self.times.part(whole, node.type, self.around.node_names.wish(node)))
+            sequence = self.outputs.outside(node)
+            return Definition(None, self.times.part(sequence, node.type, self.around.node_names.wish(node)))
         if node in body.constants:
             return Definition(None, self.around.array(self.outputs.outside(node)))
         return self.around.surroundings.given(node)
@@ -143,8 +148,8 @@ class _Inside(Surroundings):
         if name not in self.vectors:
             output = self.outputs.output(name)
             assert output is not None  # only what is needed has a vector
-            whole, node = self.around.array(output), self.outputs.new_values[name]
-            self.vectors[name] = self.times.part(whole, node.type, f"{self.around.node_names.wish(node)}_t")
+            node = self.outputs.new_values[name]
+            self.vectors[name] = self.times.part(output, node.type, f"{self.around.node_names.wish(node)}_t")
         return self.vectors[name]
 
 

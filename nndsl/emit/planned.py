@@ -24,7 +24,7 @@ from nndsl.emit.definitions import (
 )
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import tidy
-from nndsl.emit.text import REAL, WIDTH, Spelling, number, without_needless_parentheses
+from nndsl.emit.text import REAL, WIDTH, Spelling, number, shape, without_needless_parentheses
 from nndsl.ir.op import Emission
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import broadcast, constant
@@ -63,6 +63,11 @@ def _within_page(line: str) -> list[str]:
     line = without_needless_parentheses(line)
     code, _, remark = line.partition("  # ")
     return [line] if len(line) <= WIDTH - 8 or not remark else [f"# {remark}:", code]
+
+
+def _by_time(type: TensorType) -> str:
+    """The shape of the array of a sequence in which each time is one block."""
+    return shape((type.shape[0], "n", *type.shape[1:]))
 
 
 @dataclass(slots=True)
@@ -306,6 +311,8 @@ class PlannedCode:
         match self.schedule.places[node]:
             case Given():
                 return self.define(self.surroundings.given(node))
+            case InBuffer(buffer, by_time=True):
+                return self.in_buffer(buffer, node.type, self.node_names.wish(node), by_time=True)
             case InBuffer(buffer):
                 shared = self._operand_in_place(node, buffer)
                 named = self.node_names.given(node) is not None
@@ -348,13 +355,14 @@ class PlannedCode:
             self.sections[definition.section].append(f"{found} = {definition.value}{remark}")
         return found
 
-    def in_buffer(self, buffer: int, type: TensorType, wish: str, *, named: bool = True) -> str:
+    def in_buffer(self, buffer: int, type: TensorType, wish: str, *, named: bool = True, by_time: bool = False) -> str:
         """A variable for a value in a buffer: an array of its own, or a view of the memory that it shares."""
         made = self.schedule.buffers[buffer]
         per_sample = type.kind is Kind.SAMPLE
         if self._buffer_users[buffer] == 1 and (named or not self.surroundings.all_alike):
             name = self.names.unique(wish)
-            self.sections["buffers"].append(f"{name} = {self.surroundings.empty(type)}")
+            text = f"np.empty({_by_time(type)}, {DTYPES[type.dtype]})" if by_time else self.surroundings.empty(type)
+            self.sections["buffers"].append(f"{name} = {text}")
             return name
         if buffer not in self._buffers:
             word = "scratch" if self.surroundings.all_alike else "buffer"
@@ -366,6 +374,8 @@ class PlannedCode:
             return text
         if (made.size, made.per_sample) != (type.size, per_sample):
             text += f"[: {elements(type.size, per_sample)}]"
-        if type.rank + per_sample != 1:
+        if by_time:
+            text += f".reshape{_by_time(type)}"
+        elif type.rank + per_sample != 1:
             text += f".reshape{array_shape(type)}" if type.rank + per_sample else ".reshape(())"
         return self.define(Definition("views", wish, text), key=f"{text} {wish}")

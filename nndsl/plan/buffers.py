@@ -185,7 +185,7 @@ class Allocator:
         """A buffer for each output, none of which an input is in; a carry that nobody needs has one for the loop."""
         outputs = action.outputs
         for node in outputs.nodes:
-            self.places[node] = InBuffer(self._take(node.type))
+            self.places[node] = InBuffer(self._take(node.type), node in self._values.by_time)
         carries: list[tuple[int, int]] = []
         for k in outputs.carries:
             last = outputs.output(f"last:{k}")

@@ -6,7 +6,7 @@ the step, and then that of after it. "stack:1" is the part of the output for thi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,8 +126,29 @@ def array_operands(node: Node) -> tuple[Node, ...]:
     return node.inputs[len(body_of(node).carries) :] if node.op is scan else node.inputs
 
 
-def strided(outputs: LoopOutputs) -> tuple[set[Node], set[str]]:
-    """What lies apart in memory, because each sample has all times: elements, and the vectors of stacked values."""
-    elements = {node for node in outputs.body.elements if node.type.kind is Kind.SAMPLE}
-    stacked = {f"stack:{k}" for k in outputs.stacks if outputs.body.stacked[k].type.kind is Kind.SAMPLE}
+def only_in_loops(nodes: Collection[Node], roots: Collection[Node]) -> set[Node]:
+    """The sequences of each sample that loops write and only loops read, time by time, none of the `roots`."""
+    found = {node for node in nodes if node.op is scan and node.type.kind is Kind.SAMPLE}
+    found = {node for node in found if str(node["output"]).startswith("stack")} - set(roots)
+    for node in nodes:
+        body = body_of(node) if node.op is scan else None
+        first = 0 if body is None else len(body.carries)
+        behind = 0 if body is None else first + len(body.elements)
+        found.difference_update((*node.inputs[:first], *node.inputs[behind:]))
+    return found
+
+
+def apart(outputs: LoopOutputs, by_time: Collection[Node]) -> tuple[set[Node], set[str]]:
+    """What lies apart in memory, because each sample has all times: elements, and the vectors of stacked values.
+
+    by_time: the sequences in which each time is one block.
+    """
+    elements = {
+        node for node in outputs.body.elements if node.type.kind is Kind.SAMPLE and outputs.outside(node) not in by_time
+    }
+    stacked = {
+        name
+        for name, node in outputs.new_values.items()
+        if name.startswith("stack") and node.type.kind is Kind.SAMPLE and outputs.output(name) not in by_time
+    }
     return elements, stacked

@@ -67,7 +67,7 @@ class Sequence:
 
         outputs = self._loops.get(node)
         if outputs is not None:
-            self.actions.append(Loop(outputs, plan_body(outputs)))
+            self.actions.append(Loop(outputs, plan_body(outputs, self.values.by_time)))
         elif self.values.acts(node):
             self.actions.append(Compute(node))
         for made in (node,) if outputs is None else outputs.nodes:

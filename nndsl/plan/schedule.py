@@ -44,9 +44,13 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class InBuffer:
-    """The first `size * n` (or `size`) elements of buffer `buffer`, in the node's shape; C-contiguous."""
+    """The first `size * n` (or `size`) elements of buffer `buffer`, in the node's shape; C-contiguous.
+
+    by_time: a sequence that only loops read and write, as [time, samples, ...], so that each time is one block.
+    """
 
     buffer: int
+    by_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import constant, from_step
-from nndsl.plan.loops import array_operands, asked_contiguous
+from nndsl.plan.loops import array_operands, asked_contiguous, only_in_loops
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -35,12 +35,14 @@ class Values:
     """The nodes that a schedule needs (inputs before users), and for each its role and the node whose memory it is in.
 
     base: what a view's views begin at; any other node itself. whole: the value fills its base's memory, in order.
+    by_time: sequences in which each time is one block (see `InBuffer`).
     """
 
     nodes: tuple[Node, ...]
     roles: dict[Node, Role]
     base: dict[Node, Node]
     whole: dict[Node, bool]
+    by_time: Set[Node]
 
     def acts(self, node: Node) -> bool:
         """Does `node` need a Compute action of its own?"""
@@ -54,6 +56,7 @@ class Values:
 
 def survey(roots: Iterable[Node], *, arrays: Collection[Node] = (), saved: Collection[Node] = ()) -> Values:
     """The values that `roots` need. `arrays` may not be splats; `saved` are leaves to be copied while they hold."""
+    roots = list(roots)
     nodes = reachable(roots)
     needs_array = _array_readers(nodes, arrays)
     contiguity_asked = asked_contiguous(node for node in nodes if not node.op.numpy.view)
@@ -68,7 +71,7 @@ def survey(roots: Iterable[Node], *, arrays: Collection[Node] = (), saved: Colle
         viewed = node.inputs[0] if role is Role.VIEW else None
         base[node] = node if viewed is None else base[viewed]
         whole[node] = viewed is None or (whole[viewed] and 0 in node.op.numpy.contiguous)
-    return Values(tuple(nodes), roles, base, whole)
+    return Values(tuple(nodes), roles, base, whole, only_in_loops(nodes, {*roots, *arrays}))
 
 
 def _role(

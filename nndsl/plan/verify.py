@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import constant, from_step, state, weight
-from nndsl.plan.loops import array_operands, contiguous_operands, strided
+from nndsl.plan.loops import apart, array_operands, contiguous_operands
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.graph import Node
     from nndsl.ir.program import StepGraph, Update
-    from nndsl.plan.schedule import Action, Schedule
+    from nndsl.plan.schedule import Action, Place, Schedule
 
 Cell = tuple[str, int | str]
 """A piece of memory: ("buffer", number), ("gradient", path) or ("flat", name)."""
@@ -65,11 +65,11 @@ def verify_update(schedule: Schedule, update: Update) -> None:
             machine.fail(f"the new {name} is not in its vector")
 
 
-def verify_loop(loop: Loop) -> None:
+def verify_loop(loop: Loop, around: Schedule) -> None:
     """As `verify_schedule`, for one step of a loop: at its end every carry and every output has its value."""
     outputs = loop.outputs
     new, old = outputs.new_values, outputs.old_values
-    elements, vectors = strided(outputs)
+    elements, vectors = apart(outputs, {node for node, place in around.places.items() if _is_by_time(place)})
     machine = _Machine(loop.schedule, {node: name for name, node in old.items()}, elements, vectors)
     for position, action in enumerate(loop.schedule.actions):
         machine.play(position, action, None)
@@ -79,23 +79,27 @@ def verify_loop(loop: Loop) -> None:
             machine.fail(f"{name} has not its new value")
 
 
+def _is_by_time(place: Place | None) -> bool:
+    return isinstance(place, InBuffer) and place.by_time
+
+
 class _Machine:
     """Memory while a schedule runs: what each cell holds, and which versions weights have.
 
-    carries: the leaves of a loop's body that are read from vectors, and those vectors' names; `apart` are the leaves,
-    `vectors` the names of vectors, whose elements do not lie in one block.
+    carries: the leaves of a loop's body that are read from vectors, and those vectors' names. scattered: the leaves
+    whose elements do not lie in one block; `vectors`: the names of vectors like that.
     """
 
     def __init__(
         self,
         schedule: Schedule,
         carries: Mapping[Node, str] | None = None,
-        apart: Collection[Node] = (),
+        scattered: Collection[Node] = (),
         vectors: Collection[str] = (),
     ) -> None:
         self.schedule = schedule
         self.carries = carries
-        self.apart = apart
+        self.scattered = scattered
         self.vectors = vectors
         self.contents: dict[Cell, Node | None] = {}
         self.versions: dict[str, int] = {}
@@ -163,6 +167,8 @@ class _Machine:
             self._check_leaf(node)
         for operand in node.inputs:
             self.read(operand, node)
+            if _is_by_time(self.schedule.places.get(operand)):
+                self.fail(f"{node!r} reads {operand!r}, which only loops can")
         cell = self._cell(node)
         if cell is None:
             if not isinstance(place, Host) or node.type.kind is not Kind.STEP:
@@ -176,7 +182,7 @@ class _Machine:
 
     def _loop(self, action: Loop) -> None:
         """All inputs must be there at once; the outputs' buffers, and those of carries, are theirs alone."""
-        verify_loop(action)
+        verify_loop(action, self.schedule)
         outputs = action.outputs
         first = outputs.nodes[0]
         taken = set[Cell | None]()
@@ -264,7 +270,7 @@ class _Machine:
     def _lies_apart(self, node: Node) -> bool:
         """Is `node`, which is no view, in memory that others are in between?"""
         place = self.schedule.places.get(node)
-        return place.name in self.vectors if isinstance(place, InPlace) else place == Given() and node in self.apart
+        return place.name in self.vectors if isinstance(place, InPlace) else place == Given() and node in self.scattered
 
     def _old_name(self, leaf: Node) -> str | None:
         """The flat vector whose old value a leaf is."""

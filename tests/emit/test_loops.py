@@ -135,6 +135,27 @@ def two_loops(maker: LoopMaker, *, length: int = 4, reverse: bool = False) -> Ma
     return {**first, "again": output("last:0"), "all again": output("stack:0")}
 
 
+def chained(maker: LoopMaker, *, length: int = 4, reverse: bool = False) -> Made:
+    """Loops of which one alone reads what another kept: numbers, matrices, products of its elements."""
+
+    def first(carries: Parts, elements: Parts, constants: Parts) -> Steps:
+        new = ops.tanh(ops.add(carries[0], elements[0]))
+        table = ops.broadcast(ops.reshape(new, shape=(1, 2)), shape=(3, 2), kind="sample")
+        return [new], [new, ops.sum(new, axes=(0,)), ops.square(table), elements[0]]
+
+    def second(carries: Parts, elements: Parts, constants: Parts) -> Steps:
+        vector, count, table, x = elements
+        flat = ops.reshape(table, shape=(6,))
+        product = ops.einsum(vector, table, equation="b,ab->a", kind="sample")
+        total = ops.add(ops.sum(product, axes=(0,)), ops.add(count, ops.sum(ops.multiply(vector, x), axes=(0,))))
+        return [ops.add(ops.sum(flat, axes=(0,)), ops.multiply(total, carries[0]))], [total]
+
+    output = maker.loop(first, [zeros(maker.w, 2)], [maker.field("x", sample(length, 2))], reverse=reverse)
+    kept = [output(f"stack:{k}") for k in range(4)]
+    output = maker.loop(second, [zeros(maker.w)], kept, reverse=not reverse)
+    return {"last": output("last:0"), "all": output("stack:0")}
+
+
 def within(maker: LoopMaker, *, length: int = 4, reverse: bool = False) -> Made:
     """A loop in the body of a loop."""
 
@@ -154,7 +175,7 @@ def _dense(x: Node, kernel: Node) -> Node:
     return ops.einsum(x, kernel, equation="a,ab->b", kind="sample")
 
 
-MAKERS = (simple_rnn, lstm, swapped, turned, shared_and_own, one_block, two_loops, within)
+MAKERS = (simple_rnn, lstm, swapped, turned, shared_and_own, one_block, two_loops, chained, within)
 
 
 @pytest.mark.parametrize("length", [1, 4])
