@@ -112,6 +112,13 @@ STATEMENTS = (
         "The part is train, validation or test; the metric is a reported one, or loss.",
     ),
     Statement(
+        "show",
+        "show EXPRESSION\nshow NAME = EXPRESSION every COUNT epochs\nshow EXPRESSION every COUNT steps",
+        "Draws values into the run folder while the network is trained.",
+        "Images [h, w] or [h, w, 3] as a grid, vectors as bars, numbers as a table, always of the same samples and with "
+        "the same draws. Without `every` once, when training ends.",
+    ),
+    Statement(
         "input",
         "input NAME\ninput NAME: [SHAPE]\ninput NAME: int[SHAPE]\ninput NAME: TYPE = DEFAULT",
         "What a model or a layer is applied to.",

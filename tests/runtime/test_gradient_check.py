@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
+from nndsl.runtime.load import load
 from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_table
 
 
@@ -70,3 +71,35 @@ def test_checking_is_done_in_float64():
 
     check_gradients(tiny.program(), replace(tiny.line(), training=training), None, 0)
     assert seen == [np.float64]
+
+
+def test_each_minimize_is_checked_with_its_own_loss(tmp_path):
+    text = """
+data numbers {
+  x = [[0.5, 1], [1, -1], [2, 0.3]]
+}
+model A {
+  input x
+  Dense(16, activation=tanh)
+}
+model B {
+  input x
+  Dropout(0.5)
+  Dense(1)
+}
+train Both on numbers {
+  epochs = 1
+  y = A(x)
+  minimize mse(B(y), 1) over B using SGD(learning_rate=0.5)
+  minimize mse(B(y), -1) over A using SGD(learning_rate=0.5) every 2
+}
+"""
+    path = tmp_path / "both.nn"
+    path.write_text(text)
+    for level in (0, 1):
+        program = load(path, level=level).generated.program
+        fields = {"x": np.array([[0.5, 1], [1, -1], [2, 0.3]])}
+        errors = check_gradients(program, program.trains["Both"], fields, 0)
+        assert all(error.agrees and error.largest > 0 for error in errors)
+        wrong = replace(program.trains["Both"], losses={})
+        assert not all(error.agrees for error in check_gradients(program, wrong, fields, 0))
