@@ -8,7 +8,6 @@ by all. SITE is a whole number, `site_key` of the site's name. The textbook form
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 def site_key(site: str) -> int:
     """The number of a random site in the generator's key, as `nndsl.runtime.standalone.random` has it."""
+    import hashlib
+
     return int.from_bytes(hashlib.blake2b(site.encode(), digest_size=8).digest(), "little")
 
 

@@ -12,6 +12,8 @@ from nndsl.ir.program import Callback, Expectation
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nndsl.check.context import Context
     from nndsl.check.scope import Scope
     from nndsl.check.values import Value
@@ -48,8 +50,8 @@ def _refuse_near_miss(context: Context, name: str, statement: tree.Binding) -> N
     constant = isinstance(statement.value, tree.Number | tree.Boolean | tree.String)
     if elsewhere is not None and (constant or name == "optimizer"):
         raise context.mistake("NN501", f"there is no setting `{name}`", statement.names[0].span, help=elsewhere)
-    close = did_you_mean(name, [setting.name for setting in SETTINGS])
-    if constant and close is not None:
+    close = did_you_mean(name, [setting.name for setting in SETTINGS]) if constant else None
+    if close is not None:
         raise context.mistake(
             "NN501", f"there is no setting `{name}`", statement.names[0].span, help=f"did you mean `{close}`?"
         )
@@ -90,15 +92,23 @@ def read_callback(context: Context, scope: Scope, statement: tree.Apply) -> Call
     """`EarlyStopping(monitor=accuracy, mode=max, patience=2)` with every argument filled in."""
     name = callback_name(statement)
     assert name is not None
-    kind = CALLBACKS[name]
-    known = {argument.name: argument for argument in kind.arguments}
-    values: dict[str, Attribute] = {argument.name: argument.default for argument in kind.arguments}
-    given = statement.value.arguments if isinstance(statement.value, tree.Call) else ()
+    return Callback(
+        name, read_arguments(context, scope, name, CALLBACKS[name].arguments, statement.value), statement.span
+    )
+
+
+def read_arguments(
+    context: Context, scope: Scope, name: str, parameters: Sequence[Setting], expression: tree.Expression
+) -> tuple[tuple[str, Attribute], ...]:
+    """The arguments of `name(...)`, or of the bare name, with every one that is not given filled in."""
+    known = {parameter.name: parameter for parameter in parameters}
+    values: dict[str, Attribute] = {parameter.name: parameter.default for parameter in parameters}
+    given = expression.arguments if isinstance(expression, tree.Call) else ()
     seen: set[str] = set()
     for position, item in enumerate(given):
-        if item.name is None and position >= len(kind.arguments):
+        if item.name is None and position >= len(parameters):
             raise context.mistake("NN303", f"{name} takes {len(known)} arguments", item.span)
-        argument = item.name or kind.arguments[position].name
+        argument = item.name or parameters[position].name
         if argument not in known:
             close = did_you_mean(argument, known)
             help = f"did you mean `{close}`?" if close else f"it has: {', '.join(known)}"
@@ -107,7 +117,7 @@ def read_callback(context: Context, scope: Scope, statement: tree.Apply) -> Call
             raise context.mistake("NN303", f"`{argument}` is given twice", item.span)
         seen.add(argument)
         values[argument] = _callback_value(context, scope, known[argument], item.value)
-    return Callback(name, tuple(values.items()), statement.span)
+    return tuple(values.items())
 
 
 def _callback_value(context: Context, scope: Scope, setting: Setting, expression: tree.Expression) -> Attribute:
