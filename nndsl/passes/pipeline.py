@@ -16,6 +16,7 @@ from nndsl.passes.fold import FOLD
 from nndsl.passes.loops import Change, hoisted, into_bodies, merged
 from nndsl.passes.movement import MOVEMENT
 from nndsl.passes.numerics import NUMERICS
+from nndsl.passes.pooling import POOLING, SPARING_POOLING
 from nndsl.passes.programs import graphs, over_graphs, uncast_totals
 from nndsl.passes.reductions import REDUCTIONS, SPARING
 from nndsl.passes.rewrite import joined, rewrite
@@ -43,6 +44,11 @@ def numerics(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     return rewrite(roots, NUMERICS)
 
 
+def pooled_first(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What grows with its input, behind max pooling."""
+    return rewrite(roots, POOLING, SPARING_POOLING)
+
+
 def fold(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """What is known while compiling, computed; numbers of the step moved to the host."""
     return rewrite(roots, FOLD)
@@ -60,6 +66,7 @@ def _everywhere(program: Program, change: Change) -> Program:
 
 PIPELINE: tuple[Pass, ...] = (
     Pass("numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere(p, numerics)),
+    Pass("pool", "what grows with its input, behind max pooling", lambda p: _everywhere(p, pooled_first)),
     Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),
     Pass("differentiate", "gradients written out, `grad` and `minimize` alike", differentiate),
     Pass("merge", "one body for all outputs of a loop", lambda p: _everywhere(p, merged)),

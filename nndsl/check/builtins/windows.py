@@ -144,12 +144,23 @@ def _over_windows(op: Op, documentation: str) -> Builtin:
     def call(context: Context, given: Arguments) -> Value:
         node = _given_node(context, given, "x")
         attributes = _geometry(context, given, node)
-        if all(number == 1 for name in ("sizes", "strides") for number in attributes[name]):
-            if attributes["counts"] == node.type.shape[: len(attributes["counts"])]:
-                return _of_one(context, given, op, node, attributes)
+        if op is ops.window_max:
+            _holds_elements(context, given, node, attributes)
+        ones = all(number == 1 for name in ("sizes", "strides") for number in attributes[name])
+        if ones and attributes["counts"] == node.type.shape[: len(attributes["counts"])]:
+            return _of_one(context, given, op, node, attributes)
         return context.apply(op, [node], given.span, [given.span_of("x")], **attributes)
 
     return Builtin(op.name, _PARAMETERS, call, documentation)
+
+
+def _holds_elements(context: Context, given: Arguments, node: Node, attributes: dict[str, Whole]) -> None:
+    """A maximum of nothing is a mistake: every window has an element that is not padding."""
+    for axis, (count, length) in enumerate(zip(attributes["counts"], node.type.shape, strict=False)):
+        if any(_inside(attributes, axis, window, length) == 0 for window in range(count)):
+            raise context.mistake(
+                "NN216", f"a window lies wholly in the padding of axis {axis}, and so has no maximum", given.span
+            )
 
 
 def _of_one(context: Context, given: Arguments, op: Op, node: Node, attributes: dict[str, Whole]) -> Node:
@@ -167,7 +178,8 @@ def _window_mean(context: Context, given: Arguments) -> Value:
     mean: Value = context.apply(ops.window_sum, [node], given.span, [given.span_of("x")], **attributes)
     whole = 1
     for axis, count in enumerate(attributes["counts"]):
-        inside = [_inside(attributes, axis, window, node.type.shape[axis]) for window in range(count)]
+        # At least 1, to divide by: a window wholly in the padding has the mean 0.
+        inside = [max(1, _inside(attributes, axis, window, node.type.shape[axis])) for window in range(count)]
         if len(set(inside)) == 1:
             whole *= inside[0]
             continue
@@ -183,11 +195,11 @@ def _window_mean(context: Context, given: Arguments) -> Value:
 
 
 def _inside(attributes: dict[str, Whole], axis: int, window: int, length: int) -> int:
-    """How many elements of a window lie inside of the axis; at least 1, to divide by."""
+    """How many elements of a window lie inside of the axis."""
     start = window * attributes["strides"][axis] - attributes["before"][axis]
     dilation = attributes["dilations"][axis]
     places = (start + place * dilation for place in range(attributes["sizes"][axis]))
-    return max(1, sum(0 <= place < length for place in places))
+    return sum(0 <= place < length for place in places)
 
 
 def _fold_windows(context: Context, given: Arguments) -> Value:
