@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.autodiff.curvature import curvature
 from nndsl.autodiff.reverse import gradients
 from nndsl.ir.graph import reachable
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
-    from nndsl.ir.program import Minimize, Program, StepGraph
+    from nndsl.ir.program import Minimize, Program, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
 
 
@@ -21,16 +22,30 @@ def differentiate(program: Program) -> Program:
     types = {weight.path: weight.type for weight in program.weights}
     return replace(
         program,
-        trains=tuple(
-            replace(
-                train,
-                training=_with_gradients(_expanded(train.training), types),
-                evaluation=_expanded(train.evaluation),
-                shows=tuple(replace(show, graph=_expanded(show.graph)) for show in train.shows),
-            )
-            for train in program.trains
-        ),
+        trains=tuple(_differentiated(train, types) for train in program.trains),
+        networks=tuple(replace(network, graph=_expanded(network.graph)) for network in program.networks),
     )
+
+
+def _differentiated(train: TrainProgram, types: Mapping[str, TensorType]) -> TrainProgram:
+    training = _with_gradients(_expanded(train.training), types)
+    solved = next((minimize for minimize in training.minimizes if minimize.solver is not None), None)
+    return replace(
+        train,
+        training=_without_residuals(training),
+        evaluation=_expanded(train.evaluation),
+        shows=tuple(replace(show, graph=_expanded(show.graph)) for show in train.shows),
+        curvature=None if solved is None else curvature(solved, types),
+    )
+
+
+def _without_residuals(graph: StepGraph) -> StepGraph:
+    """The graph without what only differentiating needs to know: it would be computed for nothing."""
+    solved = (
+        replace(minimize, solver=replace(minimize.solver, residual=None)) if minimize.solver is not None else minimize
+        for minimize in graph.minimizes
+    )
+    return replace(graph, minimizes=tuple(solved))
 
 
 def _expanded(graph: StepGraph) -> StepGraph:
@@ -64,7 +79,7 @@ def _with_gradients(graph: StepGraph, types: Mapping[str, TensorType]) -> StepGr
     updated: dict[str, int] = {}
     minimizes: list[Minimize] = []
     for minimize in graph.minimizes:
-        paths = [path for update in minimize.updates for path in update.weights]
+        paths = minimize.weights
         minimizes.append(replace(minimize, gradients=_weight_gradients(minimize.loss, paths, updated, types)))
         for path in paths:
             updated[path] = updated.get(path, 0) + 1

@@ -36,7 +36,7 @@ class DataNames:
 class TrainNames:
     """The functions of a train block; prediction is None where it predicts nothing. fields: what they read.
 
-    shows: function and fields of each `show`.
+    shows: function and fields of each `show`. curvature: None where the block has no solver that asks for it.
     """
 
     training: str
@@ -46,6 +46,7 @@ class TrainNames:
     fields: tuple[str, ...]
     prediction_fields: tuple[str, ...]
     shows: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    curvature: str | None = None
 
 
 def layout_lines(name: str, remark: str, kept: Iterable[Weight] | Iterable[State]) -> list[str]:
@@ -193,7 +194,20 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     lines += [_argument(name, value) for name, value in optional if value]
     if train.shows:
         lines += _group("shows", [_show(show, *made) for show, made in zip(train.shows, names.shows, strict=True)])
+    lines += _solver(train, names.curvature)
     return [line for text in (*lines, "),") for line in text.split("\n")]
+
+
+def _solver(train: TrainProgram, curvature: str | None) -> list[str]:
+    """The record of the block's solver, if it has one."""
+    solver = next((minimize.solver for minimize in train.training.minimizes if minimize.solver is not None), None)
+    if solver is None:
+        return []
+    lines = ["solver=Solver(", f"    name={string(solver.name)},", _argument("arguments", dict(solver.arguments))]
+    lines.append(_argument("weights", solver.weights))
+    if curvature is not None:
+        lines.append(f"    curvature={curvature},")
+    return indented([line for text in (*lines, "),") for line in text.split("\n")])
 
 
 def _later_losses(train: TrainProgram) -> dict[str, str]:

@@ -49,8 +49,9 @@ def layout(program: Program) -> Layout:
     number = 0
     for train in program.trains:
         for minimize in train.training.minimizes:
-            for update in minimize.updates:
-                for path in update.weights:
+            groups = [update.weights for update in minimize.updates] or [minimize.weights]
+            for group in groups:
+                for path in group:
                     members[path].append(number)
                 number += 1
     first_seen: dict[tuple[int, ...], int] = {}

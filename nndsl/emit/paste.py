@@ -23,6 +23,7 @@ _FIRST = (
     "columns",
     "data",
     "callbacks",
+    "solvers",
     "loop",
     "gradient_check",
     "files",

@@ -21,7 +21,7 @@ from nndsl.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from nndsl.ir.program import Program, Show, StepGraph, TrainProgram
+    from nndsl.ir.program import Network, Program, Show, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
 
 _OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initialize"})
@@ -113,8 +113,24 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
     reported = report(module, train)
     shows = tuple(_show_function(module, train, show, step) for show in train.shows)
     return TrainNames(
-        training_name, evaluation_name, reported, prediction_name, tuple(fields), tuple(sorted(needed)), shows
+        training_name,
+        evaluation_name,
+        reported,
+        prediction_name,
+        tuple(fields),
+        tuple(sorted(needed)),
+        shows,
+        None if train.curvature is None else _curvature_function(module, train, train.curvature, step),
     )
+
+
+def _curvature_function(
+    module: Module, train: TrainProgram, graph: StepGraph, step: Callable[[Module, TrainProgram, Part], str]
+) -> str:
+    """Write the function of a solver's curvature; its name."""
+    title = f"The train block {train.name}: the curvature of the loss times a direction, for n samples."
+    fields = tuple(sorted(_read_fields(graph).items()))
+    return step(module, train, Part(f"{snake_case(train.name)}_curvature", title, graph, fields))
 
 
 def _show_function(

@@ -15,7 +15,7 @@ from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
 from nndsl.emit.updates import planned_update
 from nndsl.ir.graph import reachable
-from nndsl.ops import array, batch_size, constant, epoch, state, step, total, weight
+from nndsl.ops import array, batch_size, constant, direction, epoch, state, step, total, weight
 from nndsl.ops import field as field_leaf
 from nndsl.plan.schedule import ApplyUpdate
 
@@ -107,6 +107,10 @@ class PlannedStep(Surroundings):
             return Definition(
                 "weights", self.module.node_names.path(path), f"memory.weight({string(path)})", _shape(node)
             )
+        if node.op is direction:
+            path = str(node["path"])
+            name = f"{self.module.node_names.path(path)}_direction"
+            return Definition("weights", name, f"memory.direction({string(path)})", _shape(node))
         if node.op is state:
             return self.state(str(node["path"]))
         wish = self.module.node_names.wish(node)

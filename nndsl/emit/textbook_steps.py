@@ -26,7 +26,7 @@ from nndsl.emit.text import REAL, one_line, ruled, shape, string
 from nndsl.emit.textbook import TextbookCode
 from nndsl.emit.updates import slot_names, update_documentation, update_leaf
 from nndsl.ir.graph import reachable
-from nndsl.ops import constant, flat_gradient, flat_weight, slot, state, weight
+from nndsl.ops import constant, direction, flat_gradient, flat_weight, slot, state, weight
 from nndsl.ops import field as field_leaf
 
 if TYPE_CHECKING:
@@ -67,13 +67,15 @@ class TextbookStep:
             return self.inputs[str(node["name"])]
         if node.op is weight:
             return self.hold("weight", str(node["path"]), node.type)
+        if node.op is direction:
+            return self.hold("direction", str(node["path"]), node.type, "_direction")
         return self.hold("state", str(node["path"]), node.type) if node.op is state else None
 
-    def hold(self, kind: str, path: str, type: TensorType) -> str:
-        """A variable for a weight or a state, made once outside of the step."""
+    def hold(self, kind: str, path: str, type: TensorType, ending: str = "") -> str:
+        """A variable for a weight, a direction's part or a state, made once outside of the step."""
         value = f"memory.{kind}({string(path)})"
         if value not in self.held:
-            self.held[value] = self.names.unique(self.module.node_names.path(path))
+            self.held[value] = self.names.unique(f"{self.module.node_names.path(path)}{ending}")
             self.definitions.append(f"{self.held[value]} = {value}  # {shape(type.shape)}")
         return self.held[value]
 

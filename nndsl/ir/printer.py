@@ -60,6 +60,8 @@ def program_text(program: Program) -> str:
     for train in program.trains:
         for name, graph in (("training", train.training), ("evaluation", train.evaluation)):
             sections.append(f"# {train.name}, {name}\n" + step_text(graph))
+        if train.curvature is not None:
+            sections.append(f"# {train.name}, curvature\n" + step_text(train.curvature))
     return "\n".join(sections)
 
 

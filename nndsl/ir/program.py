@@ -177,11 +177,27 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Solver:
+    """`using Newton(damping=0.1)`: stands in for an optimizer, works on all samples at once, and decides on its steps.
+
+    name: as the runtime knows it. arguments: all of them, filled in. weights: paths of those that it changes.
+    residual: the per-sample value whose squares are the loss, for a solver that works with it, until `autodiff`.
+    """
+
+    name: str
+    arguments: tuple[tuple[str, Attribute], ...]
+    weights: tuple[str, ...]
+    residual: Node | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Minimize:
     """One `minimize`, the `index`th of its block. It turns weights of version v into v + 1 (see leaf `weight`).
 
     loss: what is differentiated: a shared scalar, the mean over the batch (weights counted) plus shared terms.
     gradients: (path, gradient of the loss by that weight), filled by `autodiff`. every: acts on each `every`th step.
+    solver: what changes the weights, between steps; then there are no updates.
     """
 
     index: int
@@ -190,6 +206,14 @@ class Minimize:
     every: int
     span: Span
     gradients: tuple[tuple[str, Node], ...] = ()
+    solver: Solver | None = None
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Paths of the weights that change."""
+        if self.solver is not None:
+            return self.solver.weights
+        return tuple(path for update in self.updates for path in update.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +260,12 @@ def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
         updates=tuple(
             replace(u, new_weight=new(u.new_weight), new_slots=tuple(map(new, u.new_slots))) for u in minimize.updates
         ),
+        solver=None if minimize.solver is None else _solver_over(minimize.solver, new),
     )
+
+
+def _solver_over(solver: Solver, new: Callable[[Node], Node]) -> Solver:
+    return replace(solver, residual=None if solver.residual is None else new(solver.residual))
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +309,9 @@ class TrainProgram:
     """A `train` block. `settings` holds every setting, defaults filled in: epochs, steps, batch_size, shuffle, ...
 
     data: name of the data block, or None for fresh draws (then `steps` counts). fields: names of the fields that
-    training needs.
+    training needs. curvature: what a solver that needs it asks for, a step whose gradients are the products of the
+    loss's second derivatives with a direction (leaf `direction`), filled by `autodiff`. steps: what each step and label
+    of the models first gives in evaluation, by path, as it was checked; `features` makes predictions of them.
     """
 
     name: str
@@ -293,6 +324,8 @@ class TrainProgram:
     expectations: tuple[Expectation, ...]
     span: Span
     shows: tuple[Show, ...] = ()
+    steps: tuple[tuple[str, Node], ...] = ()
+    curvature: StepGraph | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
         found.append((f"training of {train.name}", train.training.roots()))
         found.append((f"evaluation of {train.name}", train.evaluation.roots()))
         found += [(f"`show {show.name}` of {train.name}", show.graph.roots()) for show in train.shows]
+        if train.curvature is not None:
+            found.append((f"curvature of {train.name}", train.curvature.roots()))
+    found += [(f"model {network.name} on its own", network.graph.roots()) for network in program.networks]
     return found
 
 
@@ -62,6 +65,7 @@ def _over_train(train: TrainProgram, change: Change) -> TrainProgram:
         training=_over_graph(train.training, change),
         evaluation=_over_graph(train.evaluation, change),
         shows=tuple(replace(show, graph=_over_graph(show.graph, change)) for show in train.shows),
+        curvature=None if train.curvature is None else _over_graph(train.curvature, change),
     )
 
 

@@ -44,7 +44,7 @@ def updates_of(
             help="compute it from a model's output; an accuracy or an argmax has no slope, `cross_entropy` has",
         )
     for number, group in enumerate(statement.groups):
-        paths = _group_weights(context, scope, group, reached, taken, statement)
+        paths = group_weights(context, scope, group, reached, taken, statement)
         updates.append(_update(context, scope, group, paths, f"{index}.{number}", str(index)))
     return tuple(updates)
 
@@ -76,7 +76,7 @@ def _no_derivative(context: Context, node: Node, why: NoGradient) -> Exception:
     return context.mistake("NN520", message, node.origins[0].span, help="`stop_gradient(x)` takes a value as it is")
 
 
-def _group_weights(
+def group_weights(
     context: Context,
     scope: Scope,
     group: tree.OverUsing,
@@ -84,6 +84,7 @@ def _group_weights(
     taken: dict[str, Span],
     statement: tree.MinimizeStatement,
 ) -> tuple[str, ...]:
+    """The weights that a group changes, out of those that the loss reaches. `taken` gets them, with their places."""
     if not group.targets:
         chosen = [path for path in reached if path not in taken]
         _warn_unreached(context, chosen, reached, statement)

@@ -11,6 +11,7 @@ from nndsl.check.blocks.callbacks import callback_name, read_callback, read_expe
 from nndsl.check.blocks.optimizers import updates_of
 from nndsl.check.blocks.settings import FALLING, RISING, SETTINGS
 from nndsl.check.blocks.shows import read_shows
+from nndsl.check.blocks.solvers import check_solver_settings, solver_of
 from nndsl.check.bodies.places import misplaced
 from nndsl.check.bodies.statements import bind_names, check_assert, run_control, warn_unused
 from nndsl.check.builtins.reductions import average, batch_size, batch_total, total_of
@@ -72,6 +73,7 @@ def check_train(
         return None
     (walk, graph), (evaluating, evaluated) = training, evaluation
     settings = _settings(context, block, walk, data)
+    check_solver_settings(context, walk.minimizes, walk.settings, has_data=data is not None)
     reported = [report.name for report in graph.reported]
     return TrainProgram(
         name=block.name.name,
@@ -258,6 +260,10 @@ def _minimize(context: Context, scope: Scope, statement: tree.MinimizeStatement,
     if not context.mode.training:
         return
     index = len(walk.minimizes)
+    solver = solver_of(context, scope, statement, value, mean, walk.minimizes)
+    if solver is not None:
+        walk.minimizes.append(Minimize(index, mean, (), 1, statement.span, solver=solver))
+        return
     updates = updates_of(context, scope, statement, mean, index)
     every = 1 if statement.every is None else whole_number(context, scope, statement.every, "`every`")
     if every < 1:

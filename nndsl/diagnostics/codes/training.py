@@ -155,4 +155,26 @@ CODES: tuple[Code, ...] = (
         _train("show reshape(image, [4, 4, 4]) every 2 epochs"),
         _train("show image every 2 epochs"),
     ),
+    Code(
+        "NN531",
+        "a solver that is not alone",
+        "Newton, LBFGS and LevenbergMarquardt solve one problem on all samples at once and find the length of their "
+        "steps themselves: no clips, no `every`, no other `minimize` beside them, nothing about batches.",
+        _train(minimize="minimize cross_entropy(scores, label) using LBFGS clip_norm=1.0"),
+        _train(minimize="minimize cross_entropy(scores, label) using LBFGS"),
+    ),
+    Code(
+        "NN532",
+        "a loss that is not the square of anything",
+        "LevenbergMarquardt works with the residual inside of `least_squares(residual)`.",
+        _train(minimize="minimize cross_entropy(scores, label) using LevenbergMarquardt"),
+        _train(minimize="minimize least_squares(softmax(scores) - one_hot(label, 10)) using LevenbergMarquardt"),
+    ),
+    Code(
+        "NN533",
+        "`least_squares` with an optimizer",
+        "Optimizers see a loss's gradient only. `mse(prediction, target)` is the same loss for them.",
+        _train(minimize="minimize least_squares(softmax(scores) - one_hot(label, 10)) using Adam"),
+        _train(minimize="minimize mse(softmax(scores), one_hot(label, 10)) using Adam"),
+    ),
 )

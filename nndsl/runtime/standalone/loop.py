@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nndsl.runtime.standalone.callbacks import Callback, TrainingError, make_callbacks
 from nndsl.runtime.standalone.program import Array, Memory, Step, Table, Train, Workspace
 from nndsl.runtime.standalone.random import shuffled
+from nndsl.runtime.standalone.solvers import Solving
 from nndsl.runtime.standalone.threads import blas_threads
 
 ROWS_WITHOUT_DATA = 100
@@ -165,9 +166,12 @@ def _fit(
     count = epoch_count(train, epochs)
     step = epoch = 0
     stopped: str | None = None
+    solving = _solving(train, training, parts.get("train"), n) if train.solver is not None else None
     for epoch in range(1, count + 1):
         training.clear()
-        if train.data is None:
+        if solving is not None:
+            steps = _iterations(train, training, solving, step, epoch, count)
+        elif train.data is None:
             steps = _steps_without_data(train, training, step, epoch, count, n)
         else:
             steps = _steps_over_data(train, training, parts["train"], seed, step, epoch, n)
@@ -180,7 +184,7 @@ def _fit(
         held_out = _totals_over(validation, parts["validation"], n) if len_of(parts.get("validation")) else None
         event = EpochDone(epoch, step, done.reported(), {} if held_out is None else _evaluated(train, *held_out))
         yield _after_callbacks(callbacks, event, memory)
-        stopped = next((callback.stop for callback in callbacks if callback.stop), None)
+        stopped = next((callback.stop for callback in callbacks if callback.stop), solving and solving.finished)
         if stopped:
             break
     restored = [callback.after_training(memory) for callback in callbacks]
@@ -241,6 +245,30 @@ def _steps_without_data(
         done.step = step
         done.samples += batch_size
         _check_finite(workspace, done)
+        yield done
+
+
+def _solving(train: Train, training: Workspaces, fields: Table | None, batch_size: int) -> Solving:
+    """The block's solver over all samples, in their order, or over the draws of one batch where there is no data."""
+    n = batch_size if train.data is None else len_of(fields)
+    if n < 1:
+        raise TrainingError("there are no samples to train on")
+    solving = Solving(train, training.memory, training.of(n), training.seed, n)
+    solving.problem.fill(fields or {})
+    return solving
+
+
+def _iterations(
+    train: Train, training: Workspaces, solving: Solving, step: int, epoch: int, epochs: int
+) -> Iterator[StepDone]:
+    """The iterations of a solver in one epoch: one, or without data one of `epochs` equal stretches of the steps."""
+    last = epoch if train.data is not None else epoch * whole_setting(train, "steps") // epochs
+    done = StepDone(epoch, step, solving.samples, solving.samples, train, training)
+    while step < last and not (solving.finished and done.step):
+        step += 1
+        solving.iterate()
+        done.step = step
+        _check_finite(training.of(solving.samples), done)
         yield done
 
 

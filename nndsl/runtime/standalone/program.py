@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ class Memory:
     weights, gradients, states: 1-D, of type `dtype`; `weight(path)`, `gradient(path)`, `state(path)` are its parts.
     slots: an optimizer's arrays, shaped like the flat weights of their group, by "<train>/<minimize>.<update>/<name>".
     scalars: an optimizer's numbers, by the same kind of name; they are replaced, not changed in place.
+    directions: 1-D, what a solver asks the curvature along; empty where there is none. `direction(path)` is its part.
     updating: whether the optimizers of a block with several minimizes act; a check of its gradients asks them not to.
     After a training step `gradients` still holds the gradients as differentiation gave them, before any clipping.
     fitted: for each data block what was learnt from its training rows, by name.
@@ -39,6 +40,7 @@ class Memory:
         self.weights: Array = np.zeros(_size(program.weights), self.dtype)
         self.gradients: Array = np.zeros(_size(program.weights), self.dtype)
         self.states: Array = np.zeros(_size(program.states), self.dtype)
+        self.directions: Array = np.zeros(0, self.dtype)
         self.slots: dict[str, Array] = {}
         self.scalars: dict[str, float] = {}
         self.fitted: dict[str, Table] = {}
@@ -54,6 +56,15 @@ class Memory:
         start, stop, shape = self._weight_places[path]
         return self.gradients[start:stop].reshape(shape)
 
+    def direction(self, path: str) -> Array:
+        """A solver's direction for the weight at `path`, a view in the weight's shape."""
+        start, stop, shape = self._weight_places[path]
+        return self.directions[start:stop].reshape(shape)
+
+    def positions(self, paths: Sequence[str]) -> NDArray[np.intp]:
+        """Where the weights at `paths` lie in the flat vectors, one after another."""
+        return np.concatenate([np.arange(*self._weight_places[path][:2]) for path in paths])
+
     def state(self, path: str) -> Array:
         """The state at `path`, a view in its own shape."""
         start, stop, shape = self._state_places[path]
@@ -61,6 +72,8 @@ class Memory:
 
     def begin(self, train: Train) -> None:
         """Gives the optimizers of `train` their initial slots and numbers. Comes before its workspaces are made."""
+        if train.solver is not None and not self.directions.size:
+            self.directions = np.zeros_like(self.weights)
         for name, size, initial in train.slots:
             if name not in self.slots:
                 self.slots[name] = np.empty(size, self.dtype)
@@ -124,6 +137,21 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Solver:
+    """What changes the weights of a block instead of optimizers, all samples at once.
+
+    name: "Newton", "LBFGS" or "LevenbergMarquardt". arguments: all of them. weights: paths of those that it changes.
+    curvature: the workspace that leaves the curvature of the loss along `Memory.directions` in the memory's gradients;
+    None for LBFGS.
+    """
+
+    name: str
+    arguments: Mapping[str, bool | int | float | str | None]
+    weights: tuple[str, ...]
+    curvature: Workspace | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Train:
     """A train block.
 
@@ -140,7 +168,7 @@ class Train:
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
     blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
-    shows: what is drawn while it is trained.
+    shows: what is drawn while it is trained. solver: what changes the weights in place of optimizers, or None.
     """
 
     name: str
@@ -162,6 +190,7 @@ class Train:
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
     expectations: tuple[tuple[str, str, str, float], ...] = ()
     shows: tuple[Show, ...] = ()
+    solver: Solver | None = None
 
 
 @dataclass(frozen=True, slots=True)
