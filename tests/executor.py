@@ -31,6 +31,8 @@ from nndsl.plan import (
     SetState,
     ViewOf,
 )
+from nndsl.plan.loops import rule_over
+from nndsl.plan.schedule import lies_by_time
 from nndsl.runtime.standalone import kernels, random, windows
 
 if TYPE_CHECKING:
@@ -266,6 +268,12 @@ class Machine:
             np.copyto(out, self._expression(node, tuple(values.values())))
             return
         assert rule.statements is not None
+        rule = rule_over(node, lambda each: lies_by_time(self.schedule.places[each]))
+        if rule is not node.op.numpy:
+            pairs = [(f"operand{i}", operand) for i, operand in enumerate(node.inputs)]
+            values = {name: self._as_laid(operand) for name, operand in pairs}
+            out = self._as_laid(node)
+        assert rule.statements is not None
         scratch = {f"scratch{i}": value for i, value in enumerate(self._scratch(action))}
         names = self.names | values | {"out": out} | scratch
         emission = Emission(node, texts, "out", tuple(scratch), dtype="float64")
@@ -303,8 +311,12 @@ class Machine:
         """The part of a sequence for one time, a view."""
         return sequence[:, t] if type.kind is Kind.SAMPLE else sequence[t, ...]
 
+    def _as_laid(self, node: Node) -> Value:
+        value = self.value(node)
+        return value.swapaxes(0, 1) if lies_by_time(self.schedule.places[node]) else value
+
     def _scratch(self, action: Compute) -> list[Value]:
-        rule = action.node.op.numpy
+        rule = rule_over(action.node, lambda each: lies_by_time(self.schedule.places[each]))
         wanted = rule.scratch(action.node) if rule.scratch is not None else ()
         found: list[Value] = []
         for (shape, _, per_sample), number in zip(wanted, action.scratch, strict=True):

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.emit.definitions import Definition, Surroundings
+from nndsl.emit.headings import Headings
 from nndsl.emit.module import indented
 from nndsl.emit.planned import PlannedCode
-from nndsl.emit.text import number
+from nndsl.emit.text import WIDTH, number, wrapped
 from nndsl.ir.types import Kind
 from nndsl.ops import constant
 from nndsl.plan.schedule import Compute, Host, InBuffer
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TIME = "t"
 """The variable that counts times; nothing else is called so."""
 
+_LONGEST = WIDTH - 12
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -48,7 +50,7 @@ def planned_loop(around: PlannedCode, loop: Loop) -> list[str]:
         node_names=around.node_names,
         host=around.host,
         spelling=around.spelling,
-        headings=around.headings,
+        headings=headings_inside(around.headings),
         sections=around.sections,
         defined=around.defined,
         times=surroundings.times,
@@ -67,7 +69,16 @@ def planned_loop(around: PlannedCode, loop: Loop) -> list[str]:
     lines = body.lines[1:] if body.lines and not body.lines[0] else body.lines
     used = {word for line in lines for word in _WORD.findall(line)}
     heading = surroundings.times.heading(used, reverse=outputs.reverse)
-    return [*first, *body.prelude, heading, *indented(lines or ["pass"])]
+    return [*first, *body.prelude, *heading.split("\n"), *indented(lines or ["pass"])]
+
+
+def headings_inside(around: Headings | None) -> Headings | None:
+    """The headings of a loop's lines, which go one way."""
+    if around is None:
+        return None
+    headings = Headings()
+    headings.current = around.current
+    return headings
 
 
 def _started(around: PlannedCode, carry: str, first: Node) -> list[str]:
@@ -75,6 +86,16 @@ def _started(around: PlannedCode, carry: str, first: Node) -> list[str]:
     if first.op is constant:
         return [f"{carry}.fill({number(first['value'], first.type.dtype.value).strip('()')})"]
     return [f"np.copyto({carry}, {around.operand(first)})"]
+
+
+def _filled(before: str, words: list[str], behind: str, *, brackets: bool = False) -> str:
+    """The words with commas between them; on lines of their own where one line is too short for all."""
+    line = f"{before}{', '.join(words)}{behind}"
+    if len(line) <= _LONGEST:
+        return line
+    inner = wrapped(", ".join(words), "    ", _LONGEST)
+    opening, closing = ("(", ")") if brackets else ("", "")
+    return "\n".join([f"{before}{opening}", *inner, f"{closing}{behind}"])
 
 
 @dataclass(slots=True)
@@ -113,8 +134,8 @@ class Times:
             return f"for _ in range({self.length}):"
         lists = [self.lists[name] for name in names]
         if len(lists) > 1:
-            lists = [self.around.define(Definition("views", "times", f"list(zip({', '.join(lists)}))"))]
-        return f"for {', '.join(names)} in {f'reversed({lists[0]})' if reverse else lists[0]}:"
+            lists = [self.around.define(Definition("views", "times", _filled("list(zip(", lists, "))")))]
+        return _filled("for ", names, f" in {f'reversed({lists[0]})' if reverse else lists[0]}:", brackets=True)
 
     def _variable(self, made: str, wish: str) -> str:
         found = self._of_list.get(made)

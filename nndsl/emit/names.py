@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nndsl.emit.text import BARE_NAMES
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
-from nndsl.ops import from_step
+from nndsl.ops import body_of, from_step, scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,6 +98,12 @@ def _spelled(letter: str) -> str:
     return f"u{ord(letter):04x}" if letter.isalnum() else "_"
 
 
+def _stacked(node: Node) -> Node | None:
+    """What a loop's body stacks, where `node` is that of all times."""
+    what, _, number = str(node["output"]).partition(":") if node.op is scan else ("", "", "")
+    return body_of(node).stacked[int(number)] if what == "stack" else None
+
+
 class NodeNames:
     """What a node would best be called.
 
@@ -120,6 +126,24 @@ class NodeNames:
             for graph in (train.training, train.evaluation):
                 self._name_roles(graph)
                 self._find_renamed(graph)
+                self._name_loops(reachable(graph.roots()))
+
+    def _name_loops(self, nodes: Iterable[Node]) -> None:
+        """Names in and of loops that nobody gave: `x_t` for one time of `x`, `z_all` for `z` of all times."""
+        for node in nodes:
+            if node.op is not scan:
+                continue
+            body = body_of(node)
+            self._name_loops(reachable(body.roots))
+            for element, sequence in zip(body.elements, node.inputs[len(body.carries) :], strict=False):
+                if self.given(element) is None:
+                    self._roles[element] = f"{self.wish(_stacked(sequence) or sequence)}_t"
+            for carry, after in zip(body.carries, body.next, strict=True):
+                if self.given(carry) is None and not after.op.leaf:
+                    self._roles[carry] = self.wish(after)
+            value = _stacked(node)
+            if value is not None and self.given(node) in (None, self.given(value)):
+                self._roles[node] = f"{self.wish(value)}_all"
 
     def _find_renamed(self, graph: StepGraph) -> None:
         """Values that only a later step gave a name, which they will not be called by: so won't their gradients."""

@@ -28,6 +28,7 @@ from nndsl.emit.text import REAL, WIDTH, Spelling, number, shape, without_needle
 from nndsl.ir.op import Emission
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import broadcast, constant
+from nndsl.plan.loops import rule_over
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
@@ -43,6 +44,7 @@ from nndsl.plan.schedule import (
     SetGradient,
     SetState,
     ViewOf,
+    lies_by_time,
 )
 
 if TYPE_CHECKING:
@@ -97,16 +99,19 @@ class PlannedCode:
             if isinstance(action, Compute):
                 self._buffer_users.update(action.scratch)
             if isinstance(action, Loop):
-                self._buffer_users.update(dict(action.carries).values())
+                unread = (number for k, number in action.carries if action.outputs.output(f"last:{k}") is None)
+                self._buffer_users.update(unread)
             if isinstance(action, AddTotal) and action.node.op is constant:
                 remark = self.surroundings.total_remark(action.index)
                 self._counts.append(f"totals[{action.index}] += {count_text(action.node)}  # {remark}")
         scalars = [action.node for action in self.schedule.actions if isinstance(action, SetFlat)]
         self.host.survey(places, kept=[node for node in scalars if node.type.kind is Kind.STEP])
         for action in self.schedule.actions:
+            if isinstance(action, Loop):
+                self._head(action.outputs.chief)
             lines = self.act(action)
-            if lines and not isinstance(action, ApplyUpdate):
-                self._head(action.outputs.nodes[0] if isinstance(action, Loop) else action.node)
+            if lines and not isinstance(action, ApplyUpdate | Loop):
+                self._head(action.node)
             self.lines += [self.spelling(line) for line in lines]
         self.lines += self._counts
 
@@ -176,7 +181,7 @@ class PlannedCode:
                 return [] if line is None else [line]
             self.sections["numbers"].append(line)
             return []
-        rule = node.op.numpy
+        rule = rule_over(node, self._lies_by_time)
         lines: list[str] = []
         if rule.statements is None:
             return [self._copy(node)]
@@ -194,6 +199,9 @@ class PlannedCode:
         if rule.prepare is not None:
             emission = replace(emission, prepared=self._prepared(rule.prepare(emission)))
         return [*lines, *(part for line in rule.statements(emission) for part in _within_page(line))]
+
+    def _lies_by_time(self, node: Node) -> bool:
+        return lies_by_time(self.schedule.places[node])
 
     def _prepared(self, wanted: Iterable[tuple[str, str]]) -> tuple[str, ...]:
         """Variables for what an op wants made once; what several want alike, scratch included, is made once for all."""
@@ -234,7 +242,7 @@ class PlannedCode:
         return f"np.copyto({out}, {text})"
 
     def _scratch(self, node: Node, buffers: tuple[int, ...]) -> tuple[str, ...]:
-        rule = node.op.numpy.scratch
+        rule = rule_over(node, self._lies_by_time).scratch
         if rule is None:
             return ()
         named: list[str] = []

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nndsl.emit.definitions import array_shape
-from nndsl.emit.loops import TIME, time_of
+from nndsl.emit.loops import TIME, headings_inside, time_of
 from nndsl.emit.module import indented
 from nndsl.emit.textbook import TextbookCode
 from nndsl.ir.graph import reachable
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 def textbook_loop(code: TextbookCode, outputs: LoopOutputs) -> None:
     """Write the loop, whose inputs were written before, and say where each of its outputs is."""
-    body, first = outputs.body, outputs.nodes[0]
+    body, chief = outputs.body, outputs.chief
     texts: dict[Node, str] = {}
     elements: list[str] = []
     time = TIME if code.depth == 0 else f"{TIME}_{code.depth + 1}"
@@ -37,7 +37,7 @@ def textbook_loop(code: TextbookCode, outputs: LoopOutputs) -> None:
     for k in outputs.carries:
         carry = body.carries[k]
         texts.setdefault(carry, code.names.unique(code.node_names.wish(carry)))
-        code.line(first, f"{texts[carry]} = {_first_value(code, outputs.outside(carry))}")
+        code.line(chief, f"{texts[carry]} = {_first_value(code, outputs.outside(carry))}")
     kept = _kept_arrays(code, outputs)
     step = _step(code, outputs, texts)
     names = [texts[body.carries[k]] for k in outputs.carries]
@@ -46,7 +46,7 @@ def textbook_loop(code: TextbookCode, outputs: LoopOutputs) -> None:
     used = {word for line in lines for word in _WORD.findall(line)}
     elements = [line for line in elements if line.partition(" ")[0] in used]
     times = f"range({outputs.length})"
-    code.line(first, f"for {time} in {f'reversed({times})' if outputs.reverse else times}:")
+    code.line(chief, f"for {time} in {f'reversed({times})' if outputs.reverse else times}:")
     code.lines += indented(elements + lines or ["pass"])
     for k, name in zip(outputs.carries, names, strict=True):
         last = outputs.output(f"last:{k}")
@@ -70,7 +70,7 @@ def _kept_arrays(code: TextbookCode, outputs: LoopOutputs) -> dict[int, str]:
         if output is not None:
             kept[k] = code.names.unique(code.node_names.wish(output))
             dtype = dtype_name(output.type.dtype, code.dtype)
-            code.line(output, f"{kept[k]} = np.empty({array_shape(output.type)}, {dtype})")
+            code.line(outputs.chief, f"{kept[k]} = np.empty({array_shape(output.type)}, {dtype})")
             code.rename(output, kept[k])
     return kept
 
@@ -88,7 +88,7 @@ def _step(code: TextbookCode, outputs: LoopOutputs, texts: dict[Node, str]) -> T
         code.host,
         code.spelling,
         code.dtype,
-        code.headings,
+        headings_inside(code.headings),
         depth=code.depth + 1,
     )
     roots = outputs.new_values.values()

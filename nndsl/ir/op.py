@@ -107,6 +107,8 @@ class NumpyRule:
     contiguous itself (`reshape`).
     host: a number of the host (kind STEP): `expression` is Python arithmetic in float64 (`math.sqrt(a)`).
     runtime: names from `nndsl.runtime.kernels` that the source calls.
+    by_time: the rule over sequences whose arrays are [time, samples, ...]: (node, which operands are, and at last
+    whether the result is) -> the rule, or None where it would not do. Such operands' names are those arrays'.
     """
 
     expression: Callable[[Emission], str]
@@ -118,6 +120,7 @@ class NumpyRule:
     contiguous: tuple[int, ...] = ()
     host: Callable[[Emission], str] | None = None
     runtime: tuple[str, ...] = ()
+    by_time: Callable[[Node, tuple[bool, ...]], NumpyRule | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

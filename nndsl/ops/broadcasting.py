@@ -150,16 +150,26 @@ def _write_sum(e: Emission, define: Define) -> list[str]:
     return [f"np.dot({matrix}, {ones}, out={sums})"]
 
 
+def _sum_by_time(node: Node, by_time: tuple[bool, ...]) -> NumpyRule | None:
+    """Of a sequence that is [time, samples, ...]; None where the times are not summed."""
+    axes = integers(node, "axes")
+    if by_time != (True, False) or 0 not in axes:
+        return None
+    own = tuple(axis + 1 if axis else 0 for axis in axes)
+    text = own[0] if len(own) == 1 else own
+    return workspace_rule(_sum_text, lambda e, define: [f"np.add.reduce({e.operands[0]}, axis={text}, out={e.out})"])
+
+
+def _sum_text(e: Emission) -> str:
+    return f"np.sum({e.operands[0]}, axis={axis_text(e)}{_int_dtype(e)})"
+
+
 sum = Op(
     name="sum",
     documentation="The sum over the axes, which are dropped.",
     type_rule=lambda types, attributes: reduced_type("sum", types, attributes),
     gradient=_sum_gradient,
-    numpy=over_arrays(
-        workspace_rule(
-            lambda e: f"np.sum({e.operands[0]}, axis={axis_text(e)}{_int_dtype(e)})", _write_sum, contiguous=(0,)
-        )
-    ),
+    numpy=over_arrays(workspace_rule(_sum_text, _write_sum, contiguous=(0,), by_time=_sum_by_time)),
     flops=lambda node: node.inputs[0].type.size,
     samples=(
         Sample((floats(4),), attributes={"axes": (0,)}),

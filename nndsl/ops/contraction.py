@@ -39,6 +39,11 @@ class Contraction:
         """Letters of the axes that are summed over, in the left array's order."""
         return "".join(letter for letter in self.left if letter not in self.out)
 
+    @property
+    def is_one_product(self) -> bool:
+        """Whether it is one matrix product: something is summed, and no axis is in all three arrays."""
+        return bool(self.summed) and not set(self.left) & set(self.right) & set(self.out)
+
     def swapped(self) -> Contraction:
         """The same with left and right exchanged."""
         return Contraction(self.right, self.left, self.out, self.sizes)

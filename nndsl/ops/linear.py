@@ -104,13 +104,27 @@ def _flops(node: Node) -> int:
     return size * (2 if c.summed else 1)
 
 
+def _by_time(node: Node, by_time: tuple[bool, ...]) -> NumpyRule | None:
+    """One product of matrices with the samples' axis where it is; None where there would be a stack of them."""
+    if not contraction_of(node, by_time).is_one_product:
+        return None
+    return workspace_rule(
+        einsum_text,
+        lambda e, define: write_product(e, define, by_time),
+        scratch=lambda node: product_scratch(node, by_time),
+        contiguous=(0, 1),
+    )
+
+
 einsum = Op(
     name="einsum",
     documentation="The product of two values, summed over the axes whose letters are missing in the result: "
     '`einsum("ab,bc->ac", x, y)` is the matrix product. The samples\' axis is never written.',
     type_rule=_einsum_type,
     gradient=_einsum_gradient,
-    numpy=over_arrays(workspace_rule(einsum_text, write_product, scratch=product_scratch, contiguous=(0, 1))),
+    numpy=over_arrays(
+        workspace_rule(einsum_text, write_product, scratch=product_scratch, contiguous=(0, 1), by_time=_by_time)
+    ),
     flops=_flops,
     samples=tuple(
         Sample((TensorType(DType.FLOAT, a, ka), TensorType(DType.FLOAT, b, kb)), (), {"equation": eq, "kind": kind})

@@ -27,18 +27,20 @@ def parse_equation(equation: str) -> tuple[str, str, str]:
     return left, right, out
 
 
-def contraction_of(node: Node) -> Contraction:
-    """The node's contraction over whole arrays: the samples' axis has a letter too."""
+def contraction_of(node: Node, by_time: tuple[bool, ...] = (False, False, False)) -> Contraction:
+    """The node's contraction over whole arrays: the samples' axis has a letter too.
+
+    by_time: whether the arrays of left, right and result are [time, samples, ...].
+    """
     left, right, out = parse_equation(text(node, "equation"))
     samples = next(letter for letter in _SAMPLES_LETTERS if letter not in left + right + out)
     a, b = node.inputs
     sizes: dict[str, int | None] = dict(zip(left + right, a.type.shape + b.type.shape, strict=True))
     sizes[samples] = None
-    parts = (
-        samples + letters if type.kind is Kind.SAMPLE else letters
-        for letters, type in ((left, a.type), (right, b.type), (out, node.type))
+    left, right, out = (
+        letters if type.kind is not Kind.SAMPLE else f"{letters[:second]}{samples}{letters[second:]}"
+        for letters, type, second in zip((left, right, out), (a.type, b.type, node.type), by_time, strict=True)
     )
-    left, right, out = parts
     return Contraction(left, right, out, tuple(sorted(sizes.items())))
 
 
@@ -124,9 +126,9 @@ def _way(gemm: Gemm, c: Contraction) -> str:
     return "einsum" if vectors and (gemm.left.copied or gemm.right.copied) else "matmul"
 
 
-def product_scratch(node: Node) -> tuple[Scratch, ...]:
+def product_scratch(node: Node, by_time: tuple[bool, ...] = (False, False, False)) -> tuple[Scratch, ...]:
     """A buffer for each array whose axes must be copied into another order: left matrix, right matrix, result."""
-    c = contraction_of(node)
+    c = contraction_of(node, by_time)
     gemm = as_gemm(c)
     if _way(gemm, c) not in ("dot", "matmul"):
         return ()
@@ -139,9 +141,9 @@ def product_scratch(node: Node) -> tuple[Scratch, ...]:
     return tuple(found)
 
 
-def write_product(e: Emission, define: Define) -> list[str]:
+def write_product(e: Emission, define: Define, by_time: tuple[bool, ...] = (False, False, False)) -> list[str]:
     """The planned form: one call into the result's place, between copies where axes do not stand as BLAS wants them."""
-    c = contraction_of(e.node)
+    c = contraction_of(e.node, by_time)
     gemm = as_gemm(c)
     way = _way(gemm, c)
     if way == "multiply":

@@ -156,6 +156,7 @@ def workspace_rule(
     contiguous: tuple[int, ...] = (),
     host: Line | None = None,
     runtime: tuple[str, ...] = (),
+    by_time: Callable[[Node, tuple[bool, ...]], NumpyRule | None] | None = None,
 ) -> NumpyRule:
     """A rule whose planned form is written by one function: it defines what is made once as it goes."""
 
@@ -174,7 +175,7 @@ def workspace_rule(
         names = iter(e.prepared)
         return write(e, lambda name, text: next(names))
 
-    return NumpyRule(expression, statements, scratch, prepare, in_place, False, contiguous, host, runtime)
+    return NumpyRule(expression, statements, scratch, prepare, in_place, False, contiguous, host, runtime, by_time)
 
 
 def reshaped(array: str, shape: Iterable[int | str]) -> str:

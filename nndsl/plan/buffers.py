@@ -10,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from nndsl.ir.types import DType, Kind
+from nndsl.plan.loops import rule_over
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
@@ -172,7 +173,7 @@ class Allocator:
     def _compute(self, position: int, action: Compute) -> Compute:
         node = action.node
         self.places[node] = self._place(position, node)
-        rule = node.op.numpy
+        rule = rule_over(node, self._values.by_time.__contains__)
         if rule.scratch is None or rule.view:
             return action
         wanted = rule.scratch(node)
@@ -222,7 +223,7 @@ class Allocator:
             if loan.holder is None and loan.due > position and loan.suits(node, last, self._values):
                 loan.holder = node
                 return InPlace(loan.name)
-        return InBuffer(self._take(node.type))
+        return InBuffer(self._take(node.type), node in self._values.by_time)
 
     def _release(self, position: int, action: Action) -> None:
         """Give back what the action at `position` was the last to read, and what it computed if nobody reads that."""

@@ -6,8 +6,9 @@ the step, and then that of after it. "stack:1" is the part of the output for thi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
@@ -17,6 +18,7 @@ from nndsl.ops import Body, body_of, scan
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
+    from nndsl.ir.op import NumpyRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class LoopOutputs:
     def reverse(self) -> bool:
         """Does it go from the last time to the first?"""
         return bool(self.nodes[0]["reverse"])
+
+    @property
+    def chief(self) -> Node:
+        """The output whose origin is the loop's: one of the way forward, if any is."""
+        forward = (node for node in self.nodes if any(not origin.backward for origin in node.origins))
+        return next(forward, self.nodes[0])
 
     @property
     def new_values(self) -> dict[str, Node]:
@@ -126,16 +134,62 @@ def array_operands(node: Node) -> tuple[Node, ...]:
     return node.inputs[len(body_of(node).carries) :] if node.op is scan else node.inputs
 
 
-def only_in_loops(nodes: Collection[Node], roots: Collection[Node]) -> set[Node]:
-    """The sequences of each sample that loops write and only loops read, time by time, none of the `roots`."""
-    found = {node for node in nodes if node.op is scan and node.type.kind is Kind.SAMPLE}
-    found = {node for node in found if str(node["output"]).startswith("stack")} - set(roots)
+def laid_by_time(nodes: Collection[Node], roots: Collection[Node]) -> set[Node]:
+    """The sequences of each sample that should lie time by time: none of the `roots`.
+
+    Loops write them, or products that only loops read, and all that read them can take them so.
+    """
+    found = {node for node in nodes if node.type.kind is Kind.SAMPLE and node not in roots and _is_stacked(node)}
+    products = {
+        node
+        for node in nodes
+        if node.op.numpy.by_time is not None and node.type.kind is Kind.SAMPLE and node.type.rank and node not in roots
+    }
+    read: set[Node] = set()
     for node in nodes:
-        body = body_of(node) if node.op is scan else None
-        first = 0 if body is None else len(body.carries)
-        behind = 0 if body is None else first + len(body.elements)
-        found.difference_update((*node.inputs[:first], *node.inputs[behind:]))
+        for position, operand in enumerate(node.inputs):
+            in_loop = node.op is scan and _is_sequence(node, position)
+            read.update((operand,) if in_loop else ())
+            products.difference_update(() if in_loop else (operand,))
+            found.difference_update(() if in_loop or _takes_by_time(node, position) else (operand,))
+    for node in nodes:
+        if node in products and node in read and _pays_by_time(node, found):
+            found.add(node)
     return found
+
+
+def _is_stacked(node: Node) -> bool:
+    return node.op is scan and str(node["output"]).startswith("stack")
+
+
+def _is_sequence(node: Node, position: int) -> bool:
+    first = len(body_of(node).carries)
+    return first <= position < first + len(body_of(node).elements)
+
+
+def _takes_by_time(node: Node, position: int) -> bool:
+    """Can `node`, no loop, read a sequence that lies time by time?"""
+    by_time = node.op.numpy.by_time
+    flags = tuple(other == position for other in range(len(node.inputs) + 1))
+    return by_time is not None and by_time(node, flags) is not None
+
+
+def _pays_by_time(node: Node, found: Collection[Node]) -> bool:
+    """Does a product into a sequence that lies time by time copy less than half as much as the sequence has?"""
+    by_time = node.op.numpy.by_time
+    rule = None if by_time is None else by_time(node, (*(operand in found for operand in node.inputs), True))
+    if rule is None:
+        return False
+    scratch = () if rule.scratch is None else rule.scratch(node)
+    return all(2 * prod(shape) <= node.type.size for shape, _, _ in scratch)
+
+
+def rule_over(node: Node, by_time: Callable[[Node], bool]) -> NumpyRule:
+    """The rule of `node` for arrays of which some lie time by time."""
+    flags = tuple(by_time(each) for each in (*node.inputs, node))
+    rule = node.op.numpy
+    found = rule.by_time(node, flags) if rule.by_time is not None and any(flags) else None
+    return found or rule
 
 
 def apart(outputs: LoopOutputs, by_time: Collection[Node]) -> tuple[set[Node], set[str]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import field as field_of_data
-from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop
+from nndsl.plan.loops import rule_over
+from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop, lies_by_time
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -172,7 +173,8 @@ class _Tally:
                 total += self.without_reuse(action.schedule)
             if not isinstance(action, Compute):
                 continue
-            node, rule = action.node, action.node.op.numpy
+            node = action.node
+            rule = rule_over(node, lambda each: lies_by_time(schedule.places.get(each)))
             if isinstance(schedule.places[node], InBuffer):
                 total += self.bytes(node.type)
             if action.scratch and rule.scratch is not None:

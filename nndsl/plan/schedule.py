@@ -53,6 +53,11 @@ class InBuffer:
     by_time: bool = False
 
 
+def lies_by_time(place: Place | None) -> bool:
+    """Is it an array [time, samples, ...]?"""
+    return isinstance(place, InBuffer) and place.by_time
+
+
 @dataclass(frozen=True, slots=True)
 class ViewOf:
     """A view, made once, of where another node lives. The base may be a view itself, or a splat (see above)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import constant, from_step
-from nndsl.plan.loops import array_operands, asked_contiguous, only_in_loops
+from nndsl.plan.loops import array_operands, asked_contiguous, laid_by_time
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -71,7 +71,7 @@ def survey(roots: Iterable[Node], *, arrays: Collection[Node] = (), saved: Colle
         viewed = node.inputs[0] if role is Role.VIEW else None
         base[node] = node if viewed is None else base[viewed]
         whole[node] = viewed is None or (whole[viewed] and 0 in node.op.numpy.contiguous)
-    return Values(tuple(nodes), roles, base, whole, only_in_loops(nodes, {*roots, *arrays}))
+    return Values(tuple(nodes), roles, base, whole, laid_by_time(nodes, {*roots, *arrays}))
 
 
 def _role(

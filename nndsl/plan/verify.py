@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import constant, from_step, state, weight
-from nndsl.plan.loops import apart, array_operands, contiguous_operands
+from nndsl.plan.loops import apart, array_operands, contiguous_operands, rule_over
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
@@ -24,6 +24,7 @@ from nndsl.plan.schedule import (
     SetGradient,
     SetState,
     ViewOf,
+    lies_by_time,
 )
 from nndsl.plan.update import flat_name, new_values
 from nndsl.plan.values import is_zero
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.graph import Node
     from nndsl.ir.program import StepGraph, Update
-    from nndsl.plan.schedule import Action, Place, Schedule
+    from nndsl.plan.schedule import Action, Schedule
 
 Cell = tuple[str, int | str]
 """A piece of memory: ("buffer", number), ("gradient", path) or ("flat", name)."""
@@ -69,7 +70,7 @@ def verify_loop(loop: Loop, around: Schedule) -> None:
     """As `verify_schedule`, for one step of a loop: at its end every carry and every output has its value."""
     outputs = loop.outputs
     new, old = outputs.new_values, outputs.old_values
-    elements, vectors = apart(outputs, {node for node, place in around.places.items() if _is_by_time(place)})
+    elements, vectors = apart(outputs, {node for node, place in around.places.items() if lies_by_time(place)})
     machine = _Machine(loop.schedule, {node: name for name, node in old.items()}, elements, vectors)
     for position, action in enumerate(loop.schedule.actions):
         machine.play(position, action, None)
@@ -77,10 +78,6 @@ def verify_loop(loop: Loop, around: Schedule) -> None:
         unchanged = old.get(name) is node and ("flat", name) not in machine.contents
         if not unchanged and machine.contents.get(("flat", name)) is not node:
             machine.fail(f"{name} has not its new value")
-
-
-def _is_by_time(place: Place | None) -> bool:
-    return isinstance(place, InBuffer) and place.by_time
 
 
 class _Machine:
@@ -167,8 +164,6 @@ class _Machine:
             self._check_leaf(node)
         for operand in node.inputs:
             self.read(operand, node)
-            if _is_by_time(self.schedule.places.get(operand)):
-                self.fail(f"{node!r} reads {operand!r}, which only loops can")
         cell = self._cell(node)
         if cell is None:
             if not isinstance(place, Host) or node.type.kind is not Kind.STEP:
@@ -245,6 +240,8 @@ class _Machine:
             if not seen.op.numpy.view or place.base is not seen.inputs[0]:
                 self.fail(f"{seen!r} is not a view of {place.base!r}")
             seen = place.base
+            if self._lies_by_time(seen):
+                self.fail(f"{node!r} is a view of {seen!r}, which lies time by time")
         is_splat = isinstance(self.schedule.places.get(seen), Literal | Host)
         if not is_splat and seen.op is not constant and not self._views_last(node):
             self.fail(f"{node!r} would be a copy made once, not a view")
@@ -271,6 +268,9 @@ class _Machine:
         """Is `node`, which is no view, in memory that others are in between?"""
         place = self.schedule.places.get(node)
         return place.name in self.vectors if isinstance(place, InPlace) else place == Given() and node in self.scattered
+
+    def _lies_by_time(self, node: Node) -> bool:
+        return lies_by_time(self.schedule.places.get(node))
 
     def _old_name(self, leaf: Node) -> str | None:
         """The flat vector whose old value a leaf is."""
@@ -333,12 +333,15 @@ class _Machine:
             allowed = position in node.op.numpy.in_place and self._whole(operand) and operand.type == node.type
             if not allowed:
                 self.fail(f"{node!r} is computed over its operand {operand!r}")
-        for position in node.op.numpy.contiguous if not node.op.numpy.view else ():
+        rule = rule_over(node, self._lies_by_time)
+        for position in rule.contiguous if not rule.view else ():
+            if rule is node.op.numpy and self._lies_by_time(node.inputs[position]):
+                self.fail(f"{node!r} can't read {node.inputs[position]!r} time by time")
             if not self._whole(node.inputs[position]) and self._base(node.inputs[position]).op is not constant:
                 self.fail(f"{node!r} needs {node.inputs[position]!r} contiguous")
 
     def _check_scratch(self, action: Compute, cell: Cell) -> None:
-        rule = action.node.op.numpy
+        rule = rule_over(action.node, self._lies_by_time)
         wanted = rule.scratch(action.node) if rule.scratch is not None and not rule.view else ()
         if len(wanted) != len(action.scratch):
             self.fail(f"{action.node!r} asks for {len(wanted)} scratch buffers and has {len(action.scratch)}")

@@ -11,8 +11,9 @@ from nndsl import ops
 from nndsl.emit import emit
 from nndsl.ir import Node
 from nndsl.plan import plan_prediction, verify_schedule
-from tests.emit.loading import mathematics
+from tests.emit.loading import load, mathematics
 from tests.emit.loops import LoopMaker, fields_of, looped, predicted, zeros
+from tests.emit.test_allocation import SMALLEST_ARRAY, peak_of
 from tests.programs import filled, sample, shared
 
 N = 5
@@ -211,11 +212,55 @@ def test_each_output_can_be_had_alone(make: Callable[..., Made]) -> None:
 
 def test_the_textbook_form_reads_like_one() -> None:
     maker = LoopMaker()
-    text = mathematics(emit(maker.program(lstm(maker)), level=0))
-    print(text)
+    assert """
+        # loop: scan  (recurrent.nn:2)
+        h = np.zeros((n, 2), real)
+        loop_hidden = np.empty((n, 4, 2), real)
+        for t in range(4):
+            x_t = x[:, t]
+            loop_z = x_t @ batch_sum_result + h @ batch_sum_result_2
+            h = np.tanh(loop_z)
+            loop_hidden[:, t] = h
+        outputs["all"] = loop_hidden
+        outputs["last"] = h
+""" in mathematics(emit(maker.program({**simple_rnn(maker)}), level=0))
 
 
-def test_the_planned_form_goes_through_views() -> None:
+def test_the_planned_form_goes_through_views_and_computes_over_the_carry() -> None:
     maker = LoopMaker()
-    text = mathematics(emit(maker.program(lstm(maker))))
-    print(text)
+    text = mathematics(emit(maker.program({"last": simple_rnn(maker)["last"]})))
+    assert "\n    x_by_time = [x[:, t] for t in range(4)]\n" in text
+    assert (
+        """
+        # loop: scan  (recurrent.nn:2)
+        last.fill(0.0)
+        for x_t_2 in x_by_time:
+            copyto(x_t, x_t_2)
+            dot(last, batch_sum_result, out=h_einsum)
+            dot(x_t, batch_sum_result_2, out=last)
+            add(last, h_einsum, out=last)
+            tanh(last, out=last)
+"""
+        in text
+    )
+
+
+def test_sequences_between_loops_are_neither_copied_nor_scattered() -> None:
+    maker = LoopMaker()
+    text = mathematics(emit(maker.program(chained(maker))))
+    assert "loop_square_all = empty((4, n, 3, 2), real)" in text
+    assert "square(loop_reshape, out=loop_square_t)" in text
+    assert "matmul(loop_square_t_2, loop_tanh_t_2_matrix, out=loop_einsum_matrix)" in text
+
+
+@pytest.mark.parametrize("make", [lstm, swapped, turned, chained])
+def test_a_planned_loop_allocates_no_array(make: Callable[..., Made]) -> None:
+    maker, n = LoopMaker(), 1 << 15
+    results = make(maker)
+    fields = fields_of(results, n)
+    module = load(emit(maker.program(results))).PROGRAM
+    step = module.trains["Recurrent"].prediction(n, module.memory(0), 0)
+    for name, array in step.inputs.items():
+        array[...] = fields[name]
+    step.run(0, 1, 0)
+    assert peak_of(lambda: step.run(0, 1, 0)) < SMALLEST_ARRAY
