@@ -27,7 +27,8 @@ class Mode:
     """One walk through a train block (or a model on its own): in training or not.
 
     versions: how many minimizes have updated each weight so far. state_values: what each state holds by now.
-    totals: sums over the split that reported numbers need. draws: random draws so far, by path.
+    totals: sums over the split that reported numbers need. draws: random draws so far, by path. steps: what each step
+    and label of a user's model first gave.
     """
 
     training: bool
@@ -35,6 +36,7 @@ class Mode:
     state_values: dict[str, Node] = field(default_factory=dict[str, Node])
     totals: list[Total] = field(default_factory=list[Total])
     draws: dict[str, int] = field(default_factory=dict[str, int])
+    steps: dict[str, Node] = field(default_factory=dict[str, "Node"])
 
 
 @dataclass(slots=True)
@@ -42,8 +44,8 @@ class Frame:
     """A body being walked: a layer, model, function, train or data block.
 
     call: where it was called from. path: prefix of the names of its weights. title: the step as the user wrote it.
-    given: arguments for its `input` statements. line: the value of the line before; None where the next line must say
-    its start, for the reason `why`.
+    given: arguments for its `input` statements. defaulted: inputs that were left out. line: the value of the line
+    before; None where the next line must say its start, for the reason `why`.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Frame:
     line: Value | None = None
     why: str = "nothing comes before it"
     inputs: list[tuple[str, Node]] = field(default_factory=list[tuple[str, Node]])
+    defaulted: set[str] = field(default_factory=set[str])
     outputs: list[tuple[str, Value]] = field(default_factory=list[tuple[str, "Value"]])
     labels: dict[str, Value] = field(default_factory=dict[str, "Value"])
     counters: dict[str, int] = field(default_factory=dict[str, int])
@@ -77,6 +80,7 @@ class Context:
         self.states: dict[str, State] = {}
         self.models: dict[str, ModelInfo] = {}
         self.layers: dict[str, dict[str, LayerInfo]] = {}
+        self.applied: dict[str, tuple[tuple[str, Node], ...]] = {}
         self.mode = Mode(training=False)
         self.frames: list[Frame] = []
         self.initializing: str | None = None

@@ -16,24 +16,28 @@ from nndsl.check.expressions.binding import Signature, bind, input_names
 from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
+from nndsl.check.networks import networks
 from nndsl.check.scope import Scope
 from nndsl.check.values import BROKEN, Argument, Model, SilencedError, Value, describe
 from nndsl.collector import without_collecting
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
 from nndsl.ir import DType, Kind, Node, TensorType
-from nndsl.ir.program import DataProgram, Program, TrainProgram
+from nndsl.ir.program import DataProgram, Network, Program, TrainProgram
 from nndsl.source import SourceFile
 from nndsl.syntax import parse, tree
 
 
 @without_collecting
-def check(file: SourceFile, *, sets: Mapping[str, str] | None = None, only: str | None = None) -> Program:
+def check(
+    file: SourceFile, *, sets: Mapping[str, str] | None = None, only: str | None = None, alone: bool = False
+) -> Program:
     """A `.nn` file as a checked program.
 
-    sets: values of `let` names, as texts (`--set`). only: the one train block wanted (`--train`), or all.
+    sets: values of `let` names, as texts (`--set`). only: the one train block wanted (`--train`), or all. alone: each
+    model on its own is wanted (`Program.networks`), too; where there are several they always are.
     Raises UserError with every mistake that could be told apart. Warnings are in `Program.warnings`.
     """
-    return _Checker(file, dict(sets or {}), only).run()
+    return _Checker(file, dict(sets or {}), only, alone).run()
 
 
 @dataclass
@@ -43,12 +47,14 @@ class _Checker:
     file: SourceFile
     sets: dict[str, str]
     only: str | None
+    alone: bool = False
     context: Context = field(default_factory=Context)
     sources: list[SourceFile] = field(default_factory=list[SourceFile])
     data: dict[str, DataProgram] = field(default_factory=dict[str, DataProgram])
     broken_data: set[str] = field(default_factory=set[str])
     trains: list[TrainProgram] = field(default_factory=list[TrainProgram])
     applied: dict[str, Model] = field(default_factory=dict[str, Model])
+    first_data: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
 
     def run(self) -> Program:
         """Everything in the file, in order; definitions first, wherever they stand."""
@@ -59,6 +65,7 @@ class _Checker:
         self._define(program, scope, opened=(self.file.path,))
         self._check_sets(program)
         self._trains(program, scope)
+        found = self._networks()
         self._models_alone()
         if context.failed:
             raise UserError(*_in_order(context.diagnostics))
@@ -73,6 +80,7 @@ class _Checker:
             models=tuple(context.models.values()),
             trains=tuple(self.trains),
             warnings=tuple(d for d in _in_order(context.diagnostics) if d.severity is Severity.WARNING),
+            networks=found,
         )
 
     # -------------------------------------------------------------------------------------- definitions
@@ -258,6 +266,9 @@ class _Checker:
             self._refuse_twice(block.name, names)
             with self.context.surviving():
                 checked = self._train(block, scope)
+                data = block.data.name if block.data is not None else None
+                for path in self.context.applied:
+                    self.first_data.setdefault(path, data)
                 if checked is not None and self.only in (None, block.name.name):
                     self.trains.append(checked)
 
@@ -275,6 +286,13 @@ class _Checker:
         return check_train(self.context, scope, block, self.data[name])
 
     # -------------------------------------------------------------------------------------- what is not trained
+
+    def _networks(self) -> tuple[Network, ...]:
+        """The models of the train blocks on their own, where they are wanted."""
+        models = [model for path, model in self.applied.items() if path in self.first_data]
+        if self.context.failed or not (self.alone or len(models) > 1):
+            return ()
+        return networks(self.context, models, self.first_data)
 
     def _models_alone(self) -> None:
         """Check the models that no train block applies, where their inputs say their shapes."""

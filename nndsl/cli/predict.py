@@ -31,6 +31,7 @@ KINDS = (".csv", ".npz", ".npy")
 @weights_option
 @set_option
 @train_option
+@click.option("--model", "network", metavar="NAME", help="Instead, all outputs of this model on its own.")
 @json_option
 def command(
     program: Path,
@@ -39,18 +40,22 @@ def command(
     weights: Path | None,
     sets: dict[str, str],
     train: str | None,
+    network: str | None,
     as_json: bool,
 ) -> None:
     """Write, for each row of DATA, what the program's `predict` line names.
 
     PROGRAM is the `.nn` file or a run folder. DATA is a .csv, .npz or .npy file with the columns that the
     prediction needs, as they come: they are prepared as the training rows were. Classes are written by name.
+
+    With --model any model of the program is used alone, such as an encoder without its decoder. Its inputs that are
+    fields of the data come from their columns; any other is an array of DATA, called like the input or the only one.
     """
     if output is not None and output.suffix.lower() not in KINDS:
         message = f"predictions are written as {', '.join(KINDS)}, not to {output}"
         raise UserError(error("NN609", message))
     model, _ = trained(program, sets, train, weights)
-    found = model.predict(data, train=train)
+    found = model.predict(data, train=train, model=network)
     rows = len(next(iter(found.values())))
     if output is not None:
         write(output, found)

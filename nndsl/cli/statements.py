@@ -115,8 +115,8 @@ STATEMENTS = (
         "show",
         "show EXPRESSION\nshow NAME = EXPRESSION every COUNT epochs\nshow EXPRESSION every COUNT steps",
         "Draws values into the run folder while the network is trained.",
-        "Images [h, w] or [h, w, 3] as a grid, vectors as bars, numbers as a table, always of the same samples and with "
-        "the same draws. Without `every` once, when training ends.",
+        "Images [h, w] or [h, w, 3] as a grid, vectors as bars, numbers as a table, always of the same samples and "
+        "with the same draws. Without `every` once, when training ends.",
     ),
     Statement(
         "input",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nndsl.emit.module import Module
-    from nndsl.ir.program import DataProgram, Show, State, TrainProgram, Weight
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import DataProgram, Network, Show, State, TrainProgram, Weight, Window
 
 
 _LONGEST_CALL = 90
@@ -65,6 +66,7 @@ def program_lines(
     data: dict[str, DataNames],
     trains: dict[str, TrainNames],
 ) -> list[str]:
+    networks: dict[str, str],
     """The function that declares the program, over the runtime's records."""
     program = module.program
     name = program.file.name.rpartition("/")[2]
@@ -84,6 +86,8 @@ def program_lines(
     lines += _blocks("data", [(each.name, _data(each, data[each.name])) for each in program.data])
     lines += _blocks("trains", [(each.name, _train(module, each, trains[each.name])) for each in program.trains])
     return [*lines, "    )"]
+    if program.networks:
+        lines += _blocks("networks", [(each.name, _network(each, networks[each.name])) for each in program.networks])
 
 
 def _blocks(name: str, blocks: list[tuple[str, list[str]]]) -> list[str]:
@@ -143,6 +147,40 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
 def _group(name: str, items: list[str]) -> list[str]:
     lines = [line for item in items for line in item.split("\n")]
     return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
+
+
+def _network(network: Network, function: str) -> list[str]:
+    inputs = [
+        _call("NetworkInput", name=each.name, dtype=each.type.dtype.value, shape=each.type.shape, field=each.field)
+        for each in network.inputs
+    ]
+    return [
+        "Network(",
+        f"    name={string(network.name)},",
+        f"    data={literal(network.data)},",
+        *_group("inputs", inputs),
+        f"    workspace={function},",
+        "),",
+    ]
+
+
+def _columns_behind(data: DataProgram, node: Node) -> tuple[str, ...]:
+    """Keys of the columns that a value is computed from, windows and what they are made of among them."""
+    windows = {window.key: window.series for window in data.windows}
+    series = {each.name: each.node for each in data.series}
+    found: dict[str, None] = {}
+    for leaf in reachable([node]):
+        if leaf.op is column:
+            key = str(leaf["name"])
+            found[key] = None
+            if key in windows:
+                found |= dict.fromkeys(_columns_behind(data, series[windows[key]]))
+    return tuple(found)
+
+
+def _window(window: Window) -> str:
+    rows = f"{window.first}, {window.last}" + ("" if window.stacked else ", stacked=False")
+    return f"Window({string(window.key)}, {string(window.series)}, {rows}),"
 
 
 def _call(record: str, /, **arguments: Plain) -> str:

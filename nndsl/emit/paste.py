@@ -28,6 +28,7 @@ _FIRST = (
     "gradient_check",
     "files",
     "shows",
+    "networks",
     "main",
 )
 

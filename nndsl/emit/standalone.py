@@ -47,12 +47,13 @@ def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str
         reserved=reserved,
     )
     trains = {train.name: _train_functions(module, train, level) for train in program.trains}
+    networks = {network.name: _network_function(module, network, level) for network in program.networks}
     step_blocks = module.take()
     initialize_name = initialize(module)
     weight_blocks = [*_weight_tables(module), *module.take()]
     data = {each.name: DataNames(*data_functions(module, each)) for each in program.data}
     data_blocks = module.take()
-    declared = program_lines(module, _source_hash(program), __version__, initialize_name, data, trains)
+    declared = program_lines(module, _source_hash(program), __version__, initialize_name, data, trains, networks)
     sections = [
         ("the mathematics", step_blocks),
         ("the weights", weight_blocks),
@@ -141,6 +142,16 @@ def _show_function(
     name = f"{snake_case(train.name)}_show_{snake_case(show.name)}"
     title = f"The train block {train.name}: {show.name} of n samples, to look at."
     return step(module, train, Part(name, title, show.graph, tuple(sorted(needed.items())))), tuple(sorted(needed))
+
+
+def _network_function(module: Module, network: Network, level: int) -> str:
+    """Write the function of a model on its own; its name."""
+    step = planned_step if level > 0 else textbook_step
+    title = f"The model {network.name} on its own, for n samples."
+    fields = tuple((each.name, each.type) for each in network.inputs)
+    return step(
+        module, module.program.trains[0], Part(f"{snake_case(network.name)}_network", title, network.graph, fields)
+    )
 
 
 def _read_fields(graph: StepGraph) -> dict[str, TensorType]:

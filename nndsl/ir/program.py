@@ -351,7 +351,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A whole checked file."""
+    """A whole checked file.
+
+    networks: its models on their own, where there are several or where they were asked for.
+    """
 
     file: SourceFile
     sources: tuple[SourceFile, ...]
@@ -362,3 +365,28 @@ class Program:
     models: tuple[ModelInfo, ...]
     trains: tuple[TrainProgram, ...]
     warnings: tuple[Diagnostic, ...] = ()
+@dataclass(frozen=True, slots=True)
+class NetworkInput:
+    """An input of a model on its own. field: the data's field that training gives it, None where it is no field."""
+
+    name: str
+    type: TensorType
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A model on its own, in evaluation form: what it gives for inputs like those that it was first applied to.
+
+    graph: its outputs as predictions, over fields that are called like its inputs. data: name of the data block that
+    its inputs' fields are of.
+    """
+
+    name: str
+    inputs: tuple[NetworkInput, ...]
+    data: str | None
+    graph: StepGraph
+    span: Span
+
+
+    networks: tuple[Network, ...] = ()

@@ -28,6 +28,7 @@ def over_graphs(program: Program, change: Change) -> Program:
         states=tuple(replace(s, initial=node) for s, node in zip(program.states, states, strict=True)),
         data=tuple(_over_data(data, change) for data in program.data),
         trains=tuple(_over_train(train, change) for train in program.trains),
+        networks=tuple(replace(network, graph=_over_graph(network.graph, change)) for network in program.networks),
     )
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nndsl.ir.program import DataProgram, Program, TrainProgram
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.standalone.loop import Event
-    from nndsl.runtime.standalone.program import Array, Data, Table, Train
+    from nndsl.runtime.standalone.program import Array, Data, Network, Table, Train
     from nndsl.runtime.standalone.shows import Shown
 
     Rows = str | Path | Mapping[str, Any] | Array
@@ -36,8 +36,9 @@ class Model:
         self.seed = seed
         self.memory = generated.memory(seed)
         self._untouched = True
+        self._alone: tuple[Program, Generated] | None = None
         self._tables: dict[str, tuple[dict[str, DataTable], dict[str, dict[str, Array]]]] = {}
-        self._parts: dict[tuple[str, int], dict[str, Table]] = {}
+        self._parts: dict[tuple[str, int, bool], dict[str, Table]] = {}
 
     # -------------------------------------------------------------------------------------------- what it holds
 
@@ -163,13 +164,17 @@ class Model:
                 fields = self._part(block, part)
             return self.generated.evaluate(self._train(block), self.memory, fields, self.seed)
 
-    def predict(self, rows: Rows, *, train: str | None = None) -> dict[str, Array]:
+    def predict(self, rows: Rows, *, train: str | None = None, model: str | None = None) -> dict[str, Array]:
         """What the block's `predict` names, by name, for each row: class names where ids stand for classes.
 
         rows: raw columns by name; or an array, where only one column is needed; or the path of a file. train: which
-        train block; by default the first that predicts. Raises UserError.
+        train block; by default the first that predicts. model: instead, all outputs of this model on its own; its
+        inputs that are no fields of the data are arrays by their names. Raises UserError.
         """
         import numpy as np
+
+        if model is not None:
+            return self._apply(model, rows)
 
         from nndsl.runtime.standalone.loop import class_names
 
@@ -178,6 +183,60 @@ class Model:
             fields = self._fields_of(rows, block, self._train(block).prediction_fields)
             found = self.generated.predict(self._train(block), self.memory, fields, self.seed)
         return class_names(self._train(block), found)
+
+    def _apply(self, name: str, rows: Rows) -> dict[str, Array]:
+        """The outputs of a model on its own."""
+        import numpy as np
+
+        from nndsl.runtime.parts import network_named, with_networks
+
+        if self._alone is None:
+            here = self.checked.networks
+            dtype = self.generated.program.dtype
+            self._alone = (self.checked, self.generated) if here else with_networks(self.checked, self.sets, dtype)
+        checked, generated = self._alone
+        found = network_named(checked, name)
+        network = generated.program.networks[name]
+        block = next((train for train in self.checked.trains if train.data == found.data), self.checked.trains[0])
+        with self._explained(block, generated), np.errstate(all="ignore"):
+            if found.data is not None:
+                self._learnt(block)
+            columns = _columns_for(rows, network, generated.program.data.get(found.data or ""))
+            fields = generated.network_fields(generated.program, network, self.memory, columns)
+            return generated.apply_network(network, self.memory, fields, self.seed)
+
+    def features(
+        self, layer: str, rows: Rows | None = None, *, part: str | None = None, train: str | None = None
+    ) -> dict[str, Array]:
+        """What a step gives for each sample of a part of the data (or of other rows), under its path.
+
+        layer: a label or listed step ("features", "Digits/dense_1"). With a part come its fields that are classes, by
+        name. part, rows, train: as for `evaluate`. Raises UserError.
+        """
+        import numpy as np
+
+        from nndsl.runtime.parts import predicting_step, step_path
+
+        block = self.train_named(train)
+        path = step_path(block, layer)
+        generated = predicting_step(self.checked, block, path, self.generated.program.dtype)
+        predicting = generated.program.trains[block.name]
+        classes: dict[str, Array] = {}
+        with self._explained(block, generated), np.errstate(all="ignore"):
+            if rows is not None:
+                fields = self._fields_of(rows, block, predicting.prediction_fields)
+            else:
+                fields = self._part(block, part, classes=True)
+                classes = self._classes_in(block, fields)
+            found = generated.predict(predicting, self.memory, fields, self.seed)
+        return {**found, **classes}
+
+    def _classes_in(self, train: TrainProgram, fields: Table) -> dict[str, Array]:
+        """The fields that are classes, by their names."""
+        import numpy as np
+
+        known = _class_fields(self._data(train.data or ""))
+        return {name: np.array(names, np.str_)[fields[name]] for name, names in known.items()}
 
     def _predicting(self, train: str | None) -> TrainProgram:
         blocks = [self.train_named(train)] if train or not self.checked.trains else list(self.checked.trains)
@@ -208,14 +267,15 @@ class Model:
 
     # -------------------------------------------------------------------------------------------- data
 
-    def parts(self, train: TrainProgram, *, learning: bool = False) -> dict[str, Table]:
+    def parts(self, train: TrainProgram, *, learning: bool = False, classes: bool = False) -> dict[str, Table]:
         """The fields of every part of the block's data, split by the seed; none for a block without data.
 
         learning: what the data teach (means, names) is learnt anew from the training rows, not taken from the memory.
+        classes: the fields that are classes are wanted, too, even if the block reads none.
         """
         if train.data is None:
             return {}
-        key = (train.name, self.seed)
+        key = (train.name, self.seed, classes)
         if key in self._parts:
             return self._parts[key]
         data = self._data(train.data)
@@ -226,14 +286,14 @@ class Model:
             self.seed,
             dtype=self.generated.program.dtype,
             fitted=fitted,
-            fields=self._train(train).fields,
+            fields=(*self._train(train).fields, *(_class_fields(data) if classes else ())),
         )
         self.memory.fitted[data.name] = prepared.fitted
         self._parts = {key: prepared.parts}
         return prepared.parts
 
-    def _part(self, train: TrainProgram, part: str | None) -> Table:
-        parts = self.parts(train)
+    def _part(self, train: TrainProgram, part: str | None, *, classes: bool = False) -> Table:
+        parts = self.parts(train, classes=classes)
         if not parts:
             raise UserError(error("NN611", f"the train block {train.name} has no data to evaluate on", train.span))
         if part is None:
@@ -250,13 +310,16 @@ class Model:
                 error("NN611", f"the train block {train.name} has no data, so it takes no rows", train.span)
             )
         data = self._data(train.data)
-        fitted = self.memory.fitted.get(train.data)
-        if fitted is None:
-            if data.columns and self._learns(train.data):
-                self.parts(train, learning=True)
-            fitted = self.memory.fitted.get(train.data, {})
+        fitted = self._learnt(train)
         columns = _columns_of(rows, data, names)
         return self.generated.prepare_new(data, columns, fitted, names, self.generated.program.dtype)
+
+    def _learnt(self, train: TrainProgram) -> Table:
+        """What the block's data taught: with the weights, or now from its training rows."""
+        name = train.data or ""
+        if name not in self.memory.fitted and self._data(name).columns and self._learns(name):
+            self.parts(train, learning=True)
+        return self.memory.fitted.get(name, {})
 
     def _learns(self, name: str) -> bool:
         """Whether fields of the data depend on its training rows."""
@@ -283,22 +346,25 @@ class Model:
     # -------------------------------------------------------------------------------------------- mistakes
 
     @contextmanager
-    def _explained(self, train: TrainProgram) -> Generator[None]:
+    def _explained(self, train: TrainProgram, generated: Generated | None = None) -> Generator[None]:
         """Turns what the generated module raises for its user's mistakes into UserErrors with places."""
+        raised = (generated or self.generated).raised
         try:
             yield
         except Exception as failure:
-            if self.generated.raised(failure, "DataError") and train.data is not None:
+            if raised(failure, "FileError"):
+                raise UserError(error("NN616", str(failure))) from None
+            if raised(failure, "DataError") and train.data is not None:
                 from nndsl.data import explain
 
                 tables = self._tables[train.data][0] if train.data in self._tables else {}
                 problem: Any = failure
                 raise explain(problem, self._checked_data(train.data), tables) from None
-            if self.generated.raised(failure, "DivergedError"):
+            if raised(failure, "DivergedError"):
                 span = train.training.minimizes[0].span if train.training.minimizes else train.span
                 help = "try a smaller learning rate; look for a logarithm or a division that can meet 0"
                 raise UserError(error("NN617", str(failure), span, "of this loss", help=help)) from None
-            if self.generated.raised(failure, "TrainingError"):
+            if raised(failure, "TrainingError"):
                 raise UserError(error("NN616", str(failure), train.span)) from None
             raise
 
@@ -322,6 +388,31 @@ def _columns_of(rows: Rows, data: Data, names: tuple[str, ...]) -> dict[str, Arr
     if len(wanted) != 1:
         message = f"an array is one column, and {len(wanted)} are needed: {', '.join(wanted)}"
         raise UserError(error("NN616", message, help="give a dict of columns by name"))
+    return {wanted[0]: np.asarray(rows)}
+
+
+def _class_fields(data: Data) -> dict[str, tuple[str, ...]]:
+    """The fields that are one class a row, and the names of their classes."""
+    return {field.name: field.classes for field in data.fields if field.classes is not None and field.shape == ()}
+
+
+def _columns_for(rows: Rows, network: Network, data: Data | None) -> dict[str, Array]:
+    """The raw columns and arrays, by name, that a model on its own needs, from what a user gave."""
+    import numpy as np
+
+    prepared = {each.field for each in network.inputs if each.field is not None}
+    keys = {
+        key for field in (data.fields if data is not None else ()) if field.name in prepared for key in field.columns
+    }
+    wanted = [column.name for column in (data.columns if data is not None else ()) if column.key in keys]
+    wanted = list(dict.fromkeys([*wanted, *(each.name for each in network.inputs if each.field is None)]))
+    if isinstance(rows, Mapping):
+        return {name: np.asarray(values) for name, values in rows.items()}
+    if isinstance(rows, str | Path):
+        return _read_file(Path(rows), wanted)
+    if len(wanted) != 1:
+        message = f"an array is one input, and {len(wanted)} are needed: {', '.join(wanted)}"
+        raise UserError(error("NN616", message, help="give a dict of arrays by name"))
     return {wanted[0]: np.asarray(rows)}
 
 

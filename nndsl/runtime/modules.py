@@ -59,6 +59,16 @@ class Generated:
         """`nndsl.runtime.standalone.data.prepare_new`, as the module has it."""
         return self.names["prepare_new"]
 
+    @property
+    def apply_network(self) -> Callable[..., dict[str, Array]]:
+        """`nndsl.runtime.standalone.networks.apply_network`, as the module has it."""
+        return self.names["apply_network"]
+
+    @property
+    def network_fields(self) -> Callable[..., Table]:
+        """`nndsl.runtime.standalone.networks.network_fields`, as the module has it."""
+        return self.names["network_fields"]
+
     def memory(self, seed: int) -> Memory:
         """Fresh weights and states, drawn by `seed`."""
         return self.program.memory(seed)

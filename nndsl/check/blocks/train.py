@@ -55,6 +55,7 @@ class Walk:
     callbacks: list[tuple[Callback, tree.Apply]] = field(default_factory=list[tuple[Callback, tree.Apply]])
     expectations: list[Expectation] = field(default_factory=list[Expectation])
     shows: list[Show] = field(default_factory=list[Show])
+    steps: dict[str, Node] = field(default_factory=dict[str, Node])
 
 
 def check_train(
@@ -86,6 +87,7 @@ def check_train(
         expectations=tuple(_checked_expectation(context, e, reported, data) for e in walk.expectations),
         span=block.span,
         shows=tuple(evaluating.shows),
+        steps=tuple(evaluating.steps.items()),
     )
 
 
@@ -151,6 +153,7 @@ def _walk(
             reported = _named_losses(walk.losses) + walk.metrics
             states = tuple(context.mode.state_values.items()) if training else ()
             predictions = () if training else tuple(walk.predictions)
+            walk.steps = dict(context.mode.steps)
             graph = StepGraph(tuple(context.mode.totals), tuple(reported), predictions, states, tuple(walk.minimizes))
         return None if hurt else (walk, graph)
 

@@ -73,6 +73,7 @@ def _given_input(context: Context, scope: Scope, frame: Frame, statement: tree.I
         value, span = frame.positional.pop(0)
         return Argument(value, span)
     if statement.default is not None:
+        frame.defaulted.add(name)
         return argument(context, scope, statement.default)
     raise context.mistake(
         "NN307",

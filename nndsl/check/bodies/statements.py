@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from nndsl.check.bodies.inputs import add_output, bind_input, last_line, refuse_leftovers
 from nndsl.check.bodies.loops import run_scan
 from nndsl.check.bodies.places import misplaced
-from nndsl.check.bodies.steps import through
+from nndsl.check.bodies.steps import remember_step, through
 from nndsl.check.bodies.weights import declare_state, declare_weight, keep_states
 from nndsl.check.expressions.evaluate import evaluate, whole_number
 from nndsl.check.scope import Scope
@@ -328,3 +328,6 @@ def _set_line(context: Context, scope: Scope, frame: Frame, statement: tree.Appl
     else:
         frame.labels[label.name] = value
     scope.bind(label.name, value)
+    if frame.kind == "model":
+        turns = "".join(f"[{turn}]" for turn in frame.loops)
+        remember_step(context, context.joined(f"{label.name}{turns}"), value)

@@ -114,6 +114,7 @@ def apply_step(
     if output is not None and outer is not None and outer.kind == "model" and not span.file.library:
         made = tuple(islice(reversed(context.weights), len(context.weights) - known))[::-1]
         _remember_layer(context, outer.path, LayerInfo(path, step.layer.name, output, made, span))
+        remember_step(context, path, result)
     return result
 
 
@@ -138,6 +139,14 @@ def _values(given: dict[str, Argument]) -> dict[str, Value]:
 def _remember_layer(context: Context, model: str, info: LayerInfo) -> None:
     """Keep what the summary says of a step, as it was first applied."""
     context.layers.setdefault(model, {}).setdefault(info.path, info)
+
+
+def remember_step(context: Context, path: str, value: Value) -> None:
+    """Keep what a step or label of a user's model gave, as it was first applied in evaluation."""
+    while isinstance(value, Parts):
+        value = value.outputs[0][1]
+    if not context.mode.training and isinstance(value, Node):
+        context.mode.steps.setdefault(path, value)
 
 
 def _type_of(value: Value) -> TensorType | None:
@@ -176,6 +185,9 @@ def apply_model(
     with context.inside(frame):
         bind_parameters(context, scope, definition, dict(model.arguments), model.span)
         result = run_body(context, scope, frame, definition)
+    if not context.mode.training:
+        given = tuple((name, node) for name, node in frame.inputs if name not in frame.defaulted)
+        context.applied.setdefault(model.path, given)
     context.models[model.path] = ModelInfo(
         model.path,
         tuple((name, node.type) for name, node in frame.inputs),

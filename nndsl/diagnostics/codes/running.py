@@ -154,4 +154,12 @@ CODES: tuple[Code, ...] = (
         "nndsl run digits.nn --set batch_size=100000000",
         None,
     ),
+    Code(
+        "NN620",
+        "a part that the network does not have",
+        "`--model` names a model that some train block of the program applies, `--layer` a label or a listed step of "
+        "one, such as `features` or `Digits/dense_1`. Fix: `nndsl summary` lists them.",
+        "nndsl features digits.nn --layer feature",
+        None,
+    ),
 )

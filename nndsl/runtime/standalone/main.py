@@ -34,7 +34,8 @@ from nndsl.runtime.standalone.loop import (
     fit,
     predict,
 )
-from nndsl.runtime.standalone.program import Memory, Program, Table, Train
+from nndsl.runtime.standalone.networks import apply_network, network_fields
+from nndsl.runtime.standalone.program import Array, Memory, Program, Table, Train
 from nndsl.runtime.standalone.shows import shows_of, write_shown
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def _parser(program: Program) -> ArgumentParser:
     evaluating.add_argument("--part", help="train, validation or test; the last there is if not given")
     predicting = command("predict", _predict, "predict for new rows", None)
     predicting.add_argument("--weights", type=Path, metavar="W.npz", required=True, help="what train wrote")
+    if program.networks:
+        predicting.add_argument("--model", choices=list(program.networks), help="this model on its own")
     predicting.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="an .npz or .csv file")
     command("check-gradients", _check, "compare the gradients with finite differences, in float64", "?")
     return parser
@@ -241,15 +244,22 @@ def _evaluate(program: Program, options: Namespace) -> int:
 def _predict(program: Program, options: Namespace) -> int:
     memory, about = _trained(program, options)
     seed = int(about.get("seed", 0)) if options.seed is None else options.seed
+    if getattr(options, "model", None) is not None:
+        network = program.networks[options.model]
+        inputs = network_fields(program, network, memory, _one_table(options.data))
+        return _written(options.output, apply_network(network, memory, inputs, seed))
     train = next((train for train in _chosen(program, options) if train.prediction is not None), None)
     if train is None or train.data is None:
         raise TrainingError(f"{program.source} has no train block with data and a `predict` line")
     columns = _one_table(options.data)
     data = program.data[train.data]
     fields = prepare_new(data, columns, memory.fitted.get(train.data, {}), train.prediction_fields, program.dtype)
-    found = class_names(train, predict(train, memory, fields, seed))
-    write_predictions(options.output, found)
-    sys.stdout.write(f"predictions for {len(next(iter(found.values())))} rows written to {options.output}\n")
+    return _written(options.output, class_names(train, predict(train, memory, fields, seed)))
+
+
+def _written(path: Path, found: Mapping[str, Array]) -> int:
+    write_predictions(path, found)
+    sys.stdout.write(f"predictions for {len(next(iter(found.values())))} rows written to {path}\n")
     return 0
 
 

@@ -270,12 +270,41 @@ class Program:
     from. version: of the nndsl that wrote it. dtype: "float32" or "float64".
     weights, states: layouts of the flat vectors. initialize: `initialize(memory, seed)` writes every initial weight and
     state in place.
-    data, trains: the blocks by name, in the file's order.
+    data, trains: the blocks by name, in the file's order. networks: the models on their own, by name.
     """
 
     name: str
     source: str
     source_hash: str
+    windows: tuple[Window, ...] = ()
+    series: Callable[[Table, Table], Table] | None = None
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInput:
+    """An input of a model on its own: name, kind of number, one row's shape.
+
+    field: the data's field that it was trained on, None where it was no field.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...] = ()
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A model on its own, in evaluation form: the workspace's inputs are called like the model's.
+
+    data: name of the data block that the inputs' fields are of.
+    """
+
+    name: str
+    data: str | None
+    inputs: tuple[NetworkInput, ...]
+    workspace: Workspace
     version: str
     dtype: str
     weights: Layout
@@ -289,3 +318,4 @@ class Program:
         memory = Memory(self, dtype or self.dtype)
         self.initialize(memory, seed)
         return memory
+    networks: Mapping[str, Network] = field(default_factory=dict[str, Network])
