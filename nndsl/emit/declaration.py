@@ -65,8 +65,8 @@ def program_lines(
     initialize: str,
     data: dict[str, DataNames],
     trains: dict[str, TrainNames],
-) -> list[str]:
     networks: dict[str, str],
+) -> list[str]:
     """The function that declares the program, over the runtime's records."""
     program = module.program
     name = program.file.name.rpartition("/")[2]
@@ -85,9 +85,9 @@ def program_lines(
     ]
     lines += _blocks("data", [(each.name, _data(each, data[each.name])) for each in program.data])
     lines += _blocks("trains", [(each.name, _train(module, each, trains[each.name])) for each in program.trains])
-    return [*lines, "    )"]
     if program.networks:
         lines += _blocks("networks", [(each.name, _network(each, networks[each.name])) for each in program.networks])
+    return [*lines, "    )"]
 
 
 def _blocks(name: str, blocks: list[tuple[str, list[str]]]) -> list[str]:
@@ -144,11 +144,6 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
     return [*lines, "),"]
 
 
-def _group(name: str, items: list[str]) -> list[str]:
-    lines = [line for item in items for line in item.split("\n")]
-    return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
-
-
 def _network(network: Network, function: str) -> list[str]:
     inputs = [
         _call("NetworkInput", name=each.name, dtype=each.type.dtype.value, shape=each.type.shape, field=each.field)
@@ -181,6 +176,11 @@ def _columns_behind(data: DataProgram, node: Node) -> tuple[str, ...]:
 def _window(window: Window) -> str:
     rows = f"{window.first}, {window.last}" + ("" if window.stacked else ", stacked=False")
     return f"Window({string(window.key)}, {string(window.series)}, {rows}),"
+
+
+def _group(name: str, items: list[str]) -> list[str]:
+    lines = [line for item in items for line in item.split("\n")]
+    return [f"    {name}=(", *indented(lines, " " * 8), "    ),"] if items else [f"    {name}=(),"]
 
 
 def _call(record: str, /, **arguments: Plain) -> str:

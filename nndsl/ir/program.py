@@ -350,22 +350,6 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """A whole checked file.
-
-    networks: its models on their own, where there are several or where they were asked for.
-    """
-
-    file: SourceFile
-    sources: tuple[SourceFile, ...]
-    builder: Builder
-    weights: tuple[Weight, ...]
-    states: tuple[State, ...]
-    data: tuple[DataProgram, ...]
-    models: tuple[ModelInfo, ...]
-    trains: tuple[TrainProgram, ...]
-    warnings: tuple[Diagnostic, ...] = ()
-@dataclass(frozen=True, slots=True)
 class NetworkInput:
     """An input of a model on its own. field: the data's field that training gives it, None where it is no field."""
 
@@ -389,4 +373,20 @@ class Network:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A whole checked file.
+
+    networks: its models on their own, where there are several or where they were asked for.
+    """
+
+    file: SourceFile
+    sources: tuple[SourceFile, ...]
+    builder: Builder
+    weights: tuple[Weight, ...]
+    states: tuple[State, ...]
+    data: tuple[DataProgram, ...]
+    models: tuple[ModelInfo, ...]
+    trains: tuple[TrainProgram, ...]
+    warnings: tuple[Diagnostic, ...] = ()
     networks: tuple[Network, ...] = ()

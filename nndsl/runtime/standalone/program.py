@@ -260,22 +260,6 @@ class Data:
     prepare: Callable[[Table, Table], Table]
     split: Split | None = None
     inline: Mapping[str, Array] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """All of a generated module.
-
-    name: the `.nn` file's name without its ending. source: that file's name. source_hash: of all the texts it was made
-    from. version: of the nndsl that wrote it. dtype: "float32" or "float64".
-    weights, states: layouts of the flat vectors. initialize: `initialize(memory, seed)` writes every initial weight and
-    state in place.
-    data, trains: the blocks by name, in the file's order. networks: the models on their own, by name.
-    """
-
-    name: str
-    source: str
-    source_hash: str
     windows: tuple[Window, ...] = ()
     series: Callable[[Table, Table], Table] | None = None
     stride: int = 1
@@ -305,6 +289,22 @@ class Network:
     data: str | None
     inputs: tuple[NetworkInput, ...]
     workspace: Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All of a generated module.
+
+    name: the `.nn` file's name without its ending. source: that file's name. source_hash: of all the texts it was made
+    from. version: of the nndsl that wrote it. dtype: "float32" or "float64".
+    weights, states: layouts of the flat vectors. initialize: `initialize(memory, seed)` writes every initial weight and
+    state in place.
+    data, trains: the blocks by name, in the file's order. networks: the models on their own, by name.
+    """
+
+    name: str
+    source: str
+    source_hash: str
     version: str
     dtype: str
     weights: Layout
@@ -312,10 +312,10 @@ class Network:
     initialize: Callable[[Memory, int], None]
     data: Mapping[str, Data]
     trains: Mapping[str, Train]
+    networks: Mapping[str, Network] = field(default_factory=dict[str, Network])
 
     def memory(self, seed: int, dtype: str | None = None) -> Memory:
         """Fresh weights and states, drawn by `seed`; floats are `dtype`, by default the program's."""
         memory = Memory(self, dtype or self.dtype)
         self.initialize(memory, seed)
         return memory
-    networks: Mapping[str, Network] = field(default_factory=dict[str, Network])
