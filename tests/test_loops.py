@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from nndsl import ops
 from nndsl.autodiff import gradients
 from nndsl.ir import DType, Kind, Node, reachable
-from nndsl.ir.program import Program
 from nndsl.ir.verify import verify
 from nndsl.passes.loops import hoisted, into_bodies, merged
 from nndsl.passes.numerics import NUMERICS
@@ -89,16 +88,16 @@ LOOPS = {
 }
 
 
-def loop_program(name: str) -> tuple[Program, Node]:
-    """A model with this loop, and what it gives: one number a sample."""
+def loop_program(name: str) -> Node:
+    """What a model with this loop gives: one number a sample."""
     text = model(*LOOPS[name], inputs=f"x: [{TIMES}, {WIDTH}]")
     text += f"train T {{\n  steps = 1\n  x = normal([{TIMES}, {WIDTH}])\n  minimize M(x) using SGD\n}}\n"
     program = checked(text)
     (total, *_) = [t.node for t in program.trains[0].training.totals if t.node.op is not ops.constant]
-    return program, total
+    return total
 
 
-def values_of(program: Program, root: Node) -> dict[Node, NDArray[Any]]:
+def values_of(root: Node) -> dict[Node, NDArray[Any]]:
     """Numbers for the leaves that a graph needs from outside."""
     random = np.random.default_rng(1)
     leaves = [node for node in reachable([root]) if node.op in (ops.weight, ops.random_normal)]
@@ -119,8 +118,8 @@ def valued(root: Node, leaves: Mapping[Node, NDArray[Any]]) -> NDArray[Any]:
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_the_gradient_of_a_loop_equals_central_differences(name: str) -> None:
-    program, output = loop_program(name)
-    leaves = values_of(program, output)
+    output = loop_program(name)
+    leaves = values_of(output)
     targets = [node for node in leaves if node.type.dtype is DType.FLOAT]
     for target, gradient in zip(targets, gradients(output, targets), strict=True):
         assert gradient is not None
@@ -148,7 +147,7 @@ def differences(output: Node, target: Node, leaves: Mapping[Node, NDArray[Any]])
 
 
 def test_a_loop_can_be_differentiated_twice() -> None:
-    _, output = loop_program("simple, last")
+    output = loop_program("simple, last")
     (weight, *_) = [node for node in reachable([output]) if node.op is ops.weight and node["path"] == "M/u"]
     (first,) = gradients(output, [weight])
     assert first is not None
@@ -156,7 +155,7 @@ def test_a_loop_can_be_differentiated_twice() -> None:
     (second,) = gradients(norm, [weight])
     assert second is not None
     verify([second])
-    leaves = values_of(Program, output)  # type: ignore[arg-type]
+    leaves = values_of(output)
     expected = differences(norm, weight, leaves)
     np.testing.assert_allclose(valued(second, leaves), expected, rtol=1e-5, atol=1e-6)
 
@@ -167,7 +166,7 @@ def loops_of(*roots: Node) -> set[tuple[object, ...]]:
 
 
 def test_forward_and_backward_are_one_loop_each_after_merging() -> None:
-    _, output = loop_program("two carries")
+    output = loop_program("two carries")
     targets = [node for node in reachable([output]) if node.op is ops.weight]
     found = [g for g in gradients(output, targets) if g is not None]
     assert len(loops_of(output, *found)) > 2
@@ -175,7 +174,7 @@ def test_forward_and_backward_are_one_loop_each_after_merging() -> None:
 
 
 def test_products_of_the_input_are_done_for_all_times_before_the_loop() -> None:
-    _, output = loop_program("simple, last")
+    output = loop_program("simple, last")
     (after,) = into_bodies(hoisted)((output,))
     (body,) = {ops.body_of(node) for node in reachable([after]) if node.op is ops.scan}
     assert [node.op.name for node in reachable(body.roots)].count("einsum") == 1
@@ -183,7 +182,7 @@ def test_products_of_the_input_are_done_for_all_times_before_the_loop() -> None:
 
 
 def test_the_gradient_by_a_recurrent_weight_is_one_product_over_time() -> None:
-    _, output = loop_program("simple, last")
+    output = loop_program("simple, last")
     (weight, *_) = [node for node in reachable([output]) if node.op is ops.weight and node["path"] == "M/u"]
     (gradient,) = gradients(output, [weight])
     assert gradient is not None
@@ -192,7 +191,7 @@ def test_the_gradient_by_a_recurrent_weight_is_one_product_over_time() -> None:
 
 
 def test_rewrites_reach_into_bodies() -> None:
-    _, output = loop_program("no carry")
+    output = loop_program("no carry")
     body = next(ops.body_of(node) for node in reachable([output]) if node.op is ops.scan)
     longer = ops.log(ops.exp(body.roots[0]))
     text = ops.softplus(body.roots[0])

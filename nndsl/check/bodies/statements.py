@@ -57,12 +57,19 @@ def run_statements(context: Context, scope: Scope, frame: Frame, statements: Seq
     for statement in statements:
         if statement.span.file.library:
             run_statement(context, scope, frame, statement)
-            continue
-        with context.surviving() as hurt:
-            run_statement(context, scope, frame, statement)
-        if hurt:
-            frame.broken = True
-            _break_names(scope, frame, statement)
+        else:
+            attempt(context, scope, frame, statement, lambda tried: run_statement(context, scope, frame, tried))
+
+
+def attempt(
+    context: Context, scope: Scope, frame: Frame, statement: tree.Statement, run: Callable[[tree.Statement], None]
+) -> None:
+    """Run a statement; a mistake in it is reported, and what it would have named says nothing more."""
+    with context.surviving() as hurt:
+        run(statement)
+    if hurt:
+        frame.broken = True
+        _break_names(scope, frame, statement)
 
 
 def _break_names(scope: Scope, frame: Frame, statement: tree.Statement) -> None:
