@@ -8,7 +8,8 @@ from textwrap import fill
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from nndsl.check.blocks.settings import Setting
+    from nndsl.check.blocks.settings import CallbackKind, Setting
+    from nndsl.check.blocks.solvers import SolverKind
     from nndsl.check.values import Builtin
 
 WIDTH = 100
@@ -40,7 +41,7 @@ class Topic:
 
 def topics() -> list[Topic]:
     """All topics, families together. A name may have two (a statement and a function)."""
-    return [*_library(), *_builtins(), *_readers(), *_callbacks(), *_settings(), *_statements()]
+    return [*_library(), *_builtins(), *_readers(), *_solvers(), *_callbacks(), *_settings(), *_statements()]
 
 
 # ------------------------------------------------------------------------------------------------ the library
@@ -146,15 +147,28 @@ def _readers() -> list[Topic]:
     return found
 
 
+def _reader_default(parameter: Parameter) -> str:
+    return str(parameter.default) if parameter.kind == "option" else _literal(parameter.default)
+
+
+def _solvers() -> list[Topic]:
+    from nndsl.check.blocks.solvers import SOLVERS
+
+    return [_of_the_runtime(each, "solver") for each in SOLVERS.values()]
+
+
 def _callbacks() -> list[Topic]:
     from nndsl.check.blocks.settings import CALLBACKS
 
-    found: list[Topic] = []
-    for callback in CALLBACKS.values():
-        arguments = ", ".join(f"{each.name} = {_setting_default(each)}" for each in callback.arguments)
-        text = f"{callback.documentation}\n\n{_table([(each.name, each.documentation) for each in callback.arguments])}"
-        found.append(Topic(callback.name, "callbacks", "callback", f"{callback.name}({arguments})", text))
-    return found
+    return [_of_the_runtime(each, "callback") for each in CALLBACKS.values()]
+
+
+def _of_the_runtime(each: SolverKind | CallbackKind, kind: str) -> Topic:
+    """A solver or a callback, with a table of its arguments."""
+    signature = ", ".join(f"{argument.name} = {_setting_default(argument)}" for argument in each.arguments)
+    table = _table([(argument.name, argument.documentation) for argument in each.arguments])
+    text = f"{fill(each.documentation, WIDTH)}\n\n{table}"
+    return Topic(each.name, f"{kind}s", kind, f"{each.name}({signature})", text)
 
 
 def _settings() -> list[Topic]:

@@ -21,3 +21,5 @@ def verify_plans(program: Program) -> None:
         verify_schedule(plan_step(train.training), train.training)
         verify_schedule(plan_step(train.evaluation), train.evaluation)
         verify_schedule(plan_prediction(train.evaluation))
+        if train.curvature is not None:
+            verify_schedule(plan_step(train.curvature), train.curvature)

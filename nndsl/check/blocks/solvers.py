@@ -11,7 +11,7 @@ from nndsl.check.blocks.optimizers import group_weights, reached_weights
 from nndsl.check.blocks.settings import Setting
 from nndsl.check.files import library_scope
 from nndsl.check.values import Function, Value
-from nndsl.diagnostics import Label, error
+from nndsl.diagnostics import Label, did_you_mean, error
 from nndsl.ir import Kind, Node, reachable
 from nndsl.ir.program import Minimize, Solver
 from nndsl.syntax import tree
@@ -128,6 +128,7 @@ def solver_of(
             more=[Label(before.span, "this minimizes already")], help="put this into a train block of its own",
         )  # fmt: skip
     if kind is None:
+        _refuse_near_miss(context, scope, statement)
         if is_squares(scope, statement.loss):
             raise context.mistake(
                 "NN533", "`least_squares` is for solvers, which work with the residual itself",
@@ -164,6 +165,17 @@ def _kind(scope: Scope, expression: tree.Expression) -> SolverKind | None:
     if isinstance(named, tree.Name) and named.name in SOLVERS and scope.lookup(named.name) is None:
         return SOLVERS[named.name]
     return None
+
+
+def _refuse_near_miss(context: Context, scope: Scope, statement: tree.MinimizeStatement) -> None:
+    """`newton` is no name."""
+    for group in statement.groups:
+        named = group.optimizer.function if isinstance(group.optimizer, tree.Call) else group.optimizer
+        if isinstance(named, tree.Name) and scope.lookup(named.name) is None:
+            close = did_you_mean(named.name, SOLVERS)
+            if close is not None:
+                message = f"nothing is called `{named.name}` here"
+                raise context.mistake("NN101", message, named.span, help=f"did you mean `{close}`?")
 
 
 def _refuse_company(
@@ -203,7 +215,7 @@ def _residual(
     span = statement.loss.span
     if not is_squares(scope, statement.loss) or not isinstance(value, Node):
         raise context.mistake(
-            "NN532", f"{kind.name} minimizes squares, and wants to see of what", span,
+            "NN532", f"{kind.name} works with a residual, and this loss does not show one", span,
             help="`minimize least_squares(prediction - target)`; Newton and LBFGS minimize anything",
         )  # fmt: skip
     residual = value.inputs[0]
@@ -217,4 +229,4 @@ def _refuse_negative(
 ) -> None:
     for name, value in arguments:
         if isinstance(value, float) and value < 0:
-            raise context.mistake("NN502", f"`{name}` of {kind.name} is not negative", span)
+            raise context.mistake("NN502", f"`{name}` of {kind.name} is a number of at least 0", span)
