@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nndsl.check.blocks.settings import CallbackKind, Setting
     from nndsl.check.blocks.solvers import SolverKind
     from nndsl.check.values import Builtin
+    from nndsl.data import Parameter
 
 WIDTH = 100
 """Columns that texts are broken to."""
@@ -111,8 +112,9 @@ def _builtins() -> list[Topic]:
     """The functions that the compiler provides, with the documentation of their operations."""
     from nndsl.check.builtins import BUILTINS
     from nndsl.check.blocks.columns import DATA_BUILTINS
+    from nndsl.check.blocks.windows import WINDOW_BUILTINS
 
-    families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS}
+    families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS | WINDOW_BUILTINS}
     return [
         Topic(name, family, "built-in function", f"{name}({_parameters(found)})", fill(found.documentation, WIDTH))
         for family, builtins in families.items()
@@ -138,7 +140,7 @@ def _readers() -> list[Topic]:
     found: list[Topic] = []
     for reader in READERS.values():
         parameters = ", ".join(
-            parameter.name if parameter.required else f"{parameter.name} = {_literal(parameter.default)}"
+            parameter.name if parameter.required else f"{parameter.name} = {_reader_default(parameter)}"
             for parameter in reader.parameters
         )
         rows = [(parameter.name, parameter.documentation) for parameter in reader.parameters]

@@ -17,19 +17,23 @@ if TYPE_CHECKING:
     from nndsl.ir.program import ReaderCall
     from nndsl.source import Span
 
-KINDS = {"text": "a text", "bool": "true or false", "texts": "a list of texts"}
+KINDS = {"text": "a text", "bool": "true or false", "texts": "a list of texts", "option": "one of its words"}
 """Kinds of parameters, and how messages call them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a reader. kind: one of `KINDS` (texts are a tuple of str); default None: it may be left out."""
+    """A parameter of a reader. kind: one of `KINDS` (texts are a tuple of str); default None: it may be left out.
+
+    options: the words that a parameter of the kind "option" may be.
+    """
 
     name: str
     kind: str
     documentation: str
     default: Attribute = None
     required: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,8 @@ def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Sp
             fits = isinstance(value, str)
         case "bool":
             fits = isinstance(value, bool)
+        case "option":
+            fits = value in parameter.options
         case _:
             fits = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
     if not fits:
@@ -128,6 +134,15 @@ def _open_csv(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     names = cast("tuple[str, ...]", arguments["names"] or ())
     file = CsvFile(find_file(text, folder, span), text, span, delimiter, bool(arguments["header"]), names, encoding)
     return CsvTable(file, cast("tuple[str, ...] | None", arguments["missing"]))
+
+
+def _open_text(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.csv_text import check_encoding
+    from nndsl.data.texts import TextFile, TextTable
+
+    text, encoding = str(arguments["path"]), str(arguments["encoding"])
+    check_encoding(encoding, span)
+    return TextTable(TextFile(find_file(text, folder, span), text, str(arguments["level"]), encoding), span)
 
 
 def _open_npz(arguments: Arguments, folder: Path, span: Span | None) -> Table:
@@ -184,6 +199,23 @@ READERS: dict[str, Reader] = {
                 Parameter("missing", "texts", "values that stand for a missing one, in place of the usual ones"),
             ),
             _open_csv,
+        ),
+        Reader(
+            "text",
+            "A text, gzipped or not: the column `character` or the column `word`, a row for each in the order of\n"
+            "the text. Line breaks and spaces are characters; of words a punctuation mark is one, a space is none.",
+            (
+                Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),
+                Parameter(
+                    "level",
+                    "option",
+                    "what a row is: characters, words",
+                    "characters",
+                    options=("characters", "words"),
+                ),
+                Parameter("encoding", "text", 'how the text was saved: "latin-1", "utf-16"', "utf-8"),
+            ),
+            _open_text,
         ),
         Reader(
             "npz",

@@ -27,10 +27,11 @@ _SHOWN_VECTORS = 16
 
 @dataclass(frozen=True, slots=True)
 class DataNames:
-    """The functions of a data block."""
+    """The functions of a data block; series is None where it has no windows."""
 
     fit: str
     prepare: str
+    series: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
             dtype=each.node.type.dtype.value,
             shape=each.node.type.shape,
             classes=each.classes,
-            columns=tuple(str(n["name"]) for n in reachable([each.node]) if n.op is column),
+            columns=_columns_behind(data, each.node),
         )
         for each in data.fields
     ]
@@ -132,6 +133,10 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
         f"    fit={names.fit},",
         f"    prepare={names.prepare},",
     ]
+    if names.series is not None:
+        lines.append(f"    series={names.series},")
+        lines += _group("windows", [_window(each) for each in data.windows])
+        lines += [f"    stride={data.stride},"] if data.stride > 1 else []
     if data.split is not None:
         split = data.split
         made = _call("Split", parts=split.parts, stratify=split.stratify, group=split.group, in_order=split.in_order)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.emit.declaration import DataNames
 from nndsl.emit.headings import Headings, heading_line
 from nndsl.emit.host import HostLeaf, HostNumbers
 from nndsl.emit.module import snake_case
@@ -63,10 +64,17 @@ def initialize(module: Module) -> str:
     return module.function("initialize", "(memory, seed)", body)
 
 
-def data_functions(module: Module, data: DataProgram) -> tuple[str, str]:
+def data_functions(module: Module, data: DataProgram) -> DataNames:
     """Write what a data block learns from its training rows, and how it computes its fields; the functions' names."""
     name = snake_case(data.name)
-    return _fit(module, data, name), _prepare(module, data, name)
+    fit = _fit(module, data, name)
+    series = None
+    if data.series:
+        what = "What the windows of the data {} are made of, for each row."
+        series = _values(module, data, f"{name}_series", what, [(each.name, each.node) for each in data.series])
+    what = "The fields of the data {}, for any number of rows."
+    prepare = _values(module, data, f"{name}_prepare", what, [(each.name, each.node) for each in data.fields])
+    return DataNames(fit, prepare, series)
 
 
 def _fit(module: Module, data: DataProgram, name: str) -> str:
@@ -98,7 +106,7 @@ def _fit(module: Module, data: DataProgram, name: str) -> str:
     return module.function(f"{name}_fit", "(columns)", body)
 
 
-def _prepare(module: Module, data: DataProgram, name: str) -> str:
+def _values(module: Module, data: DataProgram, name: str, what: str, values: list[tuple[str, Node]]) -> str:
     names = Names(module.reserved | {"columns", "fitted", "n"})
 
     def leaf(node: Node) -> str | None:
@@ -107,18 +115,18 @@ def _prepare(module: Module, data: DataProgram, name: str) -> str:
         return f"fitted[{string(str(node['name']))}]" if node.op is fitted else None
 
     code = _code(module, names, leaf, "float64")
-    nodes = reachable(field.node for field in data.fields)
-    code.survey(nodes, [field.node for field in data.fields])
+    nodes = reachable(node for _, node in values)
+    code.survey(nodes, [node for _, node in values])
     for node in nodes:
         code.write(node)
-    pairs = [f"    {string(field.name)}: {code.array(field.node)}," for field in data.fields]
+    pairs = [f"    {string(key)}: {code.array(node)}," for key, node in values]
     body = [
-        f'"""The fields of the data {plain(data.name)}, for any number of rows."""',
+        f'"""{what.format(plain(data.name))}"""',
         *_row_count(data, code.lines),
         *code.lines,
         *(["return {", *pairs, "}"] if pairs else ["return {}"]),
     ]
-    return module.function(f"{name}_prepare", "(columns, fitted)", body)
+    return module.function(name, "(columns, fitted)", body)
 
 
 def _row_count(data: DataProgram, lines: list[str]) -> list[str]:

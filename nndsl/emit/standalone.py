@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nndsl.collector import without_collecting
-from nndsl.emit.declaration import DataNames, TrainNames, layout_lines, program_lines
+from nndsl.emit.declaration import TrainNames, layout_lines, program_lines
 from nndsl.emit.initial import data_functions, initialize
 from nndsl.emit.layout import layout
 from nndsl.emit.module import Module, snake_case
@@ -51,7 +51,7 @@ def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str
     step_blocks = module.take()
     initialize_name = initialize(module)
     weight_blocks = [*_weight_tables(module), *module.take()]
-    data = {each.name: DataNames(*data_functions(module, each)) for each in program.data}
+    data = {each.name: data_functions(module, each) for each in program.data}
     data_blocks = module.take()
     declared = program_lines(module, _source_hash(program), __version__, initialize_name, data, trains, networks)
     sections = [

@@ -67,6 +67,7 @@ def program_text(program: Program) -> str:
 
 def _data_text(data: DataProgram) -> str:
     results = [(f"{fit.statistic} {fit.name}", fit.node) for fit in data.fits]
+    results += [(f"series {series.name}", series.node) for series in data.series]
     results += [(f"field {field.name}", field.node) for field in data.fields]
     return f"# data {data.name}\n" + graph_text(results)
 

@@ -86,6 +86,34 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """What windows are made of: a value for each row of the table, over `column` and `fitted` leaves."""
+
+    name: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Values of several rows as one of this row, as leaf `column(name=key)` of the fields' graphs.
+
+    series: whose values. first, last: rows that it has, counted from this one (-21 and 0: this and the 21 before).
+    stacked: whether it has an axis for them; else first is last.
+    """
+
+    key: str
+    series: str
+    first: int
+    last: int
+    stacked: bool
+
+    @property
+    def length(self) -> int:
+        """How many rows it has."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """A field of the data: its value for each row (over `column` and `fitted` leaves), and its class names, if any."""
 
@@ -115,6 +143,8 @@ class DataProgram:
 
     inline: column name -> nested tuples, a row each.
     part_readers: parts with files of their own ("test from csv(...)"). Without `split` all rows are "train".
+    series, windows: fields that look at several rows are of those rows of a part that have all of them in it, and of
+    them each `stride`th.
     """
 
     name: str
@@ -126,6 +156,9 @@ class DataProgram:
     split: Split | None
     part_readers: tuple[tuple[str, ReaderCall], ...]
     span: Span
+    series: tuple[Series, ...] = ()
+    windows: tuple[Window, ...] = ()
+    stride: int = 1
 
 
 # ------------------------------------------------------------------------------------------------ training

@@ -47,15 +47,17 @@ def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
 
 
 def _data_roots(data: DataProgram) -> tuple[Node, ...]:
-    return (*(fit.node for fit in data.fits), *(field.node for field in data.fields))
+    return tuple(each.node for each in (*data.fits, *data.series, *data.fields))
 
 
 def _over_data(data: DataProgram, change: Change) -> DataProgram:
     nodes = change(_data_roots(data))
-    fits, fields = nodes[: len(data.fits)], nodes[len(data.fits) :]
+    fits, others = nodes[: len(data.fits)], nodes[len(data.fits) :]
+    series, fields = others[: len(data.series)], others[len(data.series) :]
     return replace(
         data,
         fits=tuple(replace(fit, node=node) for fit, node in zip(data.fits, fits, strict=True)),
+        series=tuple(replace(each, node=node) for each, node in zip(data.series, series, strict=True)),
         fields=tuple(replace(field, node=node) for field, node in zip(data.fields, fields, strict=True)),
     )
 

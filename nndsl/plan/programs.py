@@ -16,6 +16,7 @@ def verify_plans(program: Program) -> None:
     verify_schedule(plan_nodes([kept.initial for kept in (*program.weights, *program.states)]))
     for data in program.data:
         verify_schedule(plan_nodes([fit.node for fit in data.fits]))
+        verify_schedule(plan_nodes([series.node for series in data.series]))
         verify_schedule(plan_nodes([field.node for field in data.fields]))
     for train in program.trains:
         verify_schedule(plan_step(train.training), train.training)

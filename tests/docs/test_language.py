@@ -16,6 +16,7 @@ from nndsl import ops
 from nndsl.check import check
 from nndsl.check.builtins import BUILTINS
 from nndsl.check.blocks.columns import DATA_BUILTINS
+from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.blocks.settings import CALLBACKS, SETTINGS
 from nndsl.check.values import Builtin, Option
 from nndsl.cli.topics import topics
@@ -222,13 +223,17 @@ def test_every_builtin_has_an_example_or_says_where_one_is() -> None:
 
 
 def test_every_function_of_columns_is_in_the_table() -> None:
-    assert sorted(first_cells("Columns")) == sorted(map(signature, DATA_BUILTINS.values()))
+    assert sorted(first_cells("Columns")) == sorted(map(signature, (DATA_BUILTINS | WINDOW_BUILTINS).values()))
 
 
 def test_every_reader_is_in_the_table() -> None:
     def written(name: str) -> str:
         parts = [
-            p.name if p.required else f"{p.name}?" if p.default is None else f"{p.name}={literal(p.default)}"
+            p.name
+            if p.required
+            else f"{p.name}?"
+            if p.default is None
+            else f"{p.name}={p.default if p.kind == 'option' else literal(p.default)}"
             for p in READERS[name].parameters
         ]
         return f"{name}({', '.join(parts)})"

@@ -19,8 +19,8 @@ from nndsl.check.values import (
     describe,
     is_number,
 )
-from nndsl.ir import DType, Kind, Node, TensorType
-from nndsl.ir.program import Column, Fit
+from nndsl.ir import DType, Kind, Node, TensorType, reachable
+from nndsl.ir.program import Column, Fit, Series, Window
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
@@ -33,7 +33,8 @@ class DataNotes:
     """What a data block gathers while its fields are checked.
 
     table: the rows in the file, None where they are written in the block (`inline`, by column name).
-    names: class names behind each id (by node), `ids`: how many ids a node may hold.
+    names: class names behind each id (by node), `ids`: how many ids a node may hold. series, windows, stride: see
+    `DataProgram`.
     """
 
     table: Table | None
@@ -42,6 +43,9 @@ class DataNotes:
     inline: dict[str, tuple[Value, ...]] = field(default_factory=dict[str, tuple[Value, ...]])
     names: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
     ids: dict[int, int] = field(default_factory=dict[int, int])
+    series: list[Series] = field(default_factory=list[Series])
+    windows: list[Window] = field(default_factory=list[Window])
+    stride: int | None = None
     field: str = ""
 
 
@@ -254,7 +258,20 @@ def _flat(value: Value) -> list[Value]:
 # ------------------------------------------------------------------------------------------------ learnt transforms
 
 
+def is_windowed(known: DataNotes, node: Node) -> bool:
+    """Whether a value is made of several rows."""
+    keys = {window.key for window in known.windows}
+    return any(each.op is ops.column and each["name"] in keys for each in reachable([node]))
+
+
 def _fit(context: Context, known: DataNotes, statistic: str, node: Node, span: Span) -> Node:
+    if is_windowed(known, node):
+        raise context.mistake(
+            "NN455",
+            "what is learnt of a column is learnt from each row once, and this is a window of several",
+            span,
+            help="the other way round: `window(standardize(x), 22)`",
+        )
     base = f"{known.field}.{statistic}"
     for fit in known.fits:
         if fit.statistic == statistic and fit.node is node:

@@ -12,16 +12,18 @@ from nndsl.check.blocks.columns import (
     DataNotes,
     category_leaf,
     inline_column,
+    is_windowed,
     number_column,
     side_by_side,
 )
+from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.bodies.places import misplaced
-from nndsl.check.bodies.statements import check_assert, run_control
+from nndsl.check.bodies.statements import attempt, check_assert, run_control
 from nndsl.check.context import Frame
 from nndsl.check.expressions.arithmetic import plain
 from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.scope import Scope
-from nndsl.check.values import BROKEN, DataSet, FieldInfo, Function, Option, RawColumn, Value, describe, is_number
+from nndsl.check.values import DataSet, FieldInfo, Function, Option, RawColumn, Value, describe, is_number
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir import Kind
 from nndsl.ir.program import DataProgram, Field, ReaderCall, Split
@@ -29,6 +31,7 @@ from nndsl.syntax import tree
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
+    from nndsl.data import Parameter
     from nndsl.ir import Attribute
 
 
@@ -45,7 +48,7 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
             table = open_table(reader)
     if hurt:
         return None
-    for name, builtin in DATA_BUILTINS.items():
+    for name, builtin in (DATA_BUILTINS | WINDOW_BUILTINS).items():
         scope.bind(name, Function(builtin, None))
     scope.bind("median", Option("median"))
     context.data = DataNotes(table)
@@ -80,13 +83,7 @@ class _DataWalk:
     def statements(self, statements: tuple[tree.Statement, ...]) -> None:
         """Each statement is tried, so that several mistakes are said in one go."""
         for statement in statements:
-            with self.context.surviving() as hurt:
-                self.statement(statement)
-            if hurt:
-                self.frame.broken = True
-                if isinstance(statement, tree.Binding):
-                    for name in statement.names:
-                        self.scope.bind(name.name, BROKEN)
+            attempt(self.context, self.scope, self.frame, statement, self.statement)
 
     def statement(self, statement: tree.Statement) -> None:
         """A field, the split, a part with a file of its own."""
@@ -204,6 +201,7 @@ class _DataWalk:
                     help='`image = column("image")`',
                 )
             return None
+        self._check_order()
         inline = tuple((name, _plain_rows(rows)) for name, rows in self.notes.inline.items())
         program = DataProgram(
             block.name.name,
@@ -215,8 +213,23 @@ class _DataWalk:
             self.split,
             tuple(self.readers.items()),
             block.span,
+            tuple(self.notes.series),
+            tuple(self.notes.windows),
+            self.notes.stride or 1,
         )
         return program, DataSet(block.name.name, self.infos)
+
+    def _check_order(self) -> None:
+        """Rows that look at those beside them can't be shuffled among the parts."""
+        if not self.notes.windows or self.split is None or self.split.in_order:
+            return
+        name = next(f.name for f in self.fields.values() if is_windowed(self.notes, f.node))
+        raise self.context.mistake(
+            "NN455",
+            f"the rows of `{name}` overlap: shuffled into parts, the test would hold what training saw",
+            self.fields[name].span,
+            help="split them `in order`: `split train 70%, validation 10%, test 20% in order`",
+        )
 
 
 def _plain_rows(rows: tuple[Value, ...]) -> tuple[Attribute, ...]:
@@ -254,7 +267,7 @@ def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> 
         if argument in given:
             raise context.mistake("NN303", f"`{argument}` is given twice", item.span)
         given.add(argument)
-        values[argument] = _reader_value(context, scope, item, parameters[names.index(argument)].kind)
+        values[argument] = _reader_value(context, scope, item, parameters[names.index(argument)])
     for parameter in parameters:
         if parameter.required and parameter.name not in values:
             raise context.mistake(
@@ -264,13 +277,31 @@ def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> 
     return ReaderCall(name, tuple(values.items()), folder, expression.span)
 
 
-def _reader_value(context: Context, scope: Scope, item: tree.Argument, kind: str) -> Attribute:
+def _reader_value(context: Context, scope: Scope, item: tree.Argument, parameter: Parameter) -> Attribute:
+    if parameter.kind == "option":
+        return _reader_option(context, item, parameter)
     value = evaluate(context, scope, item.value)
-    match (kind, value):
+    match (parameter.kind, value):
         case ("text", str()) | ("bool", bool()):
             return plain(value)
         case ("texts", tuple()) if all(isinstance(text, str) for text in value):
             return plain(value)
         case _:
-            wanted = {"text": 'a text: "..."', "bool": "true or false"}.get(kind, 'a list of texts: ["a", "b"]')
+            kinds = {"text": 'a text: "..."', "bool": "true or false"}
+            wanted = kinds.get(parameter.kind, 'a list of texts: ["a", "b"]')
             raise context.mistake("NN402", f"this must be {wanted}, not {describe(value)}", item.value.span)
+
+
+def _reader_option(context: Context, item: tree.Argument, parameter: Parameter) -> str:
+    """`level=words`: one of a parameter's words."""
+    word = item.value.name if isinstance(item.value, tree.Name) else ""
+    if word in parameter.options:
+        return word
+    written = item.value.span.text
+    close = did_you_mean(written.strip('"'), parameter.options)
+    raise context.mistake(
+        "NN402",
+        f"`{parameter.name}` is {' or '.join(parameter.options)}, not {written}",
+        item.value.span,
+        help=close and f"did you mean `{parameter.name}={close}`?",
+    )

@@ -11,6 +11,14 @@ _DIGITS = """data digits from builtin("digits") {
 }
 """
 
+_SERIES = """data waves {
+  height = [0.1, 0.9, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9]
+  past = window(height, 2)
+  coming = next(height)
+  split train 50%, test 50% in order
+}
+"""
+
 _FILES: tuple[Code, ...] = (
     Code(
         "NN401",
@@ -267,6 +275,16 @@ _BLOCKS: tuple[Code, ...] = (
         "`stratify=` names a field, `group=` a column; rows `in order` have neither.",
         _DIGITS.replace("20%", "30%"),
         _DIGITS,
+    ),
+    Code(
+        "NN455",
+        "rows that look at others in a way that can't be",
+        "`window(x, length)` and `next(x)` make one value of several rows that follow one another, so x has a value for "
+        "each row, and what is learnt of it (`standardize`) is learnt before. Such rows share values with those beside "
+        "them: shuffled into parts, the test would hold what training saw, so they are split `in order`; a window "
+        "that would reach from one part into another is left out.",
+        _SERIES.replace(" in order", ""),
+        _SERIES,
     ),
 )
 

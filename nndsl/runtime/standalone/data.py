@@ -3,6 +3,7 @@
 The generated module says for each data block, as functions:
 
 `fit(columns)`: what is learnt from the training rows: for each `Fit` in order `name: fitted_<statistic>(values)`.
+`series(columns, fitted)`: where rows look at those beside them, what they see there, for each row.
 `prepare(columns, fitted)`: every field by name.
 
 `columns[key]` is [n, ...]: float64 numbers (nan where missing and the column has a `fill`; int32 or bool where the
@@ -27,7 +28,7 @@ from nndsl.runtime.standalone.columns import (
     raw_column,
     sorted_names,
 )
-from nndsl.runtime.standalone.program import Array, Column, Data, Table
+from nndsl.runtime.standalone.program import Array, Column, Data, Table, Window
 from nndsl.runtime.standalone.splits import split_rows
 
 BLOCK_ELEMENTS = 1 << 16
@@ -41,7 +42,7 @@ class Prepared:
     fitted: what was learnt from the training rows, by name, saved with the weights: float64 statistics, and
     "<key>.names", the names (unicode) behind the ids 1, 2, ... of a category.
     parts: for each part its fields by name: contiguous float, int32 or bool arrays (rows, ...).
-    rows: for each part the positions of its rows in their table, ascending.
+    rows: for each part the positions of its rows in their table, ascending; rows whose windows are cut off are none.
     """
 
     fitted: Table
@@ -76,10 +77,12 @@ def load_data(
         with naming_table(table):
             fitted = _learn(data, tables[table], rows)
     parts: dict[str, Table] = {}
+    kept: dict[str, NDArray[np.int64]] = {}
     for part, (table, rows) in places.items():
         with naming_table(table):
-            parts[part] = _prepared_rows(data, tables[table], rows, fitted, dtype, fields)
-    return Prepared(dict(fitted), parts, {part: rows for part, (_, rows) in places.items()})
+            kept[part] = rows_with_windows(data, rows, fields, f"the part {part}")
+            parts[part] = _prepared_rows(data, tables[table], kept[part], fitted, dtype, fields)
+    return Prepared(dict(fitted), parts, kept)
 
 
 def prepare_new(
@@ -89,8 +92,11 @@ def prepare_new(
     fields: Sequence[str] | None = None,
     dtype: str = "float32",
 ) -> Table:
-    """Fields of new rows, by name: those in `fields`, by default all. Columns that only others need may be missing."""
-    rows = np.arange(_row_count(data, columns, fields))
+    """Fields of new rows, by name: those in `fields`, by default all. Columns that only others need may be missing.
+
+    Rows whose windows are cut off, as the first ones', are left out.
+    """
+    rows = rows_with_windows(data, np.arange(_row_count(data, columns, fields)), fields, "the data")
     return _prepared_rows(data, columns, rows, fitted, dtype, fields)
 
 
@@ -158,11 +164,41 @@ def _needed_keys(data: Data, fields: Sequence[str] | None) -> set[str]:
     """Keys of the columns that these fields are computed from; all where a field does not say."""
     wanted = [field for field in data.fields if fields is None or field.name in fields]
     if fields is None or any(not field.columns for field in wanted):
-        return {column.key for column in data.columns}  # those of the split too
+        return {each.key for each in (*data.columns, *data.windows)}  # those of the split too
     return {key for field in wanted for key in field.columns}
 
 
 # ------------------------------------------------------------------------------------------------ fitting, fields
+
+
+def rows_with_windows(
+    data: Data, rows: NDArray[np.int64], fields: Sequence[str] | None, where: str
+) -> NDArray[np.int64]:
+    """Those of `rows`, which follow one another, that have all rows that the wanted fields look at; each `stride`th.
+
+    Raises DataError where there are none.
+    """
+    windows = _needed_windows(data, _needed_keys(data, fields))
+    if not data.windows:
+        return rows
+    before = -min([0, *(window.first for window in windows)])
+    after = max([0, *(window.last for window in windows)])
+    if len(rows) <= before + after:
+        problem = f"a window takes {before + after + 1} rows in order, and {where} has {len(rows)}"
+        raise DataError("rows", problem)
+    return rows[before : len(rows) - after : data.stride]
+
+
+def _needed_windows(data: Data, keys: set[str]) -> list[Window]:
+    return [window for window in data.windows if window.key in keys]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRows:
+    """What `Data.series` gives for the rows from `start` on, by name."""
+
+    start: int
+    values: Table
 
 
 class EncodedColumns(dict[str, Array]):
@@ -175,6 +211,7 @@ class EncodedColumns(dict[str, Array]):
         rows: NDArray[np.int64],
         fitted: Mapping[str, Array],
         wanted: set[str] | None = None,
+        series: SeriesRows | None = None,
     ) -> None:
         super().__init__()
         self._columns = {column.key: column for column in data.columns}
@@ -182,8 +219,13 @@ class EncodedColumns(dict[str, Array]):
         self._rows = rows
         self._fitted = fitted
         self._wanted = set(self._columns) if wanted is None else wanted
+        self._windows = {window.key: window for window in data.windows}
+        self._series = series or SeriesRows(0, {})
 
     def __missing__(self, key: str) -> Array:
+        if key in self._windows:
+            self[key] = self._window(self._windows[key])
+            return self[key]
         column = self._columns[key]
         if key in self._wanted:
             values = raw_column(self._raw, column.name)[self._rows]
@@ -193,6 +235,13 @@ class EncodedColumns(dict[str, Array]):
             kind = kind if column.role == "number" else np.int32
             self[key] = np.zeros((len(self._rows), *column.shape), kind)
         return self[key]
+
+    def _window(self, window: Window) -> Array:
+        """[rows, length, ...]: values of the rows around each row, or zeros where nobody wants them."""
+        values = self._series.values[window.series]
+        rows = np.arange(window.first, window.last + 1) + (self._rows - self._series.start)[:, np.newaxis]
+        found = values[rows if window.key in self._wanted else np.zeros_like(rows)]
+        return found if window.stacked else found[:, 0]
 
 
 def _names_key(column: Column) -> str:
@@ -236,10 +285,11 @@ def _prepared_rows(
     keys = _needed_keys(data, fields)
     widest = max([1, *(int(np.prod(part.shape)) for part in (*wanted, *data.columns))])
     block = max(1, BLOCK_ELEMENTS // widest)
+    series = _series_rows(data, raw, rows, fitted, keys)
     for start in range(0, len(rows), block):
         here = rows[start : start + block]
         with np.errstate(all="ignore"):
-            values = data.prepare(EncodedColumns(data, raw, here, fitted, keys), dict(fitted))
+            values = data.prepare(EncodedColumns(data, raw, here, fitted, keys, series), dict(fitted))
             for field in wanted:
                 made[field.name][start : start + block] = values[field.name]
         for field in (field for field in wanted if field.dtype == "float"):
@@ -248,6 +298,20 @@ def _prepared_rows(
                 row = int(here[np.argwhere(~finite)[0][0]])
                 raise DataError("field", f"the field {field.name} is not a finite number in row {row} (counted from 0)")
     return made
+
+
+def _series_rows(
+    data: Data, raw: Mapping[str, Array], rows: NDArray[np.int64], fitted: Mapping[str, Array], keys: set[str]
+) -> SeriesRows | None:
+    """What the wanted windows of these rows are made of."""
+    if data.series is None or not len(rows):
+        return None
+    windows = _needed_windows(data, keys)
+    start = int(rows[0]) + min([0, *(window.first for window in windows)])
+    stop = int(rows[-1]) + max([0, *(window.last for window in windows)]) + 1
+    with np.errstate(all="ignore"):
+        columns = EncodedColumns(data, raw, np.arange(start, stop), fitted, keys)
+        return SeriesRows(start, data.series(columns, dict(fitted)))
 
 
 # ------------------------------------------------------------------------------------------------ statistics

@@ -230,6 +230,20 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """Values of several rows as a column `key`: those of `series` in the rows `first` to `last`, counted from its row.
+
+    stacked: whether they stand along an axis of their own, [last - first + 1, ...]; else first is last.
+    """
+
+    key: str
+    series: str
+    first: int
+    last: int
+    stacked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """Shares of the rows by part, in the order written: (("train", 0.8), ("test", 0.2)).
 
@@ -251,6 +265,8 @@ class Data:
     fit: `fit(columns)`: what is learnt from the training rows, by name; columns by key, encoded (ids for texts).
     prepare: `prepare(columns, fitted)`: every field for each row, by name, in the program's types.
     inline: rows written in the file itself, by column name; None where rows come from a file.
+    windows: columns that look at several rows. Rows of a part that lack some of theirs in that part are left out, and
+    of the others all but each `stride`th. series: `series(columns, fitted)`: what they look at, for each row, by name.
     """
 
     name: str
