@@ -41,6 +41,7 @@ UNARY = (
 BINARY = (ops.add, ops.subtract, ops.multiply, ops.divide, ops.maximum, ops.minimum)
 COMPARISONS = (ops.greater, ops.greater_equal, ops.less, ops.less_equal)
 
+
 class Maker:
     """A graph in the making: `floats` are the values so far, any of which the next op may read."""
 
