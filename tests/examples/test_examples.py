@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
 EXAMPLES = sorted(path.name for path in FOLDER.glob("*.nn"))
+NAMED_FILES = {"mnist_cnn.nn": ("images", "labels")}
+"""Examples whose data files are named with `--set`, and by which names."""
 
 
 def ran(*arguments, folder):
@@ -26,17 +30,62 @@ def ran(*arguments, folder):
     return done.stdout
 
 
+def idx(array):
+    """An array of bytes in the format of MNIST's files, gzipped."""
+    header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return gzip.compress(header + array.astype(np.uint8).tobytes(), 1)
+
+
+@pytest.fixture(scope="module")
+def enlarged_digits(tmp_path_factory):
+    """The digits that come with nndsl as files like MNIST's, each pixel three times as large in 28 by 28.
+
+    Each is there twice, so that most of the test part has been seen: this is about the files, not about learning.
+    """
+    from nndsl.data.builtin import BuiltinTable
+
+    columns = BuiltinTable("digits", None).read_columns(("image", "label"))
+    folder = tmp_path_factory.mktemp("digits")
+    images = columns["image"].repeat(3, 1).repeat(3, 2) * 15
+    (folder / "images").write_bytes(idx(np.pad(images, ((0, 0), (2, 2), (2, 2))).repeat(2, 0)))
+    (folder / "labels").write_bytes(idx(columns["label"].repeat(2)))
+    return folder
+
+
+@pytest.fixture
+def sets(name, enlarged_digits):
+    """What `--set` has to say for an example."""
+    return {each: str(enlarged_digits / each) for each in NAMED_FILES.get(name, ())}
+
+
+def as_options(sets):
+    return [word for each, value in sets.items() for word in ("--set", f"{each}={value}")]
+
+
+SHORTER = {"mnist_cnn.nn": ["--epochs", "5"]}
+"""Examples that meet their expectations sooner on the data that they get here."""
+
+
 def test_the_examples_are_all_there():
-    assert set(EXAMPLES) == {"custom_layer.nn", "diabetes.nn", "digits.nn", "iris.nn", "xor.nn"}
+    assert set(EXAMPLES) == {
+        "custom_layer.nn",
+        "diabetes.nn",
+        "digits.nn",
+        "iris.nn",
+        "lenet.nn",
+        "mnist_cnn.nn",
+        "residual.nn",
+        "xor.nn",
+    }
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example_has_no_mistakes_and_no_warnings(name):
+def test_example_has_no_mistakes_and_no_warnings(name, sets):
     from nndsl.check import check
     from nndsl.source import SourceFile
 
     path = FOLDER / name
-    program = check(SourceFile(name, path.read_text(encoding="utf-8"), path))
+    program = check(SourceFile(name, path.read_text(encoding="utf-8"), path), sets=sets)
     assert program.warnings == ()
     assert program.trains
 
@@ -50,18 +99,19 @@ def test_example_opens_with_what_one_learns_from_it(name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example_trains_and_meets_its_expectations(name, tmp_path):
-    ran("-m", "nndsl", "run", FOLDER / name, "--out", tmp_path / "run", folder=tmp_path)
+def test_example_trains_and_meets_its_expectations(name, sets, tmp_path):
+    options = [*as_options(sets), *SHORTER.get(name, ())]
+    ran("-m", "nndsl", "run", FOLDER / name, "--out", tmp_path / "run", *options, folder=tmp_path)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
     assert summary["epochs"] > 0
     assert (tmp_path / "run" / "history.csv").stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_gradients_of_the_built_example_agree_with_finite_differences(name, tmp_path):
+def test_gradients_of_the_built_example_agree_with_finite_differences(name, sets, tmp_path):
     reads = " from " in (FOLDER / name).read_text(encoding="utf-8").partition("\ndata ")[2].partition("{")[0]
     columns = ["--data", "columns.npz"] if reads else []
-    ran("-m", "nndsl", "build", FOLDER / name, "-o", "built.py", *columns, folder=tmp_path)
+    ran("-m", "nndsl", "build", FOLDER / name, "-o", "built.py", *columns, *as_options(sets), folder=tmp_path)
     said = ran("built.py", "check-gradients", *columns[1:], folder=tmp_path)
     assert "central differences" in said
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
 
@@ -97,12 +95,10 @@ def pitch(case):
 
 LINES = [
     # (length, size), (strides, padding, dilations)
-    ((7, 3), ((1,), "valid", (1,))),
     ((7, 3), ((2,), "same", (1,))),
     ((8, 3), ((2,), "same", (1,))),
     ((7, 4), ((3,), "same", (1,))),
     ((7, 3), ((1,), "causal", (2,))),
-    ((7, 2), ((2,), "causal", (1,))),
     ((7, 3), ((1,), "same", (2,))),
     ((7, 1), ((3,), "valid", (1,))),
     ((5, 5), ((1,), "valid", (1,))),
@@ -114,7 +110,6 @@ PLANES = [
     ((7, 8), (3, 2), ((2, 1), "valid", (1, 1))),
     ((7, 6), (3, 2), ((1, 1), "same", (2, 3))),
     ((4, 4), (1, 1), ((1, 1), "valid", (1, 1))),
-    ((5, 4), (1, 1), ((2, 2), "same", (1, 1))),
 ]
 
 
@@ -166,8 +161,7 @@ def test_conv2d_is_pytorchs(lengths, sizes, case, probe, close):
     is_convolution(f"Conv2D(4, {list(sizes)}", wanted, lengths, sizes, case, probe, close, weights=weights)
 
 
-@pytest.mark.parametrize("level", [0, 1])
-@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize(("precision", "level"), [("float64", 0), ("float64", 1), ("float32", 1)])
 def test_conv2d_in_every_form_with_groups_activation_and_no_bias(precision, level, probe, close):
     weights = {"kernel": normal(3, 2, 2, 6, seed=7)}
     case = ((2, 1), "same", (1, 1))
@@ -230,7 +224,11 @@ def test_separable_convolution_is_depthwise_then_pointwise(rank, probe, close):
 @pytest.mark.parametrize(
     ("size", "stride", "padding", "dilation", "more"),
     [
-        *[(size, stride, padding, 1, None) for size, stride, padding in product((2, 3), (1, 2, 3), ("valid", "same"))],
+        (3, 1, "valid", 1, None),
+        (2, 3, "valid", 1, None),
+        (3, 2, "same", 1, None),
+        (2, 3, "same", 1, None),
+        (3, 3, "same", 1, None),
         (4, 2, "same", 1, None),
         (1, 2, "same", 1, None),
         (3, 1, "same", 2, None),
