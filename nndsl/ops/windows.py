@@ -1,175 +1,37 @@
 """Windows over the leading axes of a value, for convolution and pooling: copies, sums and maxima, and their transposes.
 
-Each sample is [lengths, rest]: windows go over the first axes, one for each number of `sizes`, and take the rest whole.
-Window number w along an axis begins at element `w * stride - before`; its elements are `dilation` apart; there are
-`counts` of them. What lies outside of the value counts as 0 in copies and sums and is never the largest.
+Where windows stand, and what the attributes mean, is in `geometry`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from nndsl.diagnostics import InternalError
-from nndsl.ir.op import Domain, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.op import Domain, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.elementwise import floats
+from nndsl.ops.geometry import (
+    Geometry,
+    call_text,
+    define_parts,
+    folding,
+    pitch,
+    pitch_text,
+    pooling,
+    putting,
+    samples_text,
+    sizes_text,
+    spreading,
+    windows_rule,
+)
 from nndsl.ops.rules import FLOAT, counted, integers, not_step, takes
-from nndsl.ops.text import derived, over_arrays, tuple_text, workspace_rule
+from nndsl.ops.text import derived
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ops.text import Define, Scratch
-
-_PITCH = ("before", "dilations", "strides")
-"""How windows stand, besides their sizes: the attributes that all ops here have."""
-
-
-# ------------------------------------------------------------------------------------------------ geometry
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """Where windows stand over an array: a number for each axis that they go over."""
-
-    lengths: tuple[int, ...]
-    counts: tuple[int, ...]
-    sizes: tuple[int, ...]
-    strides: tuple[int, ...]
-    dilations: tuple[int, ...]
-    before: tuple[int, ...]
-
-    def elements(self, axis: int) -> list[int]:
-        """The element at each place of each window along an axis; some may lie outside of the array."""
-        start, stride, dilation = -self.before[axis], self.strides[axis], self.dilations[axis]
-        return [
-            start + window * stride + place * dilation
-            for window in range(self.counts[axis])
-            for place in range(self.sizes[axis])
-        ]
-
-    @property
-    def axes(self) -> range:
-        """The axes that windows go over."""
-        return range(len(self.sizes))
-
-    @property
-    def overlap(self) -> bool:
-        """Whether an element may lie in two windows."""
-        return any(len(set(found := self.elements(axis))) < len(found) for axis in self.axes)
-
-    @property
-    def reach_outside(self) -> bool:
-        """Whether a window has places outside of the array."""
-        return any(min(found := self.elements(axis)) < 0 or max(found) >= self.lengths[axis] for axis in self.axes)
-
-    @property
-    def cover(self) -> bool:
-        """Whether every element lies in a window."""
-        return all({*range(self.lengths[axis])} <= {*self.elements(axis)} for axis in self.axes)
-
-
-def _geometry(
-    holder: Attributes | Node, lengths: tuple[int, ...], counts: tuple[int, ...], sizes: tuple[int, ...]
-) -> Geometry:
-    before, dilations, strides = (integers(holder, name) for name in _PITCH)
-    found = Geometry(lengths, counts, sizes, strides, dilations, before)
-    if len({len(numbers) for numbers in (lengths, counts, sizes, strides, dilations, before)}) != 1 or not sizes:
-        raise InternalError(f"ops: windows need numbers for the same axes, not {found}")
-    for name, numbers in (("size", sizes), ("stride", strides), ("dilation", dilations)):
-        if min(numbers) < 1:
-            raise RuleError(f"a window's {name} must be at least 1, and this is {min(numbers)}", 0)
-    if min(counts) < 1:
-        raise RuleError(f"no window fits into {list(lengths)}", 0)
-    return found
-
-
-def _leading(type: TensorType, axes: int) -> tuple[int, ...]:
-    if type.rank < axes:
-        raise RuleError(f"windows over {axes} axes of {type.shape_text}, which has {type.rank}", 0)
-    return type.shape[:axes]
-
-
-def _pooling(holder: Attributes | Node, x: TensorType) -> Geometry:
-    """Geometry of an op from [lengths, rest]; `counts` and `sizes` are attributes."""
-    sizes = integers(holder, "sizes")
-    return _geometry(holder, _leading(x, len(sizes)), integers(holder, "counts"), sizes)
-
-
-def _spreading(holder: Attributes | Node, sums: TensorType) -> Geometry:
-    """Geometry of an op from [counts, rest]; `lengths` and `sizes` are attributes."""
-    sizes = integers(holder, "sizes")
-    return _geometry(holder, integers(holder, "lengths"), _leading(sums, len(sizes)), sizes)
-
-
-def _folding(holder: Attributes | Node, windows: TensorType) -> Geometry:
-    """Geometry of an op from [counts, sizes, rest]; `lengths` is an attribute."""
-    lengths = integers(holder, "lengths")
-    axes = len(lengths)
-    counts = _leading(windows, 2 * axes)[:axes]
-    return _geometry(holder, lengths, counts, windows.shape[axes : 2 * axes])
-
-
-def _putting(holder: Attributes | Node, values: TensorType, x: TensorType) -> Geometry:
-    """Geometry of an op from [counts, rest] and [lengths, rest]; `sizes` is an attribute."""
-    sizes = integers(holder, "sizes")
-    return _geometry(holder, _leading(x, len(sizes)), _leading(values, len(sizes)), sizes)
-
-
-def _pitch(node: Node) -> dict[str, tuple[int, ...]]:
-    """The attributes that a gradient's windows share with the node's."""
-    return {name: integers(node, name) for name in _PITCH}
-
-
-# ------------------------------------------------------------------------------------------------ source
-
-
-def _pitch_text(node: Node) -> str:
-    """`, strides=(2, 2), before=(1, 1)`: what is not 1 (or 0, before) along every axis."""
-    found = ((name, integers(node, name), int(name != "before")) for name in ("strides", "dilations", "before"))
-    return "".join(
-        f", {name}={tuple_text(numbers)}" for name, numbers, usual in found if any(n != usual for n in numbers)
-    )
-
-
-def _samples_text(e: Emission, array: str) -> str:
-    """The runtime's functions take arrays with an axis of samples in front."""
-    return array if e.node.type.kind is Kind.SAMPLE else f"{array}[None]"
-
-
-def _call(name: str, *numbers: str) -> Callable[[Emission], str]:
-    """The textbook form: the runtime's function over the operands, with some attributes by position."""
-
-    def expression(e: Emission) -> str:
-        arrays = ", ".join(_samples_text(e, operand) for operand in e.operands)
-        given = "".join(f", {tuple_text(integers(e.node, number))}" for number in numbers)
-        text = f"{name}({arrays}{given}{_pitch_text(e.node)})"
-        return text if e.node.type.kind is Kind.SAMPLE else f"{text}[0]"
-
-    return expression
-
-
-def _parts(e: Emission, define: Define, kind: str, name: str, small: str, large: str, more: str = "") -> str:
-    """Defines the runtime's list of parts of two arrays."""
-    arrays = f"{_samples_text(e, small)}, {_samples_text(e, large)}"
-    return define(derived(name, "parts"), f"{kind}_parts({arrays}{more}{_pitch_text(e.node)})")
-
-
-def _rule(
-    expression: Callable[[Emission], str],
-    write: Callable[[Emission, Define], list[str]],
-    *runtime: str,
-    scratch: Callable[[Node], tuple[Scratch, ...]] | None = None,
-) -> NumpyRule:
-    return over_arrays(workspace_rule(expression, write, scratch=scratch, runtime=runtime))
-
-
-def _sizes_text(node: Node) -> str:
-    return f", {tuple_text(integers(node, 'sizes'))}"
 
 
 # ------------------------------------------------------------------------------------------------ windows, fold_windows
@@ -184,23 +46,23 @@ def _one(name: str, types: tuple[TensorType, ...]) -> TensorType:
 
 def _windows_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
     x = _one("windows", types)
-    g = _pooling(attributes, x)
+    g = pooling(attributes, x)
     return x.with_shape((*g.counts, *g.sizes, *x.shape[len(g.sizes) :]))
 
 
 def _windows_gradient(ct: Node, out: Node) -> tuple[Node]:
-    g = _pooling(out, out.inputs[0].type)
-    return (fold_windows(ct, lengths=g.lengths, **_pitch(out)),)
+    g = pooling(out, out.inputs[0].type)
+    return (fold_windows(ct, lengths=g.lengths, **pitch(out)),)
 
 
 def _write_windows(e: Emission, define: Define) -> list[str]:
     (x,) = e.operands
-    parts = _parts(e, define, "window", e.out, e.out, x)
+    parts = define_parts(e, define, "window", e.out, e.out, x)
     lines = [f"gather_parts({parts})"]
-    if not _pooling(e.node, e.node.inputs[0].type).reach_outside:
+    if not pooling(e.node, e.node.inputs[0].type).reach_outside:
         return lines
-    arrays = f"{_samples_text(e, e.out)}, {_samples_text(e, x)}"
-    edges = define(derived(e.out, "edges"), f"window_edges({arrays}{_pitch_text(e.node)})")
+    arrays = f"{samples_text(e, e.out)}, {samples_text(e, x)}"
+    edges = define(derived(e.out, "edges"), f"window_edges({arrays}{pitch_text(e.node)})")
     return [f"clear_parts({edges})", *lines]
 
 
@@ -231,8 +93,8 @@ windows = Op(
     documentation="Windows over the leading axes, each copied out: `x: [lengths, rest]` gives `[counts, sizes, rest]`.",
     type_rule=_windows_type,
     gradient=_windows_gradient,
-    numpy=_rule(
-        _call("windows", "sizes", "counts"),
+    numpy=windows_rule(
+        call_text("windows", "sizes", "counts"),
         _write_windows,
         "windows",
         "window_parts",
@@ -248,18 +110,18 @@ windows = Op(
 
 def _fold_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
     windows = _one("fold_windows", types)
-    g = _folding(attributes, windows)
+    g = folding(attributes, windows)
     return windows.with_shape((*g.lengths, *windows.shape[2 * len(g.lengths) :]))
 
 
 def _fold_gradient(ct: Node, out: Node) -> tuple[Node]:
-    g = _folding(out, out.inputs[0].type)
-    return (windows(ct, sizes=g.sizes, counts=g.counts, **_pitch(out)),)
+    g = folding(out, out.inputs[0].type)
+    return (windows(ct, sizes=g.sizes, counts=g.counts, **pitch(out)),)
 
 
 def _write_fold(e: Emission, define: Define) -> list[str]:
-    parts = _parts(e, define, "window", e.operands[0], e.operands[0], e.out)
-    return _added(e.out, parts, _folding(e.node, e.node.inputs[0].type))
+    parts = define_parts(e, define, "window", e.operands[0], e.operands[0], e.out)
+    return _added(e.out, parts, folding(e.node, e.node.inputs[0].type))
 
 
 def _added(out: str, parts: str, g: Geometry) -> list[str]:
@@ -274,8 +136,8 @@ fold_windows = Op(
     "they overlap added up, zeros where there is none.",
     type_rule=_fold_type,
     gradient=_fold_gradient,
-    numpy=_rule(
-        _call("fold_windows", "lengths"), _write_fold, "fold_windows", "window_parts", "add_parts", "scatter_parts"
+    numpy=windows_rule(
+        call_text("fold_windows", "lengths"), _write_fold, "fold_windows", "window_parts", "add_parts", "scatter_parts"
     ),
     flops=lambda node: node.inputs[0].type.size,
     samples=(
@@ -294,17 +156,17 @@ fold_windows = Op(
 
 def _pooled_type(name: str, types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
     x = _one(name, types)
-    g = _pooling(attributes, x)
+    g = pooling(attributes, x)
     return x.with_shape((*g.counts, *x.shape[len(g.sizes) :]))
 
 
 def _sum_gradient(ct: Node, out: Node) -> tuple[Node]:
-    g = _pooling(out, out.inputs[0].type)
-    return (spread_windows(ct, sizes=g.sizes, lengths=g.lengths, **_pitch(out)),)
+    g = pooling(out, out.inputs[0].type)
+    return (spread_windows(ct, sizes=g.sizes, lengths=g.lengths, **pitch(out)),)
 
 
 def _write_sum(e: Emission, define: Define) -> list[str]:
-    parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
+    parts = define_parts(e, define, "pool", e.out, e.out, e.operands[0], sizes_text(e.node))
     return [f"{e.out}.fill(0.0)", f"sum_parts({parts})"]
 
 
@@ -317,7 +179,7 @@ window_sum = Op(
     documentation="The sum of each window over the leading axes: `x: [lengths, rest]` gives `[counts, rest]`.",
     type_rule=lambda types, attributes: _pooled_type("window_sum", types, attributes),
     gradient=_sum_gradient,
-    numpy=_rule(_call("window_sum", "sizes", "counts"), _write_sum, "window_sum", "pool_parts", "sum_parts"),
+    numpy=windows_rule(call_text("window_sum", "sizes", "counts"), _write_sum, "window_sum", "pool_parts", "sum_parts"),
     flops=_pooling_flops,
     samples=_from_lengths(),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
@@ -326,18 +188,18 @@ window_sum = Op(
 
 def _spread_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
     sums = _one("spread_windows", types)
-    g = _spreading(attributes, sums)
+    g = spreading(attributes, sums)
     return sums.with_shape((*g.lengths, *sums.shape[len(g.sizes) :]))
 
 
 def _spread_gradient(ct: Node, out: Node) -> tuple[Node]:
-    g = _spreading(out, out.inputs[0].type)
-    return (window_sum(ct, sizes=g.sizes, counts=g.counts, **_pitch(out)),)
+    g = spreading(out, out.inputs[0].type)
+    return (window_sum(ct, sizes=g.sizes, counts=g.counts, **pitch(out)),)
 
 
 def _write_spread(e: Emission, define: Define) -> list[str]:
-    parts = _parts(e, define, "pool", e.out, e.operands[0], e.out, _sizes_text(e.node))
-    return _added(e.out, parts, _spreading(e.node, e.node.inputs[0].type))
+    parts = define_parts(e, define, "pool", e.out, e.operands[0], e.out, sizes_text(e.node))
+    return _added(e.out, parts, spreading(e.node, e.node.inputs[0].type))
 
 
 spread_windows = Op(
@@ -346,8 +208,8 @@ spread_windows = Op(
     "`[lengths, rest]`.",
     type_rule=_spread_type,
     gradient=_spread_gradient,
-    numpy=_rule(
-        _call("spread_windows", "sizes", "lengths"),
+    numpy=windows_rule(
+        call_text("spread_windows", "sizes", "lengths"),
         _write_spread,
         "spread_windows",
         "pool_parts",
@@ -372,11 +234,11 @@ spread_windows = Op(
 
 
 def _max_gradient(ct: Node, out: Node) -> tuple[Node]:
-    return (put_at_maxima(ct, out.inputs[0], sizes=integers(out, "sizes"), **_pitch(out)),)
+    return (put_at_maxima(ct, out.inputs[0], sizes=integers(out, "sizes"), **pitch(out)),)
 
 
 def _write_max(e: Emission, define: Define) -> list[str]:
-    parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
+    parts = define_parts(e, define, "pool", e.out, e.out, e.operands[0], sizes_text(e.node))
     return [f"{e.out}.fill(-np.inf)", f"maximum_parts({parts})"]
 
 
@@ -386,7 +248,9 @@ window_max = Op(
     "`[counts, rest]`. Its gradient goes to the first maximum, in row-major order of the window.",
     type_rule=lambda types, attributes: _pooled_type("window_max", types, attributes),
     gradient=_max_gradient,
-    numpy=_rule(_call("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts", "maximum_parts"),
+    numpy=windows_rule(
+        call_text("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts", "maximum_parts"
+    ),
     flops=_pooling_flops,
     samples=_from_lengths(Domain(distinct=True)),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
@@ -406,7 +270,7 @@ def _two(name: str, types: tuple[TensorType, ...]) -> tuple[TensorType, TensorTy
 
 def _put_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
     values, x = _two("put_at_maxima", types)
-    axes = len(_putting(attributes, values, x).sizes)
+    axes = len(putting(attributes, values, x).sizes)
     if values.shape[axes:] != x.shape[axes:]:
         raise RuleError(f"{values.shape_text} does not belong to windows of {x.shape_text}", 0, 1)
     return x
@@ -414,17 +278,17 @@ def _put_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorTy
 
 def _put_gradient(ct: Node, out: Node) -> tuple[Node, None]:
     values, x = out.inputs
-    g = _putting(out, values.type, x.type)
-    return take_at_maxima(ct, x, sizes=g.sizes, counts=g.counts, **_pitch(out)), None
+    g = putting(out, values.type, x.type)
+    return take_at_maxima(ct, x, sizes=g.sizes, counts=g.counts, **pitch(out)), None
 
 
 def _marked(e: Emission, define: Define) -> tuple[str, list[str]]:
     """The list of marks for each place, and the lines that set them. All of the scratch is used."""
     marks, largest, taken = e.scratch
-    x, more = e.operands[1], _sizes_text(e.node)
-    parts = _parts(e, define, "pool", largest, largest, x, more)
-    marked = _parts(e, define, "mark", marks, marks, x, more)
-    arrays = ", ".join(_samples_text(e, array) for array in (marks, largest, taken))
+    x, more = e.operands[1], sizes_text(e.node)
+    parts = define_parts(e, define, "pool", largest, largest, x, more)
+    marked = define_parts(e, define, "mark", marks, marks, x, more)
+    arrays = ", ".join(samples_text(e, array) for array in (marks, largest, taken))
     return marked, [f"mark_first_maxima({parts}, {marked}, {arrays})"]
 
 
@@ -441,18 +305,18 @@ def _mark_scratch(node: Node, counts: tuple[int, ...]) -> tuple[Scratch, ...]:
 
 
 def _put_geometry(node: Node) -> Geometry:
-    return _putting(node, node.inputs[0].type, node.inputs[1].type)
+    return putting(node, node.inputs[0].type, node.inputs[1].type)
 
 
 def _write_put(e: Emission, define: Define) -> list[str]:
     g = _put_geometry(e.node)
     marked, lines = _marked(e, define)
-    parts = _parts(e, define, "pool", e.out, e.operands[0], e.out, _sizes_text(e.node))
+    parts = define_parts(e, define, "pool", e.out, e.operands[0], e.out, sizes_text(e.node))
     if not g.overlap:
         start = [] if g.cover else [f"{e.out}.fill(0.0)"]
         return [*lines, *start, f"scatter_marked({parts}, {marked})"]
     # By then `largest` is free again: it takes the products.
-    products = _parts(e, define, "pool", e.scratch[1], e.scratch[1], e.out, _sizes_text(e.node))
+    products = define_parts(e, define, "pool", e.scratch[1], e.scratch[1], e.out, sizes_text(e.node))
     return [*lines, f"{e.out}.fill(0.0)", f"add_marked({parts}, {products}, {marked})"]
 
 
@@ -464,8 +328,8 @@ put_at_maxima = Op(
     "added up where windows overlap; zeros elsewhere.",
     type_rule=_put_type,
     gradient=_put_gradient,
-    numpy=_rule(
-        _call("put_at_maxima", "sizes"),
+    numpy=windows_rule(
+        call_text("put_at_maxima", "sizes"),
         _write_put,
         "put_at_maxima",
         "pool_parts",
@@ -491,17 +355,17 @@ def _take_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorT
     values, x = _two("take_at_maxima", types)
     if values.shape != x.shape:
         raise RuleError(f"{values.shape_text} is not {x.shape_text}", 0, 1)
-    g = _pooling(attributes, x)
+    g = pooling(attributes, x)
     return x.with_shape((*g.counts, *x.shape[len(g.sizes) :]))
 
 
 def _take_gradient(ct: Node, out: Node) -> tuple[Node, None]:
-    return put_at_maxima(ct, out.inputs[1], sizes=integers(out, "sizes"), **_pitch(out)), None
+    return put_at_maxima(ct, out.inputs[1], sizes=integers(out, "sizes"), **pitch(out)), None
 
 
 def _write_take(e: Emission, define: Define) -> list[str]:
     marked, lines = _marked(e, define)
-    parts = _parts(e, define, "pool", e.out, e.out, e.operands[0], _sizes_text(e.node))
+    parts = define_parts(e, define, "pool", e.out, e.out, e.operands[0], sizes_text(e.node))
     return [*lines, f"{e.out}.fill(0.0)", f"gather_marked({parts}, {marked})"]
 
 
@@ -511,8 +375,8 @@ take_at_maxima = Op(
     "of the same shape, has the first maximum of each window: `[counts, rest]`.",
     type_rule=_take_type,
     gradient=_take_gradient,
-    numpy=_rule(
-        _call("take_at_maxima", "sizes", "counts"),
+    numpy=windows_rule(
+        call_text("take_at_maxima", "sizes", "counts"),
         _write_take,
         "take_at_maxima",
         "pool_parts",
