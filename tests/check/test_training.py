@@ -207,3 +207,22 @@ def test_fields_that_training_needs_are_listed() -> None:
         ("image", DType.FLOAT),
         ("label", DType.INT),
     ]
+
+
+def test_what_is_reported_is_the_same_whether_values_are_named_or_written_out() -> None:
+    named = training(LOSS, "metric accuracy(scores, label)", "metric height = mean(scores)")
+    apart = training(
+        LOSS.replace("scores", "M(image)"), "metric accuracy(M(image), label)", "metric height = mean(M(image))"
+    )
+    for train in (only(named), only(apart)):
+        assert len(train.training.totals) == len(train.evaluation.totals)
+        orders = [
+            [[n["index"] for n in reachable([r.value]) if n.op is ops.total] for r in graph.reported]
+            for graph in (train.training, train.evaluation)
+        ]
+        assert orders[0] == orders[1]
+
+
+def test_reports_that_differ_between_training_and_evaluation_are_refused() -> None:
+    (mistake,) = mistakes(training(LOSS, "if training { metric height = mean(scores) }"))
+    assert mistake.code == "NN508"

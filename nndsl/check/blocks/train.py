@@ -13,13 +13,13 @@ from nndsl.check.blocks.settings import FALLING, RISING, SETTINGS
 from nndsl.check.blocks.shows import read_shows
 from nndsl.check.blocks.solvers import check_solver_settings, solver_of
 from nndsl.check.bodies.places import misplaced
-from nndsl.check.bodies.statements import bind_names, check_assert, run_control, warn_unused
+from nndsl.check.bodies.statements import attempt, bind_names, check_assert, run_control, warn_unused
 from nndsl.check.builtins.reductions import average, batch_size, batch_total, total_of
 from nndsl.check.context import Frame, Mode
 from nndsl.check.expressions.arithmetic import arithmetic, as_node, broadcast, cast
 from nndsl.check.expressions.evaluate import evaluate, whole_number
 from nndsl.check.scope import Scope
-from nndsl.check.values import BROKEN, Argument, Function, Parts, SilencedError, Value, describe
+from nndsl.check.values import Argument, Function, Parts, SilencedError, Value, describe
 from nndsl.diagnostics import UserError, did_you_mean, error
 from nndsl.ir import DType, Kind, Node, TensorType, reachable
 from nndsl.ir.program import (
@@ -73,6 +73,7 @@ def check_train(
     if evaluation is None or (len(context.diagnostics) > before and context.failed):
         return None
     (walk, graph), (evaluating, evaluated) = training, evaluation
+    _refuse_other_reports(context, block, graph, evaluated)
     settings = _settings(context, block, walk, data)
     check_solver_settings(context, walk.minimizes, walk.settings, has_data=data is not None)
     reported = [report.name for report in graph.reported]
@@ -89,6 +90,16 @@ def check_train(
         shows=tuple(evaluating.shows),
         steps=tuple(evaluating.steps.items()),
     )
+
+
+def _refuse_other_reports(context: Context, block: tree.Train, graph: StepGraph, evaluated: StepGraph) -> None:
+    """What is reported must be the same in training and evaluation: only how it is computed may differ."""
+    names = [[report.name for report in each.reported] for each in (graph, evaluated)]
+    if names[0] != names[1] or len(graph.totals) != len(evaluated.totals):
+        message = f"{block.name.name} reports other numbers in training than in evaluation"
+        help = "losses and metrics stand outside of `if training`"
+        context.report(error("NN508", message, block.name.span, help=help))
+        raise SilencedError
 
 
 def _settings(context: Context, block: tree.Train, walk: Walk, data: DataProgram | None) -> dict[str, Attribute]:
@@ -168,13 +179,7 @@ def _statements(
     context: Context, scope: Scope, frame: Frame, statements: tuple[tree.Statement, ...], walk: Walk
 ) -> None:
     for statement in statements:
-        with context.surviving() as hurt:
-            _statement(context, scope, frame, statement, walk)
-        if hurt:
-            frame.broken = True
-            if isinstance(statement, tree.Binding):
-                for name in statement.names:
-                    scope.bind(name.name, BROKEN)
+        attempt(context, scope, frame, statement, lambda tried: _statement(context, scope, frame, tried, walk))
 
 
 def _statement(context: Context, scope: Scope, frame: Frame, statement: tree.Statement, walk: Walk) -> None:
@@ -302,9 +307,15 @@ def _batch_mean_loss(context: Context, loss: Node, weight: Node | None, span: Sp
         reported = _divided(context, total_of(context, loss, span), samples, span)
         return context.apply(ops.divide, [total, count], span).named("loss"), reported
     weighted = context.apply(ops.multiply, [loss, weight], span)
-    total, count = batch_total(context, weighted, span), batch_total(context, weight, span)
+    total, count = batch_total(context, weighted, span), _no_zero(context, batch_total(context, weight, span), span)
     reported = _divided(context, total_of(context, weighted, span), total_of(context, weight, span), span)
     return context.apply(ops.divide, [total, count], span).named("loss"), reported
+
+
+def _no_zero(context: Context, count: Node, span: Span) -> Node:
+    """A sum of weights to divide by: 1 for a batch whose weights are all 0, whose loss is 0 then."""
+    zero, one = context.constant(0.0, count.type), context.constant(1.0, count.type)
+    return context.apply(ops.where, [context.apply(ops.not_equal, [count, zero], span), count, one], span)
 
 
 def _divided(context: Context, a: Node, b: Node, span: Span) -> Node:

@@ -164,7 +164,7 @@ def total_of(context: Context, node: Node, span: Span) -> Node:
         node = broadcast(context, node, node.type.shape, Kind.SAMPLE, span)
     node = add_up(context, node, tuple(range(node.type.rank)), span)
     for position, known in enumerate(context.mode.totals):
-        if known.node is node:
+        if known.node is node and node.op is ops.constant:  # others may be one value in evaluation and two in training
             return context.leaf(ops.total, TensorType(DType.FLOAT, (), Kind.STEP), span, index=position)
     context.mode.totals.append(Total(node))
     return context.leaf(ops.total, TensorType(DType.FLOAT, (), Kind.STEP), span, index=len(context.mode.totals) - 1)

@@ -12,4 +12,11 @@ CODES: tuple[Code, ...] = (
         "model M {\n  input x: [4]\n  y = x * 2\n  x -> Dense(3)\n}\n",
         "model M {\n  input x: [4]\n  y = x * 2\n  y -> Dense(3)\n}\n",
     ),
+    Code(
+        "NN902",
+        "a model that is not checked",
+        "Shapes are checked where a model is applied, or alone where its inputs say their shapes. This one is neither.",
+        "model M {\n  input x\n  Dense(3)\n}\n",
+        "model M {\n  input x: [4]\n  Dense(3)\n}\n",
+    ),
 )

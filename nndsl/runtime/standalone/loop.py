@@ -182,7 +182,7 @@ def _fit(
             raise TrainingError("there are no samples to train on")
         step = done.step
         held_out = _totals_over(validation, parts["validation"], n) if len_of(parts.get("validation")) else None
-        event = EpochDone(epoch, step, done.reported(), {} if held_out is None else _evaluated(train, *held_out))
+        event = EpochDone(epoch, step, done.reported(), {} if held_out is None else reported_numbers(train, *held_out, step, epoch))
         yield _after_callbacks(callbacks, event, memory)
         stopped = next((callback.stop for callback in callbacks if callback.stop), solving and solving.finished)
         if stopped:
@@ -300,7 +300,7 @@ def evaluate(train: Train, memory: Memory, fields: Table, seed: int, batch_size:
     workspaces = Workspaces(train.evaluation, memory, seed)
     with blas_threads(train.blas_threads):
         totals, samples = _totals_over(workspaces, fields, whole_setting(train, "batch_size", batch_size))
-    return _evaluated(train, totals, samples)
+    return reported_numbers(train, totals, samples, 0, 0)
 
 
 def predict(train: Train, memory: Memory, fields: Table, seed: int, batch_size: int | None = None) -> dict[str, Array]:
@@ -350,10 +350,6 @@ def _totals_over(workspaces: Workspaces, fields: Table, batch_size: int) -> tupl
     for _ in _batches(workspaces, fields, batch_size):
         pass
     return workspaces.totals(), len_of(fields)
-
-
-def _evaluated(train: Train, totals: NDArray[np.float64], samples: int) -> dict[str, float]:
-    return reported_numbers(train, totals, samples, 0, 0)
 
 
 def expectation_holds(value: float, operator: str, bound: float) -> bool:
