@@ -1,4 +1,4 @@
-"""`nndsl plot RUN`: a picture of a run's history."""
+"""`nndsl plot RUN`: a picture of a run's history. `nndsl plot FUNCTION...`: of functions and their derivatives."""
 
 from __future__ import annotations
 
@@ -20,28 +20,72 @@ Curves = dict[str, dict[str, list[float]]]
 """Values after each epoch, by reported number and part of the data: curves["loss"]["train"]."""
 
 
-@click.command(short_help="Draw the history of a run.")
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.command(short_help="Draw the history of a run, or functions.")
+@click.argument("what", nargs=-1, required=True, metavar="RUN|FUNCTION...")
 @click.option(
     "-o",
     "output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Where to write the picture (.png, .svg or .pdf).  [default: RUN/history.png]",
+    help="Where to write the picture (.png, .svg or .pdf).  [default: RUN/history.png, or functions.png]",
 )
-def command(run: Path, output: Path | None) -> None:
+@click.option(
+    "--range",
+    "bounds",
+    type=float,
+    nargs=2,
+    default=(-4.0, 4.0),
+    show_default=True,
+    metavar="LOW HIGH",
+    help="From where to where functions are drawn.",
+)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="FILE.nn",
+    help="Where functions that the library does not have are defined.",
+)
+def command(what: tuple[str, ...], output: Path | None, bounds: tuple[float, float], source: Path | None) -> None:
     """Draw the loss and the metrics of a run, epoch by epoch, on training and on validation data.
 
     RUN is a folder that `nndsl run` filled, as runs/Digits, or its history.csv.
+
+    Or draw functions of one number and their derivatives, from their own definitions in the library:
+    `nndsl plot relu tanh "leaky_relu(negative_slope=0.1)"`.
     """
+    if len(what) == 1 and _is_run(what[0]):
+        _plot_run(Path(what[0]), output)
+        return
+    from nndsl.runtime.curves import curves_of, draw_curves
+
+    low, high = bounds
+    if not low < high:
+        raise UserError(error("NN616", f"--range goes from a lower to a higher number, not from {low:g} to {high:g}"))
+    picture = checked_picture(output or Path("functions.png"))
+    draw_curves(curves_of(what, low, high, source), picture)
+    click.echo(f"wrote {picture}")
+
+
+def _is_run(what: str) -> bool:
+    """Whether an argument names a run rather than a function."""
+    return "/" in what or "\\" in what or what.endswith(".csv") or Path(what).exists()
+
+
+def _plot_run(run: Path, output: Path | None) -> None:
     source = run / "history.csv" if run.is_dir() or run.suffix != ".csv" else run
-    picture = output or source.with_name("history.png")
-    if picture.suffix.lower() not in KINDS:
-        message = f"can't write a picture to {picture}: its name should end in {', '.join(KINDS[:-1])} or {KINDS[-1]}"
-        raise UserError(error("NN609", message))
+    picture = checked_picture(output or source.with_name("history.png"))
     epochs, curves = read_history(source)
     draw(epochs, curves, picture, title=source.resolve().parent.name)
     click.echo(f"wrote {picture}")
+
+
+def checked_picture(picture: Path) -> Path:
+    """The path of a picture to write. Raises UserError NN609 for a kind that can't be drawn."""
+    if picture.suffix.lower() not in KINDS:
+        message = f"can't write a picture to {picture}: its name should end in {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+        raise UserError(error("NN609", message))
+    return picture
 
 
 def read_history(path: Path) -> tuple[list[int], Curves]:
@@ -80,21 +124,15 @@ def read_history(path: Path) -> tuple[list[int], Curves]:
 
 def draw(epochs: list[int], curves: Curves, picture: Path, title: str) -> None:
     """Write a picture with a panel for each reported number. Raises UserError NN612 without matplotlib, NN608."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        hint = "pip install 'nndsl[plot]'"
-        raise UserError(error("NN612", "drawing needs matplotlib, which is not installed", help=hint)) from None
+    from nndsl.runtime.pictures import new_figure, save_figure
+
     columns = min(len(curves), 3)
     rows = -(-len(curves) // columns)
-    figure: Any = Figure(figsize=(4.6 * columns, 3.4 * rows + 0.3), layout="constrained")
+    figure = new_figure(4.6 * columns, 3.4 * rows + 0.3)
     figure.suptitle(title, fontsize=12)
     for position, (name, parts) in enumerate(curves.items(), start=1):
         _panel(figure.add_subplot(rows, columns, position), epochs, name, parts)
-    try:
-        figure.savefig(picture, dpi=150)
-    except OSError as failure:
-        raise UserError(error("NN608", f"can't write {picture}: {failure.strerror or failure}")) from None
+    save_figure(figure, picture)
 
 
 def _panel(axes: Any, epochs: list[int], name: str, parts: Mapping[str, list[float]]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nndsl.ir.program import DataProgram, Program, TrainProgram
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.standalone.loop import Event
-    from nndsl.runtime.standalone.program import Array, Data, Network, Table, Train
+    from nndsl.runtime.standalone.program import Array, Data, Memory, Network, Table, Train
     from nndsl.runtime.standalone.shows import Shown
 
     Rows = str | Path | Mapping[str, Any] | Array
@@ -118,6 +118,11 @@ class Model:
         with self._explained(train):
             parts = self.parts(train, learning=True)
             yield from self.generated.fit(self._train(train), self.memory, parts, self.seed, epochs)
+
+    def training_of(self, train: TrainProgram, memory: Memory, *, epochs: int | None = None) -> Iterator[Event]:
+        """The events of training weights that are not this model's: those of `memory`. Raises UserError."""
+        with self._explained(train):
+            yield from self.generated.fit(self._train(train), memory, self.parts(train), self.seed, epochs)
 
     def shows(self, train: TrainProgram, *, epochs: int | None = None) -> Callable[[Event], Iterator[Shown]]:
         """What the block's `show` lines give after each event of `training`, which begins at the first event."""

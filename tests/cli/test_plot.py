@@ -87,9 +87,29 @@ def test_says_how_to_install_matplotlib_where_it_is_missing(nndsl, run_folder: P
     assert "pip install 'nndsl[plot]'" in result.stderr
 
 
+@pytest.mark.parametrize("name", ["functions.png", "gelu.svg"])
+def test_draws_functions_and_their_derivatives(nndsl, name: str):
+    result = nndsl("plot", "relu", "gelu", "elu(alpha=2)", "tanh", "-o", name, "--range", -3, 3)
+    assert result.exit_code == 0, result.stderr
+    assert Path(name).stat().st_size > 10_000
+    if name.endswith(".svg"):
+        assert all(text in Path(name).read_text() for text in ("elu(alpha=2)", "derivative"))
+
+
+def test_an_unknown_function_is_a_mistake_with_a_suggestion(nndsl):
+    result = nndsl("plot", "rleu")
+    assert result.exit_code == 1
+    assert "did you mean `relu`" in result.stderr
+
+
+def test_a_range_goes_upwards(nndsl):
+    assert "NN616" in nndsl("plot", "relu", "--range", 3, -3).stderr
+
+
 def test_nothing_else_imports_matplotlib():
     root = Path(__file__).resolve().parents[2] / "nndsl"
     found = subprocess.run(
         ["grep", "-rlE", r"^\s*(import|from) matplotlib", str(root)], capture_output=True, text=True, check=False
     )
-    assert [Path(line).name for line in found.stdout.split()] == ["plot.py"]
+    names = {Path(line).name for line in found.stdout.split() if line.endswith(".py")}
+    assert names == {"feature_pictures.py", "landscape.py", "pictures.py", "plot.py"}

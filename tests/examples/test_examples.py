@@ -72,8 +72,10 @@ def test_the_examples_are_all_there():
         "diabetes.nn",
         "digits.nn",
         "iris.nn",
+        "landscape.nn",
         "lenet.nn",
         "mnist_cnn.nn",
+        "optimizers.nn",
         "residual.nn",
         "xor.nn",
     }
