@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check.values import SilencedError
-from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, error
+from nndsl.diagnostics import Diagnostic, InternalError, Label, Severity, UserError, error
 from nndsl.ir import Builder, Node, NodeAttribute, Op, Origin, RuleError
 from nndsl.ir.program import LayerInfo, ModelInfo, State, Total, Weight
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nndsl.check.blocks.columns import DataNotes
     from nndsl.check.scope import Scope
-    from nndsl.check.values import Value
+    from nndsl.check.values import FieldInfo, Model, Run, Value
     from nndsl.ir import TensorType
-    from nndsl.source import Span
+    from nndsl.source import SourceFile, Span
     from nndsl.syntax import tree
 
 
@@ -66,6 +68,9 @@ class Frame:
     states: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     weights: dict[str, Span] = field(default_factory=dict[str, "Span"])
     broken: bool = False
+    model: Model | None = None
+    root: str = ""
+    """Of a model that a model out of a run applies: the path of that one."""
     declare_state: Callable[[Scope, tree.StateStatement], None] | None = None
     """What `state` means here, where it is not a layer's (an optimizer's slots)."""
 
@@ -80,6 +85,11 @@ class Context:
         self.states: dict[str, State] = {}
         self.models: dict[str, ModelInfo] = {}
         self.layers: dict[str, dict[str, LayerInfo]] = {}
+        self.runs: dict[Path, Run] = {}
+        self.frozen: set[str] = set()
+        self.open_program: Callable[[SourceFile, dict[str, str], Run, dict[str, dict[str, FieldInfo]]], Scope] = (
+            _nothing_to_open
+        )
         self.applied: dict[str, tuple[tuple[str, Node], ...]] = {}
         self.mode = Mode(training=False)
         self.frames: list[Frame] = []
@@ -241,6 +251,12 @@ class Context:
     def joined(self, name: str) -> str:
         """`name` under the current path."""
         return f"{self.path}/{name}" if self.path else name
+
+
+def _nothing_to_open(
+    file: SourceFile, sets: dict[str, str], run: Run, fields: dict[str, dict[str, FieldInfo]]
+) -> Scope:
+    raise InternalError(f"check: nobody opens {file.name}")
 
 
 def _outside_library(labels: Sequence[Label]) -> list[Label]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nndsl import ops
@@ -18,7 +18,7 @@ from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
 from nndsl.check.networks import networks
 from nndsl.check.scope import Scope
-from nndsl.check.values import BROKEN, Argument, Model, SilencedError, Value, describe
+from nndsl.check.values import BROKEN, Argument, DataSet, FieldInfo, Model, Run, SilencedError, Value, describe
 from nndsl.collector import without_collecting
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
 from nndsl.ir import DType, Kind, Node, TensorType
@@ -48,6 +48,8 @@ class _Checker:
     sets: dict[str, str]
     only: str | None
     alone: bool = False
+    of_run: Run | None = None
+    known_data: Mapping[str, dict[str, FieldInfo]] = field(default_factory=dict[str, dict[str, FieldInfo]])
     context: Context = field(default_factory=Context)
     sources: list[SourceFile] = field(default_factory=list[SourceFile])
     data: dict[str, DataProgram] = field(default_factory=dict[str, DataProgram])
@@ -59,6 +61,7 @@ class _Checker:
     def run(self) -> Program:
         """Everything in the file, in order; definitions first, wherever they stand."""
         context = self.context
+        context.open_program = self._open_program
         program = parse(self.file)
         self.sources.append(self.file)
         scope = Scope(library_scope())
@@ -129,8 +132,26 @@ class _Checker:
             )
 
     def _network(self, model: Model) -> Model:
+        if self.of_run is not None:
+            model = replace(model, run=self.of_run)
         self.applied[model.path] = model
         return model
+
+    def _open_program(
+        self, file: SourceFile, sets: dict[str, str], run: Run, fields: dict[str, dict[str, FieldInfo]]
+    ) -> Scope:
+        """The definitions of a run's program; its data blocks are as they were then, as far as that is known."""
+        context = self.context
+        before = (context.mode, context.frames, context.data, context.field_classes)
+        context.frames = []
+        inner = _Checker(file, sets, None, context=context, of_run=run, known_data=fields)
+        scope = Scope(library_scope())
+        try:
+            inner._define(parse(file), scope, opened=(file.path,))
+        finally:
+            context.mode, context.frames, context.data, context.field_classes = before
+        self.sources += [file, *inner.sources]
+        return scope
 
     def _refuse_twice(self, name: tree.Name, seen: dict[str, tree.Name]) -> None:
         if name.name in seen:
@@ -243,6 +264,10 @@ class _Checker:
     # -------------------------------------------------------------------------------------- blocks
 
     def _data(self, block: tree.Data, scope: Scope) -> None:
+        known = self.known_data.get(block.name.name)
+        if known is not None:
+            scope.bind(block.name.name, DataSet(block.name.name, known))
+            return
         checked = None
         with self.context.surviving():
             checked = check_data(self.context, scope, block)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeGuard
 from nndsl.ir import Node
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nndsl.check.context import Context
     from nndsl.check.scope import Scope
     from nndsl.ir import DType, TensorType
@@ -136,15 +138,36 @@ class Step:
         return self if self.path is not None else replace(self, path=path)
 
 
+@dataclass(eq=False, slots=True)
+class Run:
+    """A run folder that models are taken out of.
+
+    name: as the file says it. folder: where it is. shapes: of its weights and states, by path. scope: what its program
+    defines.
+    """
+
+    name: str
+    folder: Path
+    shapes: dict[str, tuple[int, ...]]
+    scope: Scope = field(init=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A network: a model's definition with its parameters, under a name that is always the same weights."""
+    """A network: a model's definition with its parameters, under a name that is always the same weights.
+
+    run: the run whose program defines it. source: for one that was taken out of there, its path there; its own is then
+    where it was named here, "" until then. frozen: it never changes, and is applied as in evaluation.
+    """
 
     definition: tree.Definition
     scope: Scope
     arguments: tuple[tuple[str, Argument], ...]
     path: str
     span: Span
+    run: Run | None = None
+    source: str = ""
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def command(
     progress = Silence() if as_json else progress_for(sys.stdout)
     outcomes = run(model, train=train, out=out, epochs=epochs, progress=progress)
     for outcome in outcomes:
-        write_start(outcome.folder, file, outcome.train, sets, precision)
+        write_start(outcome.folder, file, outcome.train, sets, precision, model.checked)
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:

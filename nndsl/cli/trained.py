@@ -20,7 +20,7 @@ from nndsl.source import SourceFile
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nndsl.ir.program import TrainProgram
+    from nndsl.ir.program import DataProgram, Field, Program, TrainProgram
     from nndsl.runtime.model import Model
 
 START_FILE = "run.json"
@@ -39,14 +39,30 @@ class Start:
     precision: str
 
 
-def write_start(folder: Path, file: Path, train: str, sets: Mapping[str, str], precision: str) -> None:
-    """Write `run.json` into a run folder. Raises UserError NN608."""
+def write_start(
+    folder: Path, file: Path, train: str, sets: Mapping[str, str], precision: str, program: Program
+) -> None:
+    """Write `run.json` into a run folder. Raises UserError NN608.
+
+    It says, too, what the data's fields are, so that others can take the network out of the run without the data.
+    """
     try:
         place = os.path.relpath(file.resolve(), folder.resolve())
     except ValueError:  # another drive
         place = str(file.resolve())
-    start = {"file": Path(place).as_posix(), "train": train, "sets": dict(sets), "precision": precision}
+    start: dict[str, Any] = {"file": Path(place).as_posix(), "train": train, "sets": dict(sets), "precision": precision}
+    start["fields"] = {data.name: {field.name: _field(data, field) for field in data.fields} for data in program.data}
     write_text(folder / START_FILE, json.dumps(start, indent=2, ensure_ascii=False) + "\n")
+
+
+def _field(data: DataProgram, field: Field) -> dict[str, Any]:
+    """A field as the language sees it. ids: how many there are, of a class or a category."""
+    type = field.node.type
+    categories = {column.key: len(column.names) + 1 for column in data.columns if column.role == "category"}
+    ids = len(field.classes) if field.classes is not None else None
+    if field.node.op.name == "column":
+        ids = categories.get(str(field.node["name"]), ids)
+    return {"dtype": type.dtype.value, "shape": list(type.shape), "classes": field.classes, "ids": ids}
 
 
 def trained(

@@ -11,17 +11,17 @@ from nndsl.emit.headings import Headings, heading_line
 from nndsl.emit.host import HostLeaf, HostNumbers
 from nndsl.emit.module import snake_case
 from nndsl.emit.names import Names
-from nndsl.emit.text import REAL, plain, string
+from nndsl.emit.text import REAL, comment, plain, string
 from nndsl.emit.textbook import TextbookCode
 from nndsl.ir.graph import reachable
 from nndsl.ops import column, fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
-    from nndsl.ir.program import DataProgram
+    from nndsl.ir.program import DataProgram, State, Weight
 
 _SAMPLES = re.compile(r"\bn\b")
 
@@ -40,8 +40,8 @@ def initialize(module: Module) -> str:
     layout = module.layout
     names = Names(module.reserved | {"memory", "seed", REAL})
     code = _code(module, names, lambda _: None, REAL)
-    kept = [(w, f"memory.weight({string(w.path)})") for w in layout.weights]
-    kept += [(s, f"memory.state({string(s.path)})") for s in layout.states]
+    kept = [(w, f"memory.weight({string(w.path)})") for w in layout.weights if w.source is None]
+    kept += [(s, f"memory.state({string(s.path)})") for s in layout.states if s.source is None]
     nodes = reachable(each.initial for each, _ in kept)
     code.survey(nodes)
     headings = Headings()
@@ -56,12 +56,27 @@ def initialize(module: Module) -> str:
                 written.add(node)
                 code.write(node)
         code.lines.append(f"{target}[...] = {code.value(each.initial)}")
+    code.lines += _from_runs([*layout.weights, *layout.states])
     body = [
         '"""Initial weights and states, all random ones drawn by `seed`, into the memory."""',
         *([f"{REAL} = memory.dtype.type"] if any(REAL in line for line in code.lines) else []),
         *(code.lines or ["del memory, seed  # there are none"]),
     ]
     return module.function("initialize", "(memory, seed)", body)
+
+
+def _from_runs(kept: Iterable[Weight | State]) -> list[str]:
+    """The lines that read what earlier runs trained."""
+    runs: dict[str, list[str]] = {}
+    for each in kept:
+        if each.source is not None:
+            pair = f"    {string(each.path)}: {string(each.source.path)},"
+            runs.setdefault(each.source.run, []).append(pair)
+    return [
+        line
+        for run, pairs in runs.items()
+        for line in ("", comment(f"from {run}"), f"take_from_run(memory, {string(run)}, {{", *pairs, "})")
+    ]
 
 
 def data_functions(module: Module, data: DataProgram) -> DataNames:

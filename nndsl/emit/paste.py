@@ -27,6 +27,7 @@ _FIRST = (
     "loop",
     "gradient_check",
     "files",
+    "runs",
     "shows",
     "networks",
     "main",

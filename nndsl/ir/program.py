@@ -21,13 +21,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class FromRun:
+    """Where a weight or state comes from that an earlier run trained: the run folder as the file says it, where that
+    is, and the weight's path there. frozen: it stays as it is."""
+
+    run: str
+    folder: Path
+    path: str
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
-    """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `--seed` draws `initial`, once."""
+    """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `--seed` draws `initial`, once.
+
+    source: the earlier run that it begins with, in place of `initial`.
+    """
 
     path: str
     type: TensorType
     initial: Node
     origin: Origin
+    source: FromRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,7 @@ class State:
     type: TensorType
     initial: Node
     origin: Origin
+    source: FromRun | None = None
 
 
 # ------------------------------------------------------------------------------------------------ data

@@ -70,10 +70,10 @@ def model_of(
     verify: bool = False,
 ) -> Model:
     """The model of a checked program."""
-    from nndsl.runtime.modules import Generated
+    from nndsl.runtime.modules import Generated, run_folders
 
     source = generate(checked, precision=precision, level=level, verify=verify)
-    return Model(checked, Generated(source, f"<compiled {checked.file.name}>"), sets or {}, seed)
+    return Model(checked, Generated(source, f"<compiled {checked.file.name}>", run_folders(checked)), sets or {}, seed)
 
 
 def generate(checked: Program, *, precision: str = "float32", level: int = 1, verify: bool = False) -> str:

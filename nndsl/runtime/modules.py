@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from nndsl.diagnostics import InternalError
+from nndsl.diagnostics import InternalError, UserError, error
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nndsl.ir.program import Program as CheckedProgram
     from nndsl.runtime.standalone.data import Prepared
     from nndsl.runtime.standalone.loop import Event
     from nndsl.runtime.standalone.program import Array, Memory, Program, Table
@@ -21,13 +24,15 @@ class Generated:
     """A generated module that has been executed.
 
     source: its text. filename: what tracebacks call it; they show its lines. names: everything that it defines. Its
-    classes are its own, alike to those of `nndsl.runtime.standalone` and not the same.
+    classes are its own, alike to those of `nndsl.runtime.standalone` and not the same. runs: where the runs are that it
+    takes weights out of.
     """
 
-    def __init__(self, source: str, filename: str) -> None:
+    def __init__(self, source: str, filename: str, runs: Mapping[str, Path] | None = None) -> None:
         self.source = source
         self.filename = filename
         self.names: Mapping[str, Any] = _executed(source, filename)
+        self.names["RUN_FOLDERS"].update(runs or {})
 
     @property
     def program(self) -> Program:
@@ -70,12 +75,23 @@ class Generated:
         return self.names["network_fields"]
 
     def memory(self, seed: int) -> Memory:
-        """Fresh weights and states, drawn by `seed`."""
-        return self.program.memory(seed)
+        """Fresh weights and states, drawn by `seed`, or out of earlier runs. Raises UserError NN605."""
+        try:
+            return self.program.memory(seed)
+        except Exception as failure:
+            if not self.raised(failure, "FileError"):
+                raise
+            raise UserError(error("NN605", str(failure))) from None
 
-    def raised(self, error: BaseException, name: str) -> bool:
-        """Whether `error` is the module's exception called `name`."""
-        return isinstance(error, self.names[name])
+    def raised(self, failure: BaseException, name: str) -> bool:
+        """Whether `failure` is the module's exception called `name`."""
+        return isinstance(failure, self.names[name])
+
+
+def run_folders(checked: CheckedProgram) -> dict[str, Path]:
+    """Where the runs are that a program takes weights out of, by the names that it calls them."""
+    kept = (*checked.weights, *checked.states)
+    return {each.source.run: each.source.folder for each in kept if each.source is not None}
 
 
 def _executed(source: str, filename: str) -> Mapping[str, Any]:
@@ -84,8 +100,9 @@ def _executed(source: str, filename: str) -> Mapping[str, Any]:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     try:
         code = compile(source, filename, "exec")
-    except SyntaxError as error:
-        raise InternalError(f"emit: line {error.lineno} of the generated source is not Python: {error.msg}") from error
+    except SyntaxError as failure:
+        message = f"emit: line {failure.lineno} of the generated source is not Python: {failure.msg}"
+        raise InternalError(message) from failure
     module = ModuleType(f"nndsl_generated_{id(code):x}")
     module.__file__ = filename
     with _findable(module):

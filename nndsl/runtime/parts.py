@@ -69,6 +69,6 @@ def predicting_step(checked: Program, train: TrainProgram, path: str, dtype: str
 
 def _generated(program: Program, dtype: str) -> Generated:
     from nndsl.runtime.load import generate
-    from nndsl.runtime.modules import Generated
+    from nndsl.runtime.modules import Generated, run_folders
 
-    return Generated(generate(program, precision=dtype), f"<parts of {program.file.name}>")
+    return Generated(generate(program, precision=dtype), f"<parts of {program.file.name}>", run_folders(program))

@@ -33,7 +33,7 @@ def updates_of(
     context: Context, scope: Scope, statement: tree.MinimizeStatement, loss: Node, index: int
 ) -> tuple[Update, ...]:
     """The updates of one minimize, a group each."""
-    reached = reached_weights(context, loss)
+    reached = _unfrozen(context, reached_weights(context, loss), statement)
     taken: dict[str, Span] = {}
     updates: list[Update] = []
     if not reached:
@@ -47,6 +47,17 @@ def updates_of(
         paths = group_weights(context, scope, group, reached, taken, statement)
         updates.append(_update(context, scope, group, paths, f"{index}.{number}", str(index)))
     return tuple(updates)
+
+
+def _unfrozen(context: Context, reached: tuple[str, ...], statement: tree.MinimizeStatement) -> tuple[str, ...]:
+    """Those that may change. A mistake where there are others only."""
+    left = tuple(path for path in reached if path not in context.frozen)
+    if reached and not left:
+        raise context.mistake(
+            "NN517", "everything that this depends on is frozen, so nothing would be learnt", statement.loss.span,
+            help="put layers behind the frozen model, or take it out of its run without `frozen`",
+        )  # fmt: skip
+    return left
 
 
 def reached_weights(context: Context, loss: Node) -> tuple[str, ...]:
@@ -113,6 +124,11 @@ def _target_weights(context: Context, scope: Scope, target: tree.Expression, rea
             help="for example `over Generator`, `over Price.head`",
         )  # fmt: skip
     chosen = [path for path in paths if path in reached]
+    if not chosen and paths and all(path in context.frozen for path in paths):
+        raise context.mistake(
+            "NN517", f"{target.span.text} is frozen, so nothing of it can be updated", target.span,
+            help="leave it out of `over`, or take it out of its run without `frozen`",
+        )  # fmt: skip
     if not chosen:
         raise context.mistake(
             "NN513", f"the loss does not depend on any weight of {target.span.text}", target.span,
@@ -129,7 +145,8 @@ def _warn_unreached(
 
     roots = {path.split("/")[0] for path in reached}
     for path, weight in context.weights.items():
-        if path.split("/")[0] in roots and path not in reached and path not in context.mode.versions:
+        known = path in reached or path in context.mode.versions or path in context.frozen
+        if path.split("/")[0] in roots and not known:
             context.report(
                 error(
                     "NN514",

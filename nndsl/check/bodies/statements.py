@@ -11,6 +11,7 @@ from nndsl.check.bodies.places import misplaced
 from nndsl.check.bodies.steps import remember_step, through
 from nndsl.check.bodies.weights import declare_state, declare_weight, keep_states
 from nndsl.check.expressions.evaluate import evaluate, whole_number
+from nndsl.check.runs import at_path
 from nndsl.check.scope import Scope
 from nndsl.check.values import (
     BROKEN,
@@ -250,6 +251,8 @@ def bind_name(context: Context, scope: Scope, name: tree.Name, value: Value) -> 
         value = Step(value, (), name.span)
     if isinstance(value, Step) and value.path is None:
         value = value.at(context.joined(name.name + "".join(f"[{turn}]" for turn in context.frame.loops)))
+    if isinstance(value, Model):
+        value = at_path(value, context.joined(name.name + "".join(f"[{turn}]" for turn in context.frame.loops)))
     node = value.outputs[0][1] if isinstance(value, Parts) and len(value.outputs) == 1 else value
     if isinstance(node, Node) and (context.frame.kind != "function" or not node.names):
         node.named(context.joined(name.name))

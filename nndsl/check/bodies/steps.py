@@ -9,6 +9,7 @@ from nndsl.check.context import Frame, snake_case
 from nndsl.check.expressions.binding import bind_parameters, input_names
 from nndsl.check.expressions.calls import call_value
 from nndsl.check.expressions.evaluate import argument, evaluate
+from nndsl.check.runs import at_path, inside_run, root_in_run
 from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Function, Layer, Model, Parts, Step, Value
 from nndsl.diagnostics import Label
@@ -50,6 +51,8 @@ def _through_one(
         if callee.path is None:
             callee = callee.at(context.joined(labelled(context, label, callee)))
         return apply_step(context, callee, [value], {}, expression.span, title)
+    if isinstance(callee, Model) and not callee.path:
+        callee = at_path(callee, context.joined(labelled(context, label, callee)))
     if isinstance(callee, Function | Model):
         with_title(context, title)
         return call_value(context, callee, value, expression.span)
@@ -71,10 +74,11 @@ def with_title(context: Context, title: str) -> None:
         frame.title = title
 
 
-def labelled(context: Context, label: tree.Name | None, step: Step) -> str:
+def labelled(context: Context, label: tree.Name | None, step: Step | Model) -> str:
     """The name of a step: its label (with the turn of each loop around it), or its layer's, counted."""
     if label is None:
-        return context.step_name(snake_case(step.layer.name))
+        name = step.definition.name.name if isinstance(step, Model) else step.layer.name
+        return context.step_name(snake_case(name))
     return label.name + "".join(f"[{turn}]" for turn in context.frame.loops)
 
 
@@ -169,6 +173,7 @@ def apply_model(
     """A model over its inputs: the same weights wherever it is applied."""
     from nndsl.check.bodies.statements import run_body
 
+    model = inside_run(context, at_path(model, context.joined(snake_case(model.definition.name.name))))
     definition = model.definition
     if any(frame.kind == "model" and frame.path == model.path for frame in context.frames):
         raise context.mistake(
@@ -182,10 +187,17 @@ def apply_model(
     frame = Frame("model", definition.name.name, span, model.path, "", given=_values(named))
     frame.positional = [(item.value, item.span) for item in positional]
     scope = Scope(model.scope)
-    with context.inside(frame):
-        bind_parameters(context, scope, definition, dict(model.arguments), model.span)
-        result = run_body(context, scope, frame, definition)
-    if not context.mode.training:
+    frame.model = model
+    frame.root = root_in_run(context, model)
+    training = context.mode.training
+    context.mode.training = training and not model.frozen
+    try:
+        with context.inside(frame):
+            bind_parameters(context, scope, definition, dict(model.arguments), model.span)
+            result = run_body(context, scope, frame, definition)
+    finally:
+        context.mode.training = training
+    if not training:
         given = tuple((name, node) for name, node in frame.inputs if name not in frame.defaulted)
         context.applied.setdefault(model.path, given)
     context.models[model.path] = ModelInfo(

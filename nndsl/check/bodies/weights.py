@@ -9,11 +9,12 @@ from nndsl.check.expressions.arithmetic import as_node, broadcast, cast
 from nndsl.check.expressions.calls import call_value
 from nndsl.check.expressions.evaluate import evaluate, state_node, weight_node
 from nndsl.check.expressions.patterns import declared_type, resolve_shape
+from nndsl.check.runs import source_of
 from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Function
 from nndsl.diagnostics import Label
 from nndsl.ir import DType, Kind, Node, TensorType
-from nndsl.ir.program import State, Weight
+from nndsl.ir.program import FromRun, State, Weight
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ def declare_weight(context: Context, scope: Scope, frame: Frame, statement: tree
     type = TensorType(DType.FLOAT, resolve_shape(context, pattern, scope), Kind.SHARED)
     known = context.weights.get(path)
     if known is None:
-        initial = initial_value(context, scope, path, type, statement.value)
-        origin = context.origin(statement.span)
-        context.weights[path] = Weight(path, type, initial, origin)
+        initial, source = _start_of(context, scope, path, type, statement)
+        context.weights[path] = Weight(path, type, initial, context.origin(statement.span), source)
     elif known.type != type:
         raise context.mistake(
             "NN313",
@@ -56,14 +56,27 @@ def declare_state(context: Context, scope: Scope, frame: Frame, statement: tree.
     type = TensorType(pattern.dtype or DType.FLOAT, resolve_shape(context, pattern, scope), Kind.SHARED)
     known = context.states.get(path)
     if known is None:
-        initial = initial_value(context, scope, path, type, statement.value)
-        context.states[path] = State(path, type, initial, context.origin(statement.span))
+        initial, source = _start_of(context, scope, path, type, statement)
+        context.states[path] = State(path, type, initial, context.origin(statement.span), source)
     elif known.type != type:
         raise context.mistake(
             "NN313", f"{path} is {known.type.shape_text}, and would be {type.shape_text} here", statement.span
         )
     frame.states.append((statement.name.name, path))
     scope.bind(statement.name.name, state_node(context, path))
+
+
+def _start_of(
+    context: Context, scope: Scope, path: str, type: TensorType, statement: tree.WeightStatement | tree.StateStatement
+) -> tuple[Node, FromRun | None]:
+    """What a weight or state starts from: its initial value, or an earlier run's."""
+    found = source_of(context, path, type, statement.span)
+    if found is None:
+        return initial_value(context, scope, path, type, statement.value), None
+    run, source, frozen = found
+    if frozen:
+        context.frozen.add(path)
+    return context.constant(0.0, type), FromRun(run.name, run.folder, source, frozen)
 
 
 def _own_path(context: Context, frame: Frame, name: tree.Name) -> str:

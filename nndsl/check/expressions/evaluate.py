@@ -64,12 +64,9 @@ def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Val
 
             return chain(context, scope, expression, label=None)
         case tree.Trained():
-            raise context.mistake(
-                "NN316",
-                "this version can't take a model out of a run folder yet",
-                expression.span,
-                help='the model itself can be imported from its file: `import Digits from "digits.nn"`',
-            )
+            from nndsl.check.runs import trained_model
+
+            return trained_model(context, expression)
         case _:
             assert_never(expression)
 

@@ -125,8 +125,9 @@ CODES: tuple[Code, ...] = (
     ),
     Code(
         "NN316",
-        "not in this version",
-        "The language has it, and this version of nndsl does not run it yet.",
+        "a run folder that can't be used",
+        '`Model from "runs/Name"` takes a model out of a folder that `nndsl run` filled. The path starts from the folder '
+        "of the file that says it, or from the current folder.",
         _model("Dense(4)") + '\nmodel N {\n  input x: [4]\n  body = M from "runs/M" frozen\n  output body(x)\n}\n',
         _model("Dense(4)") + "\nmodel N {\n  input x: [4]\n  output M(x)\n}\n",
     ),
@@ -136,5 +137,20 @@ CODES: tuple[Code, ...] = (
         "The sequences of a scan are equally long; what is carried keeps its shape from step to step.",
         _model("scan t in x with h = zeros([2]) { h = concatenate([h, reshape(t, [1])]) }", "output last(h)"),
         _model("scan t in x with h = zeros([2]) { h = h + t }", "output last(h)"),
+    ),
+    Code(
+        "NN318",
+        "a model that the run does not have",
+        "Before `from` stands the name of a model that the run's own program defines.",
+        'body = Digit from "runs/Digits"    # its program calls it Digits',
+        None,
+    ),
+    Code(
+        "NN319",
+        "weights of a run that do not fit",
+        "A model that is taken out of a run is made anew from the run's program, for the values that it is applied to, and "
+        "gets the run's weights. Here they have other shapes, or other names.",
+        'body = Digits from "runs/Digits"    # trained on [8, 8], and applied to images of [16, 16]',
+        None,
     ),
 )

@@ -142,6 +142,14 @@ CODES: tuple[Code, ...] = (
         _train(minimize="minimize cross_entropy(scores, label) using Adam clip_norm=1.0"),
     ),
     Code(
+        "NN517",
+        "everything is frozen",
+        "A model that was taken out of a run `frozen` never changes. Something else must be there to learn. Fix: layers "
+        "of its own behind the frozen model, or the model without `frozen`.",
+        "nndsl run transfer.nn    # minimize mse(body(image), y) using Adam, where body is frozen",
+        None,
+    ),
+    Code(
         "NN520",
         "no derivative",
         "The gradient would have to pass an operation that has none.",

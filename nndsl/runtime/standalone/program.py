@@ -51,6 +51,10 @@ class Memory:
         start, stop, shape = self._weight_places[path]
         return self.weights[start:stop].reshape(shape)
 
+    def has_weight(self, path: str) -> bool:
+        """Whether a weight is called so."""
+        return path in self._weight_places
+
     def gradient(self, path: str) -> Array:
         """The gradient of the weight at `path`, a view in the weight's shape."""
         start, stop, shape = self._weight_places[path]
