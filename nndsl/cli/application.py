@@ -10,7 +10,20 @@ from nndsl.cli.failures import reporting_failures
 from nndsl.diagnostics import did_you_mean
 from nndsl.version import __version__
 
-COMMANDS = ("new", "check", "run", "evaluate", "predict", "features", "build", "summary", "plot", "landscape", "dump", "help")
+COMMANDS = (
+    "new",
+    "check",
+    "run",
+    "evaluate",
+    "predict",
+    "features",
+    "build",
+    "summary",
+    "plot",
+    "landscape",
+    "dump",
+    "help",
+)
 """In the order in which a user meets them; `nndsl.cli.<name>` holds `command`."""
 
 

@@ -104,9 +104,11 @@ def test_example_opens_with_what_one_learns_from_it(name):
 def test_example_trains_and_meets_its_expectations(name, sets, tmp_path):
     options = [*as_options(sets), *SHORTER.get(name, ())]
     ran("-m", "nndsl", "run", FOLDER / name, "--out", tmp_path / "run", *options, folder=tmp_path)
-    summary = json.loads((tmp_path / "run" / "summary.json").read_text(encoding="utf-8"))
-    assert summary["epochs"] > 0
-    assert (tmp_path / "run" / "history.csv").stat().st_size > 0
+    summaries = sorted((tmp_path / "run").rglob("summary.json"))
+    assert summaries
+    for summary in summaries:
+        assert json.loads(summary.read_text(encoding="utf-8"))["epochs"] > 0
+        assert summary.with_name("history.csv").stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

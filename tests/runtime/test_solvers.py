@@ -12,7 +12,7 @@ import pytest
 
 from nndsl.data.builtin import BuiltinTable
 from nndsl.diagnostics import UserError
-from nndsl.runtime.load import model_of
+from nndsl.runtime.load import load, model_of
 from nndsl.runtime.model import Model
 from nndsl.runtime.standalone.solvers import conjugate_gradients
 from tests.check.programs import checked
@@ -73,6 +73,16 @@ def test_one_iteration_reaches_the_closed_form_where_the_model_is_linear(minimiz
     np.testing.assert_allclose(model.weights["Line/dense/kernel"][:, 0], kernel, rtol=1e-6)
     np.testing.assert_allclose(model.weights["Line/dense/bias"], bias, rtol=1e-6)
     assert row["train.loss"] == pytest.approx(loss, rel=1e-12)
+
+
+def test_the_example_reaches_the_closed_form_to_a_millionth() -> None:
+    model = load(ROOT / "examples" / "optimizers.nn", precision="float64")
+    kernel, bias, loss = normal_equations()
+    for train, network in (("SecondOrder", "Curved"), ("LeastSquares", "Squared")):
+        model.fit(train)
+        np.testing.assert_allclose(model.weights[f"{network}/dense/kernel"][:, 0], kernel, rtol=1e-6)
+        np.testing.assert_allclose(model.weights[f"{network}/dense/bias"], bias, rtol=1e-6)
+        assert model.evaluate(part="train", train=train)["loss"] == pytest.approx(loss, rel=1e-6)
 
 
 def test_lbfgs_comes_to_the_closed_form_too() -> None:
