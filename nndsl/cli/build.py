@@ -67,7 +67,7 @@ def command(
     if output is not None and str(output) == "-":
         click.echo(source, nl=False)
     else:
-        target = output or _default(file)
+        target = _not_a_program(output, file) if output is not None else _default(file)
         write_text(target, source)
         click.echo(f"wrote {target}")
     if columns is not None:
@@ -79,6 +79,14 @@ def module_name(path: Path) -> str:
     """The name of the module that `path` becomes, one that Python can import: `my-model.nn` -> `my_model`."""
     name = re.sub(r"\W", "_", path.stem)
     return f"_{name}" if not name or name[0].isdigit() or keyword.iskeyword(name) else name
+
+
+def _not_a_program(target: Path, file: Path) -> Path:
+    """`target`, where no program would be lost. Raises UserError NN608."""
+    if target.suffix.lower() == ".nn" or (target.exists() and target.samefile(file)):
+        message = f"can't write Python to {target}: that is the name of a program, which was left as it is"
+        raise UserError(error("NN608", message, help="a name that ends in .py: `-o FILE.py`"))
+    return target
 
 
 def _default(file: Path) -> Path:

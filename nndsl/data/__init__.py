@@ -2,7 +2,7 @@
 
 from nndsl.data.builtin import BUILTINS
 from nndsl.data.loading import DataProblem, explain, open_tables, read_tables
-from nndsl.data.readers import READERS, Parameter, Reader, open_file, open_reader, open_table
+from nndsl.data.readers import READERS, Parameter, Reader, open_file, open_like, open_reader, open_table
 from nndsl.data.table import ColumnInfo, Table
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Table",
     "explain",
     "open_file",
+    "open_like",
     "open_reader",
     "open_table",
     "open_tables",

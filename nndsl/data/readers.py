@@ -84,16 +84,39 @@ def open_reader(name: str, arguments: Arguments, folder: Path, span: Span | None
 
 def open_file(path: Path) -> Table:
     """The table in a file named on the command line, read as its ending says: .csv, .tsv (or with .gz), .npz, .npy."""
-    endings = [ending.lower() for ending in path.suffixes[-2:]]
-    kind = next((ending for ending in reversed(endings) if ending != ".gz"), "")
     folder, text = path.parent, path.name
-    match kind:
-        case ".npz" | ".npy":
+    match _kind(path):
+        case ".npz" | ".npy" as kind:
             return open_reader(kind[1:], {"path": text}, folder)
         case ".tsv":
             return open_reader("csv", {"path": text, "delimiter": "\t"}, folder)
         case _:
             return open_reader("csv", {"path": text}, folder)
+
+
+_ENDINGS = {"csv": (".csv", ".tsv", ".txt", ""), "text": (".txt", "")}
+"""What files of readers with options end in; "" is any ending that says nothing."""
+
+
+def open_like(path: Path, call: ReaderCall | None) -> Table:
+    """The table in a file named on the command line, read with the arguments of the program's own reader.
+
+    So it is read where the file is of the reader's kind, else as `open_file` does. A .tsv file beside a program that
+    reads another ending has tabs. call: None where the program reads no file.
+    """
+    if call is None or _kind(path) not in _ENDINGS.get(call.reader, ()):
+        return open_file(path)
+    arguments = {**dict(call.arguments), "path": path.name}
+    if _kind(path) == ".tsv" and _kind(Path(str(dict(call.arguments).get("path")))) != ".tsv":
+        arguments["delimiter"] = "\t"
+    return open_reader(call.reader, arguments, path.parent)
+
+
+def _kind(path: Path) -> str:
+    """The ending that says a file's kind, .gz aside: "" for one that says nothing."""
+    endings = [ending.lower() for ending in path.suffixes[-2:]]
+    kind = next((ending for ending in reversed(endings) if ending != ".gz"), "")
+    return kind if kind in (".csv", ".tsv", ".txt", ".npz", ".npy") else ""
 
 
 def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Span | None) -> None:

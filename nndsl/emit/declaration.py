@@ -228,6 +228,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         classes = {name: classes for name, _, classes in train.evaluation.predictions}
         lines.append(_argument("prediction_classes", classes))
     optional = (
+        ("trained", _trained(module, train)),
         ("losses", _later_losses(train)),
         ("slots", tuple(slots)),
         ("scalars", tuple(scalars)),
@@ -251,6 +252,13 @@ def _solver(train: TrainProgram, curvature: str | None) -> list[str]:
     if curvature is not None:
         lines.append(f"    curvature={curvature},")
     return indented([line for text in (*lines, "),") for line in text.split("\n")])
+
+
+def _trained(module: Module, train: TrainProgram) -> tuple[str, ...]:
+    """Paths of the weights that some minimize changes, in the layout's order; () where all are."""
+    updated = {path for minimize in train.training.minimizes for path in minimize.weights}
+    found = tuple(weight.path for weight in module.program.weights if weight.path in updated)
+    return () if len(found) == len(module.program.weights) else found
 
 
 def _later_losses(train: TrainProgram) -> dict[str, str]:

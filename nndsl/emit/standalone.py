@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from nndsl.ir.program import Network, Program, Show, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
 
+_QUIET_START = (
+    "import os",
+    "import signal",
+    "",
+    'if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:',
+    "    # Ctrl-C while all this is being imported and defined; main takes over then.",
+    "    signal.signal(signal.SIGINT, lambda *_: os._exit(130))",
+)
+"""Before anything that takes time."""
+
 _OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initialize"})
 
 
@@ -203,14 +213,14 @@ def _documentation(program: Program, level: int) -> str:
 
 
 def _imports(module: Module, pasted: Runtime) -> list[str]:
-    """Every import, sorted: the standard library's, then NumPy's, then methods of its ufuncs by names of their own."""
+    """Every import: the two that a quiet start needs, the standard library's, NumPy's, methods of its ufuncs."""
     taken = {name: set(names) for name, names in pasted.imports.items()}
     if module.spelling.imported:
         taken.setdefault("numpy", set()).update(module.spelling.imported)
-    whole = taken.pop("", set()) | {"numpy as np"}
+    whole = (taken.pop("", set()) | {"numpy as np"}) - {"os", "signal"}
     lines = [_sorted_imports(whole, taken, numpy=numpy) for numpy in (False, True)]
     bound = [f"{method.replace('.', '_')} = {method}" for method in sorted(module.spelling.bound)]
-    return [*lines[0], "", *lines[1], *(["", *bound] if bound else [])]
+    return [*_QUIET_START, "", *lines[0], "", *lines[1], *(["", *bound] if bound else [])]
 
 
 def _sorted_imports(whole: Iterable[str], taken: dict[str, set[str]], *, numpy: bool) -> list[str]:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.runtime.rows import columns_for, columns_of, needs_columns
 
 if TYPE_CHECKING:
     from nndsl.data import Table as DataTable
-    from nndsl.ir.program import DataProgram, Program, TrainProgram
+    from nndsl.ir.program import DataProgram, Program, ReaderCall, TrainProgram
     from nndsl.runtime.modules import Generated
+    from nndsl.runtime.rows import Rows
     from nndsl.runtime.standalone.loop import Event
-    from nndsl.runtime.standalone.program import Array, Data, Memory, Network, Table, Train
+    from nndsl.runtime.standalone.program import Array, Data, Memory, Table, Train
     from nndsl.runtime.standalone.shows import Shown
-
-    Rows = str | Path | Mapping[str, Any] | Array
 
 
 class Model:
@@ -206,7 +206,8 @@ class Model:
         with self._explained(block, generated), np.errstate(all="ignore"):
             if found.data is not None:
                 self._learnt(block)
-            columns = _columns_for(rows, network, generated.program.data.get(found.data or ""))
+            data = generated.program.data.get(found.data or "")
+            columns = columns_for(rows, network, data, self._reader(found.data))
             fields = generated.network_fields(generated.program, network, self.memory, columns)
             return generated.apply_network(network, self.memory, fields, self.seed)
 
@@ -245,9 +246,18 @@ class Model:
 
     def _predicting(self, train: str | None) -> TrainProgram:
         blocks = [self.train_named(train)] if train or not self.checked.trains else list(self.checked.trains)
-        for block in blocks:
-            if self._train(block).prediction is not None and block.data is not None:
+        predicting = [block for block in blocks if self._train(block).prediction is not None]
+        for block in predicting:
+            fields = self._train(block).prediction_fields
+            if block.data is not None and needs_columns(self._data(block.data), fields):
                 return block
+        if predicting:
+            block = predicting[0]
+            message = (
+                f"what the train block {block.name} predicts needs no columns of data: there is nothing to predict from"
+            )
+            help = "ask one model for its outputs, with inputs of your own: `--model NAME`, or `model=` in Python"
+            raise UserError(error("NN610", message, block.span, help=help))
         message = f"the train block {blocks[0].name} predicts nothing"
         raise UserError(error("NN610", message, blocks[0].span, help="add a line `predict name = expression` to it"))
 
@@ -316,7 +326,7 @@ class Model:
             )
         data = self._data(train.data)
         fitted = self._learnt(train)
-        columns = _columns_of(rows, data, names)
+        columns = columns_of(rows, data, names, self._reader(train.data))
         return self.generated.prepare_new(data, columns, fitted, names, self.generated.program.dtype)
 
     def _learnt(self, train: TrainProgram) -> Table:
@@ -344,6 +354,13 @@ class Model:
 
     def _data(self, name: str) -> Data:
         return self.generated.program.data[name]
+
+    def _reader(self, name: str | None) -> ReaderCall | None:
+        """What reads the rows of the data called `name`: all of them, or those of a part; None without a file."""
+        data = next((data for data in self.checked.data if data.name == name), None)
+        if data is None:
+            return None
+        return data.reader or next((call for _, call in data.part_readers), None)
 
     def _checked_data(self, name: str) -> DataProgram:
         return next(data for data in self.checked.data if data.name == name)
@@ -380,55 +397,6 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def _columns_of(rows: Rows, data: Data, names: tuple[str, ...]) -> dict[str, Array]:
-    """The raw columns, by name, that the fields called `names` need, from what a user gave."""
-    import numpy as np
-
-    keys = {key for field in data.fields if field.name in names for key in field.columns}
-    wanted = list(dict.fromkeys(column.name for column in data.columns if column.key in keys))
-    if isinstance(rows, Mapping):
-        return {name: np.asarray(values) for name, values in rows.items()}
-    if isinstance(rows, str | Path):
-        return _read_file(Path(rows), wanted)
-    if len(wanted) != 1:
-        message = f"an array is one column, and {len(wanted)} are needed: {', '.join(wanted)}"
-        raise UserError(error("NN616", message, help="give a dict of columns by name"))
-    return {wanted[0]: np.asarray(rows)}
-
-
 def _class_fields(data: Data) -> dict[str, tuple[str, ...]]:
     """The fields that are one class a row, and the names of their classes."""
     return {field.name: field.classes for field in data.fields if field.classes is not None and field.shape == ()}
-
-
-def _columns_for(rows: Rows, network: Network, data: Data | None) -> dict[str, Array]:
-    """The raw columns and arrays, by name, that a model on its own needs, from what a user gave."""
-    import numpy as np
-
-    prepared = {each.field for each in network.inputs if each.field is not None}
-    keys = {
-        key for field in (data.fields if data is not None else ()) if field.name in prepared for key in field.columns
-    }
-    wanted = [column.name for column in (data.columns if data is not None else ()) if column.key in keys]
-    wanted = list(dict.fromkeys([*wanted, *(each.name for each in network.inputs if each.field is None)]))
-    if isinstance(rows, Mapping):
-        return {name: np.asarray(values) for name, values in rows.items()}
-    if isinstance(rows, str | Path):
-        return _read_file(Path(rows), wanted)
-    if len(wanted) != 1:
-        message = f"an array is one input, and {len(wanted)} are needed: {', '.join(wanted)}"
-        raise UserError(error("NN616", message, help="give a dict of arrays by name"))
-    return {wanted[0]: np.asarray(rows)}
-
-
-def _read_file(path: Path, wanted: list[str]) -> dict[str, Array]:
-    from nndsl.data import open_file
-
-    if not path.exists():
-        raise UserError(error("NN601", f"there is no file {path}"))
-    table = open_file(path)
-    only = [column.name for column in table.schema]
-    if len(wanted) == len(only) == 1:
-        # A single array needs no name to be known by.
-        return {wanted[0]: table.read(only)[only[0]]}
-    return table.read(wanted)

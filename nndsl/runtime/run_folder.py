@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 HISTORY_FILE = "history.csv"
 SUMMARY_FILE = "summary.json"
+CHECKPOINT_NAME = re.compile(r"checkpoint(-\d{4,})?\.safetensors")
 IMPORTED_FOLDER = "imported"
 """Where copies of imported `.nn` files lie that are not in the program's own folder or below."""
 
@@ -60,13 +62,37 @@ def write_run(
         raise UserError(error("NN608", str(failure))) from None
 
 
-def write_checkpoint(folder: Path, model: Model, epoch: int, best_only: bool, about: Mapping[str, Any]) -> None:
-    """Writes the weights of this moment to `checkpoint.safetensors` if only the best are kept, else by epoch.
+def write_checkpoint(folder: Path, model: Model, epoch: int, best_only: bool, about: Mapping[str, Any]) -> Path:
+    """Writes the weights of this moment to `checkpoint.safetensors` if only the best are kept, else by epoch; the file.
 
     Raises UserError NN608.
     """
-    name = "checkpoint.safetensors" if best_only else f"checkpoint-{epoch:04d}.safetensors"
-    model.save(folder / name, {**about, "epochs": epoch})
+    path = folder / ("checkpoint.safetensors" if best_only else f"checkpoint-{epoch:04d}.safetensors")
+    model.save(path, {**about, "epochs": epoch})
+    return path
+
+
+def remove_checkpoints(folder: Path, train: str, kept: Set[Path]) -> None:
+    """Removes what `write_checkpoint` wrote in earlier runs of the train block, and no other files.
+
+    Raises UserError NN608.
+    """
+    from nndsl.runtime.standalone.files import FileError, read_safetensors_file
+
+    for path in folder.glob("checkpoint*.safetensors"):
+        if path in kept or not CHECKPOINT_NAME.fullmatch(path.name):
+            continue
+        try:
+            _, about = read_safetensors_file(path)
+        except FileError:
+            continue  # not ours: nothing of ours is ever there in part
+        if about.get("train") != train or "source_hash" not in about:
+            continue
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as failure:
+            reason = (failure.strerror or str(failure)).lower()
+            raise UserError(error("NN608", f"can't remove the earlier run's {path}: {reason}")) from None
 
 
 def _texts(model: Model) -> dict[str, str]:

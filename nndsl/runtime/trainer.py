@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
 from nndsl.runtime.progress import Progress, Silence
-from nndsl.runtime.run_folder import folder_for, prepare_folder, write_checkpoint, write_run
+from nndsl.runtime.run_folder import folder_for, prepare_folder, remove_checkpoints, write_checkpoint, write_run
 
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic
@@ -27,8 +27,8 @@ class Outcome:
     """How the run of one train block ended.
 
     rows: the history. stopped: why it ended early (a callback), or None. restored: the epoch whose weights are kept, or
-    None for the last. interrupted: by Ctrl-C. shown: files that `show` lines filled. failed: expectations that do not
-    hold. part_numbers: what was evaluated, by part.
+    None for the last. interrupted: by Ctrl-C. checkpoints, shown: files that callbacks and `show` lines filled. failed:
+    expectations that do not hold. part_numbers: what was evaluated, by part.
     """
 
     train: str
@@ -40,6 +40,7 @@ class Outcome:
     stopped: str | None = None
     restored: int | None = None
     interrupted: bool = False
+    checkpoints: set[Path] = field(default_factory=set[Path])
     shown: list[Path] = field(default_factory=list[Path])
     part_numbers: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     failed: list[Diagnostic] = field(default_factory=list["Diagnostic"])
@@ -103,6 +104,7 @@ def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int 
         _evaluate(model, train, outcome)
     about = {"train": train.name, "epochs": outcome.epochs, "steps": outcome.steps}
     write_run(outcome.folder, model, outcome.rows, outcome.summary(), about)
+    remove_checkpoints(outcome.folder, train.name, outcome.checkpoints)
 
 
 def _follow(
@@ -127,7 +129,8 @@ def _follow(
                     progress.epoch(event)
                     if event.save:
                         about = {"train": outcome.train, "steps": event.step}
-                        write_checkpoint(outcome.folder, model, event.epoch, event.best_only, about)
+                        file = write_checkpoint(outcome.folder, model, event.epoch, event.best_only, about)
+                        outcome.checkpoints.add(file)
                 case _:
                     outcome.epochs, outcome.steps = event.epochs, event.steps
                     outcome.stopped, outcome.restored = event.stopped, event.restored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_writes_over_what_it_wrote_itself(nndsl):
         assert nndsl("build", EXAMPLES / "digits.nn").exit_code == 0
 
 
+@pytest.mark.parametrize("target", ["mine.nn", "./mine.nn", "other.nn", "link.py"])
+def test_never_writes_over_a_program(nndsl, target: str):
+    text = (EXAMPLES / "digits.nn").read_text()
+    Path("mine.nn").write_text(text)
+    Path("link.py").symlink_to("mine.nn")
+    result = nndsl("build", "mine.nn", "-o", target)
+    assert result.exit_code == 1
+    assert "NN608" in result.stderr
+    assert Path("mine.nn").read_text() == text
+    assert not Path("other.nn").exists()
+
+
 def test_a_dash_is_stdout(nndsl):
     result = nndsl("build", EXAMPLES / "digits.nn", "-o", "-")
     assert nndsl("build", EXAMPLES / "digits.nn", "-o", "a.py").exit_code == 0
@@ -70,6 +83,33 @@ def test_a_program_without_files_has_no_columns_to_write(nndsl):
     result = nndsl("build", EXAMPLES / "xor.nn", "--data", "columns.npz")
     assert result.exit_code == 1
     assert "NN616" in result.stderr
+
+
+def test_ctrl_c_while_the_module_starts_shows_no_traceback(nndsl, tmp_path: Path):
+    assert nndsl("build", EXAMPLES / "xor.nn").exit_code == 0
+    # NumPy's import is where a module that starts spends its time.
+    (tmp_path / "numpy.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "xor.py", "train"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other pipes")
+def test_the_module_writing_into_a_closed_pipe_shows_no_traceback(nndsl, tmp_path: Path):
+    assert nndsl("build", EXAMPLES / "xor.nn").exit_code == 0
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "xor.py", "train"],
+            cwd=tmp_path,
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.slow

@@ -228,6 +228,52 @@ def test_predict_of_a_program_without_predict_is_a_mistake(flowers):
     assert "NN610" in result.stderr
 
 
+@pytest.mark.parametrize("data", ["", " on numbers"])
+def test_predict_of_what_needs_no_columns_is_a_mistake(nndsl, data: str):
+    Path("rows.csv").write_text("x\n1\n2\n")
+    Path("made.nn").write_text(
+        f"""
+data numbers from csv("rows.csv") {{
+  x = column("x")
+}}
+model Maker {{
+  input noise: [2]
+  Dense(1)
+}}
+train Maker{data} {{
+  {"epochs" if data else "steps"} = 1
+  made = Maker(normal([2]))
+  minimize batch_mean((sum(made, axis=0) - {"x" if data else "1"}) ^ 2) using SGD(0.1)
+  predict made
+}}
+"""
+    )
+    result = nndsl("run", "made.nn")
+    assert result.exit_code == 0, result.stderr
+    result = nndsl("predict", "made.nn", "rows.csv")
+    assert result.exit_code == 1
+    assert "NN610" in result.stderr
+    assert "nothing to predict from" in result.stderr
+
+
+def test_new_rows_are_read_as_the_programs_own(flowers):
+    """Delimiter, missing values, names: what the program says of its file holds for another of its kind."""
+    rows = [line.split(",") for line in Path("flowers.csv").read_text().splitlines()[1:]]
+    Path("flowers.csv").write_text("\n".join(";".join(row) for row in rows), encoding="utf-16")
+    options = 'delimiter=";", header=false, names=["length", "width", "kind"], encoding="utf-16", missing=["-9"]'
+    text = Path("flowers.nn").read_text().replace('csv("flowers.csv")', f'csv("flowers.csv", {options})')
+    Path("flowers.nn").write_text(text.replace('columns("length", "width")', 'fill(columns("length", "width"), mean)'))
+    assert flowers("run", "flowers.nn", "--epochs", "1").exit_code == 0
+    Path("new.csv").write_text("5.1;-9;iris\n2.1;1.0;rose\n", encoding="utf-16")
+    for command in ("evaluate", "predict"):
+        result = flowers(command, "flowers.nn", "new.csv")
+        assert result.exit_code == 0, result.stderr
+    missing = result.stdout.splitlines()
+    assert len(missing) == 3
+    np.savez("new.npz", length=[5.1], width=[6.0])
+    assert flowers("predict", "flowers.nn", "new.npz").exit_code == 0
+
+
 def test_the_history_can_be_drawn(ran: tuple[Path, Result]):
     assert invoke("plot", "runs/Flowers").exit_code == 0
     assert Path("runs/Flowers/history.png").stat().st_size > 10_000

@@ -1,10 +1,13 @@
 """Files that come back as they were written, and are there whole or not at all."""
 
+import json
+
 import numpy as np
 import pytest
 import tiny
 
 from nndsl.runtime.standalone import files
+from nndsl.runtime.weights import write_weights
 
 
 def trained():
@@ -27,6 +30,58 @@ def test_weights_come_back_bit_for_bit(tmp_path):
     assert np.array_equal(fresh.fitted["points"]["x.mean"], [1.5, 2.5])
     assert fresh.fitted["points"]["x.mean"].dtype == np.float64
     assert list(fresh.fitted["points"]["sex.names"]) == ["male", "weiblich é"]
+
+
+def test_weights_of_nndsl_run_are_read(tmp_path):
+    program, memory = trained()
+    write_weights(tmp_path / "w.safetensors", program, memory, {"seed": 3, "train": "line"})
+    fresh = program.memory(9)
+    about = files.read_weights(tmp_path / "w.safetensors", program, fresh)
+    assert about == {"program": "line", "seed": 3, "train": "line"}
+    assert np.array_equal(fresh.weights, memory.weights)
+    assert np.array_equal(fresh.states, memory.states)
+    assert np.array_equal(fresh.fitted["points"]["x.mean"], [1.5, 2.5])
+    assert list(fresh.fitted["points"]["sex.names"]) == ["male", "weiblich é"]
+
+
+def damaged_safetensors():
+    """Contents that are no `.safetensors` file of weights."""
+    yield b""
+    yield b"\x05\0\0"
+    yield b"\xff" * 8
+    for text in (b"[]", b"{", b"[" * 100_000, b'{"a": 1}', b'{"a": {}}', b'{"__metadata__": 3}'):
+        yield len(text).to_bytes(8, "little") + text
+    for kind, shape, offsets in (
+        ("F32", [2], [0, 400]),
+        ("F32", [2], [-8, 8]),
+        ("F32", [-1], [0, 8]),
+        ("F32", [3], [0, 8]),
+        ("O", [1], [0, 8]),
+        ("F32", [1], [0, 4]),
+        ("F32", ["2"], [0, 8]),
+        ("F32", [2], [8, 0]),
+    ):
+        entry = {"a": {"dtype": kind, "shape": shape, "data_offsets": offsets}}
+        text = json.dumps(entry).encode()
+        yield len(text).to_bytes(8, "little") + text + bytes(8)
+
+
+@pytest.mark.parametrize("content", list(damaged_safetensors()))
+def test_a_damaged_safetensors_file_is_said(tmp_path, content):
+    (tmp_path / "w.safetensors").write_bytes(content)
+    with pytest.raises(files.FileError, match=r"w\.safetensors"):
+        files.read_safetensors_file(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n", b"\x80\x04pickle"])
+def test_files_of_other_kinds_are_said_with_what_writes_the_right_one(tmp_path, content):
+    program, memory = trained()
+    path = tmp_path / "d.csv"
+    path.write_bytes(content)
+    with pytest.raises(files.FileError, match=r"is no .npz file; `nndsl build model.nn --data columns.npz` writes one"):
+        files.read_columns(path)
+    with pytest.raises(files.FileError, match=r"is no .npz file; train writes weights as .npz, `nndsl run` as"):
+        files.read_weights(path, program, memory)
 
 
 def test_restoring_fills_the_vectors_that_workspaces_hold(tmp_path):

@@ -8,6 +8,7 @@ import tiny
 
 from nndsl.runtime.load import load
 from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_table
+from nndsl.runtime.standalone.main import run_command
 
 
 def spoilt(change):
@@ -55,6 +56,34 @@ def test_a_gradient_that_was_forgotten_is_found():
 def test_only_trained_weights_are_checked():
     train = replace(tiny.line(), trained=("Line/bias",))
     assert [error.path for error in check_gradients(tiny.program(), train, None, 0)] == ["Line/bias"]
+
+
+def test_weights_that_are_not_trained_are_said_to_be_so(tmp_path, capsys):
+    (tmp_path / "two.nn").write_text(
+        """
+data numbers {
+  x = [[0.5, 1], [1, -1], [2, 0.3]]
+}
+model First {
+  input x
+  Dense(2)
+}
+model Second {
+  input y: [2]
+  Dense(1)
+}
+train Second on numbers {
+  epochs = 1
+  minimize batch_mean(sum(Second(First(x)) ^ 2, axis=0)) over Second using SGD(0.1)
+}
+"""
+    )
+    program = load(tmp_path / "two.nn").generated.program
+    assert program.trains["Second"].trained == ("Second/dense/kernel", "Second/dense/bias")
+    assert run_command(program, ["check-gradients"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["First/dense/kernel"].endswith("not trained")
+    assert lines["Second/dense/kernel"].endswith("ok")
 
 
 def test_large_weights_are_sampled():

@@ -128,6 +128,18 @@ def test_checkpoints_go_into_the_run_folder(digits, tmp_path, arguments, files):
     assert all(np.array_equal(last[path], digits.weights[path]) for path in last)
 
 
+def test_a_rerun_removes_the_earlier_runs_checkpoints_and_nothing_else(digits, tmp_path):
+    every_epoch = changed(digits, callbacks=(("ModelCheckpoint", {"every": 1}),))
+    run(every_epoch, out=tmp_path, epochs=4)
+    mine = ["checkpoint-0007.safetensors", "checkpoint-mine.safetensors", "checkpoint-0008.txt"]
+    (tmp_path / mine[0]).write_bytes(b"somebody's")
+    (tmp_path / mine[1]).write_bytes((tmp_path / "checkpoint-0001.safetensors").read_bytes())
+    (tmp_path / mine[2]).write_text("notes")
+    run(every_epoch, out=tmp_path, epochs=2)
+    found = sorted(path.name for path in tmp_path.glob("checkpoint*"))
+    assert found == sorted(["checkpoint-0001.safetensors", "checkpoint-0002.safetensors", *mine])
+
+
 def interrupting(digits, at):
     """The model, with a Ctrl-C during the given step."""
     training = digits.generated.program.trains["Digits"].training

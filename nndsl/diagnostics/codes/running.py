@@ -83,8 +83,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN610",
         "nothing to predict",
-        "`nndsl predict` writes what the train block's `predict` line names. This block has no such line. Fix: add "
-        "one, as in `predict answer = sigmoid(scores)`.",
+        "`nndsl predict` writes what the train block's `predict` line names. This block has no such line (fix: add "
+        "one, as in `predict answer = sigmoid(scores)`), or what it predicts is made of random numbers alone, and rows "
+        "of data have nothing to do with it (fix: `--model NAME` asks one model, with inputs of your own).",
         "nndsl predict regression.nn rows.csv -o answers.csv",
         None,
     ),

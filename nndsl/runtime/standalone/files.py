@@ -1,4 +1,7 @@
-"""Files: weights and columns as `.npz`, histories and predictions as `.csv`. Nothing is ever unpickled."""
+"""Files: weights and columns as `.npz`, histories and predictions as `.csv`. Nothing is ever unpickled.
+
+Weights are read from `.safetensors` files, too, which `nndsl run` writes.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,29 @@ OTHER_TABLE = "::"
 
 ABOUT = ":about"
 """The name of the text that says what a weights file is."""
+
+
+SAFETENSORS_METADATA = "nndsl"
+"""The entry of a `.safetensors` file's metadata that holds, as JSON, what `ABOUT` does and the arrays of texts."""
+
+LONGEST_HEAD = 100_000_000
+"""Bytes; as for everybody who reads such files."""
+
+SAFETENSORS_KINDS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+}
+"""Kinds of numbers that NumPy has, by their names in the head of a `.safetensors` file."""
 
 
 class FileError(Exception):
@@ -90,12 +116,18 @@ def write_weights(path: Path, program: Program, memory: Memory, about: Mapping[s
 
 
 def read_weights(path: Path, program: Program, memory: Memory) -> dict[str, Any]:
-    """Reads what `write_weights` wrote into `memory`; its `about`. Raises FileError, WeightsError among them."""
-    arrays = read_arrays(path)
-    try:
-        about = dict(json.loads(str(arrays.pop(ABOUT, "{}"))))
-    except ValueError:
-        raise FileError(f"{path} says something about itself that can't be read") from None
+    """Reads what `write_weights` or `nndsl run` wrote into `memory`; its `about`.
+
+    Raises FileError, WeightsError among them.
+    """
+    if path.suffix == ".safetensors":
+        arrays, about = read_safetensors_file(path)
+    else:
+        arrays = _archive(path, "train writes weights as .npz, `nndsl run` as .safetensors")
+        try:
+            about = dict(json.loads(str(arrays.pop(ABOUT, "{}"))))
+        except ValueError:
+            raise FileError(f"{path} says something about itself that can't be read") from None
     restore(program, memory, arrays)
     return about
 
@@ -115,7 +147,7 @@ def write_columns(path: Path, tables: Mapping[str, Mapping[str, Array]]) -> None
 def read_columns(path: Path) -> dict[str, Table]:
     """The raw columns by table, as `write_columns` took them. Raises FileError."""
     tables: dict[str, Table] = {}
-    for key, values in read_arrays(path).items():
+    for key, values in _archive(path, "`nndsl build model.nn --data columns.npz` writes one").items():
         table, separator, name = key.partition(OTHER_TABLE)
         tables.setdefault(table if separator else "all", {})[name if separator else key] = values
     return tables
@@ -134,6 +166,56 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
                     np.lib.format.write_array(entry, np.asanyarray(values), allow_pickle=False)
 
     write_whole(path, write)
+
+
+def _archive(path: Path, help: str) -> Table:
+    """The arrays of an `.npz` file. Raises FileError, with `help` for a file of another kind."""
+    try:
+        with path.open("rb") as file:
+            other = file.read(2) != b"PK"
+    except OSError as error:
+        raise FileError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from None
+    if other:
+        raise FileError(f"{path} is no .npz file; {help}")
+    return read_arrays(path)
+
+
+def read_safetensors_file(path: Path) -> tuple[Table, dict[str, Any]]:
+    """The arrays of a `.safetensors` file, and what nndsl wrote into it about itself. Raises FileError.
+
+    It is the length of its head in 8 bytes, its head (JSON: kind, shape and place of each array), and the numbers.
+    """
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            size = path.stat().st_size - 8 - length
+            if length > LONGEST_HEAD or size < 0:
+                raise FileError(f"{path} is not a .safetensors file, or is cut off")
+            head: Any = json.loads(file.read(length))
+            content = file.read()
+        metadata: dict[str, str] = dict(head.pop("__metadata__", {}))
+        arrays = {name: _array_in(content, entry) for name, entry in head.items()}
+        if sum(values.nbytes for values in arrays.values()) != size:
+            raise FileError(f"{path} is damaged: its head and its numbers don't agree")
+        about = dict(json.loads(metadata.get(SAFETENSORS_METADATA, "{}")))
+        arrays |= {name: np.array(texts, np.str_) for name, texts in dict(about.pop("texts", {})).items()}
+    except OSError as error:
+        raise FileError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise FileError(f"{path} is not a .safetensors file, or is damaged") from None
+    return arrays, about
+
+
+def _array_in(content: bytes, entry: Mapping[str, Any]) -> Array:
+    """An array of a `.safetensors` file. Raises ValueError, KeyError or TypeError for an entry that makes no sense."""
+    start, stop = entry["data_offsets"]
+    if not 0 <= start <= stop <= len(content):
+        raise ValueError
+    # `reshape` refuses a shape that the numbers do not fill; -1 would be one that it makes up.
+    shape = tuple(entry["shape"])
+    if any(not isinstance(size, int) or size < 0 for size in shape):
+        raise ValueError
+    return np.frombuffer(content[start:stop], SAFETENSORS_KINDS[entry["dtype"]]).reshape(shape)
 
 
 def read_arrays(path: Path) -> Table:

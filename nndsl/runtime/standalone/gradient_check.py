@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,12 +78,17 @@ def check_gradients(program: Program, train: Train, fields: Table | None, seed: 
     resolutions = {name: 1e-4 * abs(loss(name)) for name in sorted(names)}
     gradients = memory.gradients.copy()
     errors: list[GradientError] = []
-    for path in train.trained or tuple(path for path, _ in program.weights):
+    for path in trained_weights(program, train):
         memory.gradients[...] = gradients
         weight, gradient = memory.weight(path).reshape(-1), memory.gradient(path).reshape(-1).copy()
         name = train.losses.get(path, "loss")
         errors.append(_checked(path, weight, gradient, resolutions[name], partial(loss, name)))
     return errors
+
+
+def trained_weights(program: Program, train: Train) -> tuple[str, ...]:
+    """Paths of the weights that some minimize of the block updates: all, where the block does not name them."""
+    return train.trained or tuple(path for path, _ in program.weights)
 
 
 def _loss(train: Train, step: Step, samples: int, name: str) -> float:
@@ -136,12 +141,13 @@ def _drawn(program: Program, train: Train, name: str, like: Array, seed: int) ->
     return (np.abs(numbers * 1000).astype(np.int64) % len(classes or (0, 1))).astype(like.dtype)
 
 
-def gradient_table(errors: list[GradientError]) -> str:
-    """The errors as a table for people."""
-    width = max(6, *(len(error.path) for error in errors)) if errors else 6
+def gradient_table(errors: list[GradientError], others: Sequence[str] = ()) -> str:
+    """The errors as a table for people. others: paths of weights that are not trained."""
+    width = max(len("weight"), *(len(path) for path in (*(error.path for error in errors), *others)), 0)
     lines = [f"{'weight':{width}}  {'checked':>17}  {'largest gradient':>16}  {'error':>8}"]
     for error in errors:
         checked = f"{error.checked} of {error.size}"
         verdict = "ok" if error.agrees else "WRONG"
         lines.append(f"{error.path:{width}}  {checked:>17}  {error.largest:>16.4e}  {error.error:>8.1e}  {verdict}")
+    lines += [f"{path:{width}}  not trained" for path in others]
     return "\n".join(lines)

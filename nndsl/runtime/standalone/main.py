@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from nndsl.runtime.standalone.files import (
     write_predictions,
     write_weights,
 )
-from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_table
+from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_table, trained_weights
 from nndsl.runtime.standalone.loop import (
     EpochDone,
     FitDone,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 MISTAKE = 1
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 TOLD_EPOCHS = 50
 """About as many lines are written, however many epochs there are."""
@@ -75,7 +77,17 @@ class Interruption:
 
 def main(program: Program) -> NoReturn:
     """Runs the command line of this process and ends it."""
-    sys.exit(run_command(program, sys.argv[1:]))
+    if callable(signal.getsignal(signal.SIGINT)):
+        # The file's own beginning had it end the process at once.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code = run_command(program, sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has gone. Python flushes stdout when it ends: let that go nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
+    sys.exit(code)
 
 
 def run_command(program: Program, arguments: Sequence[str]) -> int:
@@ -83,8 +95,8 @@ def run_command(program: Program, arguments: Sequence[str]) -> int:
 
     Raises SystemExit: 2 for a command line that makes no sense, 0 for `--help`.
     """
-    options = _parser(program).parse_args(arguments)
     try:
+        options = _parser(program).parse_args(arguments)
         with np.errstate(all="ignore"):
             return options.command(program, options)
     except (DataError, FileError, TrainingError) as error:
@@ -272,8 +284,10 @@ def _check(program: Program, options: Namespace) -> int:
             _parts(program, train, Memory(program, program.dtype), options.data, seed)["train"] if has_rows else None
         )
         errors = check_gradients(program, train, fields, seed)
+        checked = trained_weights(program, train)
+        others = [path for path, _ in program.weights if path not in checked]
         sys.stdout.write(f"{train.name}: gradients of the loss against central differences in float64\n")
-        sys.stdout.write(f"{gradient_table(errors)}\n")
+        sys.stdout.write(f"{gradient_table(errors, others)}\n")
         if not all(error.agrees for error in errors):
             code = MISTAKE
     return code
