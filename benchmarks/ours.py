@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def ours(network: Network, folder: Path) -> tuple[Side, dict[str, Array]]:
     train = program.trains["Net"]
     memory = module.memory(seed=0)
     memory.begin(train)
+    ExitStack().enter_context(module.names["blas_threads"](train.blas_threads))  # as `nndsl run`; for good
     weights = {path: memory.weight(path).copy() for path, _ in program.weights}
     with np.load(folder / "batch.npz") as batch:
         fields = {"x": batch["x"], "target": batch["target"] if network.classes is not None else None}

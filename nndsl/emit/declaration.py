@@ -11,6 +11,7 @@ from nndsl.emit.text import WIDTH, Plain, literal, string
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType
 from nndsl.ops import column
+from nndsl.plan import blas_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -228,6 +229,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         classes = {name: classes for name, _, classes in train.evaluation.predictions}
         lines.append(_argument("prediction_classes", classes))
     optional = (
+        ("blas_threads", blas_threads(train)),
         ("trained", _trained(module, train)),
         ("losses", _later_losses(train)),
         ("slots", tuple(slots)),

@@ -24,6 +24,7 @@ from nndsl.plan.schedule import (
     ViewOf,
 )
 from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
+from nndsl.plan.threads import blas_threads
 from nndsl.plan.update import plan_update
 from nndsl.plan.verify import verify_schedule, verify_update
 
@@ -49,6 +50,7 @@ __all__ = [
     "SetGradient",
     "SetState",
     "ViewOf",
+    "blas_threads",
     "loops_of",
     "plan_nodes",
     "plan_prediction",
