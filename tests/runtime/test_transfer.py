@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from nndsl.cli.application import application
 from nndsl.runtime.load import load
-from nndsl.runtime.standalone.files import FileError, write_columns
-from nndsl.runtime.standalone.runs import read_safetensors, run_arrays
+from nndsl.runtime.standalone.files import FileError, read_safetensors_file, write_columns
+from nndsl.runtime.standalone.runs import run_arrays
 
 BODY = """
 data digits from builtin("digits") {
@@ -188,7 +188,7 @@ def test_a_damaged_run_is_said_when_it_is_read(ran, tmp_path):
     whole = (ran / "runs" / "Digits" / "weights.safetensors").read_bytes()
     path.write_bytes(whole[:-40])
     with pytest.raises(FileError):
-        read_safetensors(path)
+        read_safetensors_file(path)
     with pytest.raises(FileError, match="there is no run"):
         run_arrays(tmp_path / "nothing")
     path.write_bytes(whole)
