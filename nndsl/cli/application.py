@@ -20,6 +20,7 @@ COMMANDS = (
     "build",
     "summary",
     "plot",
+    "gradients",
     "landscape",
     "dump",
     "help",

@@ -110,9 +110,9 @@ def _statements() -> list[Topic]:
 
 def _builtins() -> list[Topic]:
     """The functions that the compiler provides, with the documentation of their operations."""
-    from nndsl.check.builtins import BUILTINS
     from nndsl.check.blocks.columns import DATA_BUILTINS
     from nndsl.check.blocks.windows import WINDOW_BUILTINS
+    from nndsl.check.builtins import BUILTINS
 
     families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS | WINDOW_BUILTINS}
     return [

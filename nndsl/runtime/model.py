@@ -13,6 +13,7 @@ from nndsl.runtime.rows import columns_for, columns_of, needs_columns
 if TYPE_CHECKING:
     from nndsl.data import Table as DataTable
     from nndsl.ir.program import DataProgram, Program, ReaderCall, TrainProgram
+    from nndsl.runtime.gradient_flow import Flow
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.rows import Rows
     from nndsl.runtime.standalone.loop import Event
@@ -236,6 +237,24 @@ class Model:
                 classes = self._classes_in(block, fields)
             found = generated.predict(predicting, self.memory, fields, self.seed)
         return {**found, **classes}
+
+    def gradient_flows(
+        self, train: str | None = None, *, part: str = "train", samples: int | None = None
+    ) -> list[Flow]:
+        """How large the gradients of each `minimize` of a block are, at these weights, in one batch of training.
+
+        samples: of how many samples, the first of the part; by default the block's batch size. Raises UserError.
+        """
+        from nndsl.runtime.gradient_flow import flows
+
+        block = self.train_named(train)
+        if not block.training.minimizes:
+            raise UserError(error("NN616", f"the train block {block.name} minimizes nothing", block.span))
+        with self._explained(block):
+            fields = {} if block.data is None else self._part(block, part)
+            count = samples or int(self._train(block).settings["batch_size"] or 1)
+            count = min([count, *map(len, fields.values())])
+            return flows(self.checked, block, self.memory, fields, self.seed, count)
 
     def _classes_in(self, train: TrainProgram, fields: Table) -> dict[str, Array]:
         """The fields that are classes, by their names."""
