@@ -12,8 +12,8 @@ import statistics
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "examples"
-FILES_NEEDED = {"mnist_cnn.nn"}
-"""Examples left out: their data must be named with `--set`."""
+FILES_NEEDED = {"mnist_cnn.nn", "transfer.nn"}
+"""Examples left out: their data must be named with `--set`, or another run must be there."""
 
 
 def reached(path: Path, seeds: int) -> dict[str, list[float]]:

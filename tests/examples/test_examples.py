@@ -62,21 +62,44 @@ def as_options(sets):
     return [word for each, value in sets.items() for word in ("--set", f"{each}={value}")]
 
 
-SHORTER = {"mnist_cnn.nn": ["--epochs", "5"]}
-"""Examples that meet their expectations sooner on the data that they get here."""
+SHORTER = {
+    "gan.nn": ["--epochs", "3"],
+    "mnist_cnn.nn": ["--epochs", "5"],
+    "wgan_gp.nn": ["--epochs", "3"],
+}
+"""Examples that expect nothing, or meet their expectations sooner on the data that they get here."""
+
+EARLIER_RUNS = {"transfer.nn": ("digits.nn", "Digits")}
+"""Examples that begin with what another has learnt: which, and the name of its run."""
+
+
+@pytest.fixture(autouse=True)
+def earlier_run(request, tmp_path, monkeypatch):
+    """The run that an example begins with, in the current folder."""
+    name = request.node.callspec.params.get("name") if hasattr(request.node, "callspec") else None
+    if name in EARLIER_RUNS:
+        example, run = EARLIER_RUNS[name]
+        ran("-m", "nndsl", "run", FOLDER / example, "--out", tmp_path / "runs" / run, folder=tmp_path)
+        monkeypatch.chdir(tmp_path)
 
 
 def test_the_examples_are_all_there():
     assert set(EXAMPLES) == {
+        "attention_sort.nn",
+        "autoencoder.nn",
         "custom_layer.nn",
         "diabetes.nn",
         "digits.nn",
+        "gan.nn",
         "iris.nn",
         "landscape.nn",
         "lenet.nn",
         "mnist_cnn.nn",
         "optimizers.nn",
         "residual.nn",
+        "transfer.nn",
+        "vae.nn",
+        "wgan_gp.nn",
         "xor.nn",
     }
 
