@@ -17,6 +17,7 @@ COMMANDS = (
     "evaluate",
     "predict",
     "features",
+    "generate",
     "build",
     "summary",
     "plot",

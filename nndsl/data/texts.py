@@ -91,8 +91,10 @@ def parts_of(text: str, level: str) -> list[str]:
 
 
 def joined(parts: Sequence[str], level: str) -> str:
-    """A text of these characters or words; a space before each word, but not before marks that end something."""
-    if level == "characters":
-        return "".join(parts)
-    spaced = (part if part in ".,;:!?)]}\u2019" else f" {part}" for part in parts)
-    return "".join(spaced).removeprefix(" ")
+    """A text of these characters or words."""
+    return "".join(space_before(part, level) + part for part in parts).removeprefix(" " if level == "words" else "")
+
+
+def space_before(part: str, level: str) -> str:
+    """What stands between a word and the one before: nothing before marks that end something."""
+    return "" if level == "characters" or part in ".,;:!?)]}\u2019" else " "

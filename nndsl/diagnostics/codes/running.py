@@ -163,4 +163,14 @@ CODES: tuple[Code, ...] = (
         "nndsl features digits.nn --layer feature",
         None,
     ),
+    Code(
+        "NN622",
+        "a network that can't write",
+        "`nndsl generate` asks a network for what comes next in a text: its data is read by `text`, what it reads is a "
+        "`window` of it, and a line such as `predict next = scores` gives a number for each character or word, at the "
+        "end of the window or at each of its times. A prompt has only what the training text had, and as much as the "
+        "network reads where it answers only at the end.",
+        "nndsl generate digits.nn",
+        None,
+    ),
 )
