@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FromRun:
-    """Where a weight or state comes from that an earlier run trained: the run folder as the file says it, where that
-    is, and the weight's path there. frozen: it stays as it is."""
+    """Where a weight or state comes from that an earlier run trained.
+
+    run: the run folder as the file says it. folder: where that is. path: the weight's there. frozen: it stays as it is.
+    """
 
     run: str
     folder: Path

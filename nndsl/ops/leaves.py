@@ -60,9 +60,7 @@ column = _leaf("column", "A raw column of the data, by its key.", "name")
 fitted = _leaf("fitted", "A number or array learnt from the training split, by its name.", "name")
 field = _leaf("field", "A field of the data: what each sample brings.", "name")
 weight = _leaf("weight", "A weight, after as many updates in this step as its version says.", "path", "version")
-direction = _leaf(
-    "direction", "A solver's direction: its part for the weight at this path.", "path"
-)
+direction = _leaf("direction", "A solver's direction: its part for the weight at this path.", "path")
 state = _leaf("state", "A state of a layer, as it was before this step.", "path")
 flat_weight = _leaf("flat_weight", "All weights of an update's group, one after another.", "update")
 flat_gradient = _leaf("flat_gradient", "The gradients of an update's group, one after another.", "update")

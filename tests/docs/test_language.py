@@ -14,10 +14,10 @@ import pytest
 import nndsl
 from nndsl import ops
 from nndsl.check import check
-from nndsl.check.builtins import BUILTINS
 from nndsl.check.blocks.columns import DATA_BUILTINS
-from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.blocks.settings import CALLBACKS, SETTINGS
+from nndsl.check.blocks.windows import WINDOW_BUILTINS
+from nndsl.check.builtins import BUILTINS
 from nndsl.check.values import Builtin, Option
 from nndsl.cli.topics import topics
 from nndsl.data import READERS

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.check.programs import checked, training
 
 from nndsl.passes import optimise
 from nndsl.plan import blas_threads
+from tests.check.programs import checked, training
 
 LOSS = "minimize cross_entropy(scores, label) using SGD"
 

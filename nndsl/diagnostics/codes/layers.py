@@ -126,8 +126,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN316",
         "a run folder that can't be used",
-        '`Model from "runs/Name"` takes a model out of a folder that `nndsl run` filled. The path starts from the folder '
-        "of the file that says it, or from the current folder.",
+        '`Model from "runs/Name"` takes a model out of a folder that `nndsl run` filled. The path starts from the '
+        "folder of the file that says it, or from the current folder.",
         _model("Dense(4)") + '\nmodel N {\n  input x: [4]\n  body = M from "runs/M" frozen\n  output body(x)\n}\n',
         _model("Dense(4)") + "\nmodel N {\n  input x: [4]\n  output M(x)\n}\n",
     ),
@@ -148,8 +148,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN319",
         "weights of a run that do not fit",
-        "A model that is taken out of a run is made anew from the run's program, for the values that it is applied to, and "
-        "gets the run's weights. Here they have other shapes, or other names.",
+        "A model that is taken out of a run is made anew from the run's program, for the values that it is applied to, "
+        "and gets the run's weights. Here they have other shapes, or other names.",
         'body = Digits from "runs/Digits"    # trained on [8, 8], and applied to images of [16, 16]',
         None,
     ),

@@ -144,8 +144,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN517",
         "everything is frozen",
-        "A model that was taken out of a run `frozen` never changes. Something else must be there to learn. Fix: layers "
-        "of its own behind the frozen model, or the model without `frozen`.",
+        "A model that was taken out of a run `frozen` never changes. Something else must be there to learn. Fix: "
+        "layers of its own behind the frozen model, or the model without `frozen`.",
         "nndsl run transfer.nn    # minimize mse(body(image), y) using Adam, where body is frozen",
         None,
     ),
