@@ -325,14 +325,23 @@ class _Checker:
         if context.failed:
             return
         for model in self.applied.values():
-            if model.path in context.models or not _complete(model):
+            if model.path in context.models or model.definition.span.file is not self.file:
                 continue
-            if model.definition.span.file is not self.file:
+            if not _complete(model):
+                self._warn_unchecked(model)
                 continue
             for training in (True, False):
                 context.mode = Mode(training=training)
                 with context.surviving():
                     self._apply_alone(model)
+
+    def _warn_unchecked(self, model: Model) -> None:
+        if self.only is not None:
+            return
+        message = f"`{model.path}` is not checked: nothing applies it, and its input has no shape"
+        self.context.report(
+            warning("NN902", message, model.span, help="say the shape: `input x: [8, 8]`, or apply it in a train block")
+        )
 
     def _apply_alone(self, model: Model) -> None:
         context = self.context

@@ -281,8 +281,8 @@ _BLOCKS: tuple[Code, ...] = (
         "rows that look at others in a way that can't be",
         "`window(x, length)` and `next(x)` make one value of several rows that follow one another, so x has a value "
         "for each row, and what is learnt of it (`standardize`) is learnt before. Such rows share values with those "
-        "beside them: shuffled into parts, the test would hold what training saw, so they are split `in order`; a window "
-        "that would reach from one part into another is left out.",
+        "beside them: shuffled into parts, the test would hold what training saw, so they are split `in order`; a "
+        "window that would reach from one part into another is left out.",
         _SERIES.replace(" in order", ""),
         _SERIES,
     ),

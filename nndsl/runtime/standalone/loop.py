@@ -182,7 +182,9 @@ def _fit(
             raise TrainingError("there are no samples to train on")
         step = done.step
         held_out = _totals_over(validation, parts["validation"], n) if len_of(parts.get("validation")) else None
-        event = EpochDone(epoch, step, done.reported(), {} if held_out is None else reported_numbers(train, *held_out, step, epoch))
+        event = EpochDone(
+            epoch, step, done.reported(), {} if held_out is None else reported_numbers(train, *held_out, step, epoch)
+        )
         yield _after_callbacks(callbacks, event, memory)
         stopped = next((callback.stop for callback in callbacks if callback.stop), solving and solving.finished)
         if stopped:
