@@ -87,7 +87,7 @@ def test_other_and_damaged_files_are_explained(opened, said, content, code):
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(st.booleans(), st.integers(0, 60), st.integers(0, 39), st.integers(0, 255))
 def test_mutated_files_are_read_or_explained(tmp_path, zipped, length, place, byte):
-    content = bytearray(gzip.compress(idx(IMAGES), mtime=0, mtime=0) if zipped else idx(IMAGES))
+    content = bytearray(gzip.compress(idx(IMAGES), mtime=0) if zipped else idx(IMAGES))
     content[place % len(content)] = byte
     (tmp_path / "t").write_bytes(content[:length])
     try:
