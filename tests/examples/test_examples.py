@@ -55,16 +55,23 @@ def enlarged_digits(tmp_path_factory):
 @pytest.fixture
 def sets(name, enlarged_digits):
     """What `--set` has to say for an example."""
-    return {each: str(enlarged_digits / each) for each in NAMED_FILES.get(name, ())}
+    return {each: str(enlarged_digits / each) for each in NAMED_FILES.get(name, ())} | SMALLER.get(name, {})
 
 
 def as_options(sets):
     return [word for each, value in sets.items() for word in ("--set", f"{each}={value}")]
 
 
+SMALLER = {
+    "long_memory.nn": {"length": "12", "cell": "LSTM(8)", "updates": "100"},
+    "shakespeare_lstm.nn": {"length": "20", "units": "8"},
+}
+"""Examples that take minutes, as smaller networks; `test_recurrent_examples` has what they learn."""
+
 SHORTER = {
     "gan.nn": ["--epochs", "3"],
     "mnist_cnn.nn": ["--epochs", "5"],
+    "shakespeare_lstm.nn": ["--epochs", "1"],
     "wgan_gp.nn": ["--epochs", "3"],
 }
 """Examples that expect nothing, or meet their expectations sooner on the data that they get here."""
@@ -94,9 +101,12 @@ def test_the_examples_are_all_there():
         "iris.nn",
         "landscape.nn",
         "lenet.nn",
+        "long_memory.nn",
         "mnist_cnn.nn",
         "optimizers.nn",
         "residual.nn",
+        "shakespeare_lstm.nn",
+        "sunspots_rnn.nn",
         "transfer.nn",
         "vae.nn",
         "wgan_gp.nn",
