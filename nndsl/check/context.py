@@ -140,20 +140,20 @@ class Context:
         help: str | None = None,
     ) -> UserError:
         """An error at `span`. Inside the library the place is the user's call, with the library's line as a note."""
-        place, notes = self.user_place(span)
+        place = self.user_place(span)
         if place is not span:
-            return UserError(error(code, message, place, label="", more=_outside_library(more), help=help, notes=notes))
+            note = f"in {span.file.name}, line {span.line}: {span.file.line(span.line).strip()}"
+            return UserError(error(code, message, place, more=_outside_library(more), help=help, notes=[note]))
         return UserError(error(code, message, span, label, more=_outside_library(more), help=help))
 
-    def user_place(self, span: Span) -> tuple[Span, tuple[str, ...]]:
-        """The user's line behind `span`: itself, or the call that led into the library, with a note on where."""
+    def user_place(self, span: Span) -> Span:
+        """The user's line behind `span`: itself, or the call that led into the library."""
         if not span.file.library:
-            return span, ()
+            return span
         for frame in reversed(self.frames):
             if frame.call is not None and not frame.call.file.library:
-                line = span.file.line(span.line).strip()
-                return frame.call, (f"in {span.file.name}, line {span.line}: {line}",)
-        return span, ()
+                return frame.call
+        return span
 
     # -------------------------------------------------------------------------------------- making nodes
 
@@ -169,7 +169,7 @@ class Context:
 
     def origin(self, span: Span) -> Origin:
         """Where a node made at `span` comes from."""
-        place, _ = self.user_place(span)
+        place = self.user_place(span)
         title = ""
         for frame in reversed(self.frames):
             if frame.title:
@@ -226,7 +226,7 @@ class Context:
     def inside(self, frame: Frame) -> Generator[Frame]:
         """Walk a body; refuses one that is inside itself too deeply (a layer that applies itself)."""
         if len(self.frames) >= 64:
-            place, _ = self.user_place(frame.call) if frame.call is not None else (None, ())
+            place = self.user_place(frame.call) if frame.call is not None else None
             raise UserError(error("NN304", f"{frame.name} applies itself without an end", place, "64 levels deep here"))
         self.frames.append(frame)
         try:

@@ -27,7 +27,7 @@ def _library_name(function: Function) -> str | None:
 def remember_probabilities(context: Context, function: Function, result: Value, span: Span) -> None:
     """Keep in mind that `result` came out of softmax or sigmoid."""
     if _library_name(function) in _GIVES_PROBABILITIES and isinstance(result, Node):
-        context.probabilities[result.id] = context.user_place(span)[0]
+        context.probabilities[result.id] = context.user_place(span)
 
 
 def refuse_probabilities(context: Context, function: Function, given: dict[str, Argument], span: Span) -> None:

@@ -205,7 +205,7 @@ def _update(
             _result(context, body, slot.name, _NUMBER if slot.scalar else vector, span) for slot in known.slots
         )
         warn_unused(context, body)
-        origin = Origin(context.user_place(span)[0], "", frame.title)
+        origin = Origin(context.user_place(span), "", frame.title)
     return Update(optimizer.name, paths, tuple(known.slots), new_weight, new_slots, origin)
 
 
