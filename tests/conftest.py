@@ -19,6 +19,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(scope="session")
+def folder_with_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the run of `examples/digits.nn` that `examples/transfer.nn` begins with, of one epoch."""
+    from click.testing import CliRunner
+
+    from nndsl.cli.application import application
+
+    folder = tmp_path_factory.mktemp("digits")
+    example = Path(__file__).parents[1] / "examples" / "digits.nn"
+    CliRunner().invoke(application, ["run", str(example), "--epochs", "1", "--out", str(folder / "runs" / "Digits")])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def beside_digits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of `examples/transfer.nn` run where the run that it needs is found."""
+    given = request.node.callspec.params.values() if hasattr(request.node, "callspec") else ()
+    if any(isinstance(each, str | Path) and Path(str(each)[:200]).stem == "transfer" for each in given):
+        monkeypatch.chdir(request.getfixturevalue("folder_with_digits"))
+
+
 @pytest.fixture
 def compare_with_snapshot(request: pytest.FixtureRequest) -> Compare:
     """Compares a text with the one kept in a file, or rewrites the file under `--update-snapshots`."""

@@ -32,7 +32,8 @@ class Generated:
         self.source = source
         self.filename = filename
         self.names: Mapping[str, Any] = _executed(source, filename)
-        self.names["RUN_FOLDERS"].update(runs or {})
+        if runs:
+            self.names["RUN_FOLDERS"].update(runs)
 
     @property
     def program(self) -> Program:

@@ -32,7 +32,7 @@ train Digits on digits {
 """
 
 
-WHOLE = [path for path in sorted(EXAMPLES.glob("*.nn")) if path.name != "mnist_cnn.nn"]
+WHOLE = [path for path in sorted(EXAMPLES.glob("*.nn")) if path.name not in ("mnist_cnn.nn", "transfer.nn")]
 """The examples whose data comes with them."""
 
 
