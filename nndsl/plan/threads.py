@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
-from nndsl.ops import body_of, einsum, scan
+from nndsl.ops import Body, body_of, einsum, scan
+from nndsl.ops.rules import integer
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -19,24 +20,23 @@ for each other costs more than it saves, many times more where other programs us
 
 
 def blas_threads(train: TrainProgram) -> int:
-    """1 for a block whose products are all small; 0 leaves the number to the BLAS library."""
+    """1 where most of a block's multiply-adds are in small products; 0 leaves the number to the BLAS library."""
     size = dict(train.settings)["batch_size"]
-    samples = size if isinstance(size, int) else 1
-    largest = max((_multiply_adds(node, samples) for node in _products(train.training.roots())), default=0)
-    return 1 if largest < WORTH_SHARING else 0
+    work = _products(train.training.roots(), size if isinstance(size, int) else 1)
+    large = sum(times * each for each, times in work if each >= WORTH_SHARING)
+    return 0 if 2 * large > sum(times * each for each, times in work) else 1
 
 
-def _products(roots: Iterable[Node]) -> list[Node]:
-    """Every product, those inside loops too."""
-    found: list[Node] = []
+def _products(roots: Iterable[Node], samples: int) -> list[tuple[int, int]]:
+    """(multiply-adds, how often) of every product; those inside loops are done once for each time."""
+    found: list[tuple[int, int]] = []
+    bodies: dict[Body, int] = {}
     for node in reachable(roots):
         if node.op is einsum:
-            found.append(node)
+            per_sample = any(operand.type.kind is Kind.SAMPLE for operand in node.inputs)
+            found.append((node.op.flops(node) // 2 * (samples if per_sample else 1), 1))
         elif node.op is scan:
-            found += _products(body_of(node).roots)
+            bodies[body_of(node)] = integer(node, "length")
+    for body, length in bodies.items():
+        found += [(each, times * length) for each, times in _products(body.roots, samples)]
     return found
-
-
-def _multiply_adds(node: Node, samples: int) -> int:
-    per_sample = any(operand.type.kind is Kind.SAMPLE for operand in node.inputs)
-    return node.op.flops(node) // 2 * (samples if per_sample else 1)

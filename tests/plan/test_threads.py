@@ -19,6 +19,7 @@ def test_small_products_have_one_thread(network: str, threads: int) -> None:
     assert blas_threads(program.trains[0]) == threads
 
 
-def test_products_inside_loops_count() -> None:
-    program = optimise(checked(training(LOSS, network="SimpleRNN(512)\n  Dense(10)")))
-    assert blas_threads(program.trains[0]) == 0
+@pytest.mark.parametrize(("units", "threads"), [(64, 1), (1024, 0)])
+def test_products_inside_loops_count_once_for_each_time(units: int, threads: int) -> None:
+    program = optimise(checked(training(LOSS, network=f"SimpleRNN({units})\n  Dense(10)")))
+    assert blas_threads(program.trains[0]) == threads
