@@ -12,8 +12,9 @@ from nndsl.runtime.load import compiled, read_program
 from nndsl.runtime.trainer import run
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-NAMES = sorted(path.stem for path in EXAMPLES.glob("*.nn") if path.stem != "mnist_cnn")
-"""Every example but the one whose files must be named."""
+ELSEWHERE = {"attention_sort", "long_memory", "mnist_cnn", "shakespeare_lstm"}
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.nn") if path.stem not in ELSEWHERE)
+"""Every example whose data is at hand and whose epochs are short; tests/examples runs and builds the others too."""
 
 LINE = """\
 let rate = 0.1
@@ -85,7 +86,7 @@ def test_the_examples_standalone_curve_is_the_runs_bit_for_bit(name, level, tmp_
     other = nndsl.load(EXAMPLES / f"{name}.nn", level=level)
     other.load_weights(tmp_path / "w.npz")
     part = next((part for part in ("test", "validation") if part in outcome.part_numbers), "train")
-    assert other.evaluate() == model.evaluate(part=part)
+    assert other.evaluate(part=part) == model.evaluate(part=part)
 
 
 @pytest.mark.parametrize("name", NAMES)
