@@ -19,9 +19,10 @@ their losses were found equal over twenty steps. Times are medians and ratios ar
 machine only the ratios mean something.
 """
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+# Processes come first: what this one has loaded by then counts in the peak memory of those that it starts.
 PARTS = {
-    "steps": ("Training steps and inference", steps),
     "startup": ("Cold processes", startup),
+    "steps": ("Training steps and inference", steps),
     "compiling": ("From text to source", compiling),
 }
 

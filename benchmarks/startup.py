@@ -27,13 +27,16 @@ class Process:
 def processes(folder: Path) -> list[Process]:
     """What is started; the first is what the others are compared with."""
     nndsl = [sys.executable, "-m", "nndsl"]
+    program = folder / "digits.nn"  # what the example expects of 60 epochs does not hold after one
+    lines = DIGITS.read_text(encoding="utf-8").splitlines(keepends=True)
+    program.write_text("".join(line for line in lines if not line.lstrip().startswith("expect")), encoding="utf-8")
     found = [
         Process("python -c 'import numpy'", [sys.executable, "-c", "import numpy"]),
         Process("nndsl --version", [*nndsl, "--version"]),
         Process("nndsl check digits.nn", [*nndsl, "check", str(DIGITS)]),
         Process(
             "nndsl run digits.nn --epochs 1",
-            [*nndsl, "run", str(DIGITS), "--epochs", "1", "--out", str(folder / "run")],
+            [*nndsl, "run", str(program), "--epochs", "1", "--out", str(folder / "run")],
         ),
     ]
     if find_spec("torch") is not None:
