@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from nndsl import ops
+from nndsl.check.blocks import settings
 from nndsl.ir import DType, Kind, Node, reachable
 from nndsl.ir.program import TrainProgram
+from nndsl.runtime.standalone import callbacks
 from tests.check.programs import checked, mistakes, shapes, training
 
 LOSS = "minimize cross_entropy(scores, label) using SGD(learning_rate=0.1)"
@@ -226,3 +228,8 @@ def test_what_is_reported_is_the_same_whether_values_are_named_or_written_out() 
 def test_reports_that_differ_between_training_and_evaluation_are_refused() -> None:
     (mistake,) = mistakes(training(LOSS, "if training { metric height = mean(scores) }"))
     assert mistake.code == "NN508"
+
+
+def test_the_checker_and_standalone_files_agree_on_what_is_better() -> None:
+    # Standalone files carry the table themselves, and the checker's room may not look into the runtime's.
+    assert (settings.RISING, settings.FALLING) == (callbacks.RISING, callbacks.FALLING)
