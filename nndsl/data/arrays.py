@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
+import sys
 import zipfile
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
-from nndsl.data.files import MOST_COMPRESSED, damaged, other_kind, read_exactly, reading, reason
+from nndsl.data import files
+from nndsl.data.files import MOST_COMPRESSED, damaged, mapped, other_kind, read_exactly, reading, reason
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000
+
+_MEMBER_HEADER = struct.Struct("<26xHH")
+"""What stands before each member of a ZIP file; its last two numbers are the lengths of its name and its extras."""
 
 _KINDS = {"b": "bool", "i": "number", "u": "number", "f": "number", "S": "text", "U": "text"}
 _PROBLEMS = {
@@ -58,6 +63,17 @@ class Header:
         if problem is None and not self.size and self.shape[0]:
             problem = "has rows without values"
         return ColumnInfo(name, _KINDS.get(kind, "text"), self.shape[1:], self._read_as(), self.shape[0], problem)
+
+    def mappable(self) -> bool:
+        """Whether the numbers can be used as they lie in the file, and are enough for that to pay."""
+        order = "<" if sys.byteorder == "little" else ">"
+        return self.size >= files.MAPPED_FROM_BYTES and self.dtype[0] in (order, "|", "=") and self.dtype[1] != "S"
+
+    def mapped(self, path: Path, start: int, source: str, span: Span | None) -> Array:
+        """The array, as it lies in a file behind a header that begins at byte `start`."""
+        return mapped(
+            path, start + self.start, self.dtype, self.shape, source, span, "F" if self.fortran_order else "C"
+        )
 
     def _read_as(self) -> str:
         """`float64` for `>f8`, as `str(array.dtype)` says it; bytes are read as text."""
@@ -168,10 +184,13 @@ class NpyTable(Table):
         return tuple(header.info(name) for name, header in self._headers.items())
 
     def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
-        """Numbers as they are stored, text as unicode."""
+        """Numbers as they are stored, text as unicode; large arrays stay in the file until their rows are looked at."""
         found: dict[str, Array] = {}
         for name in names:
             (source, path), header = self._files[name], self._headers[name]
+            if header.mappable():
+                found[name] = header.mapped(path, 0, source, self.span)
+                continue
             content = read_exactly(path, header.start, header.size, source, self.span)
             found[name] = array_of(content, header, source, self.span)
         return found
@@ -222,14 +241,29 @@ class NpzTable(Table):
         return tuple(header.info(name) for name, (_, header) in self._members.items())
 
     def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
-        """Numbers as they are stored, text as unicode."""
+        """Numbers as they are stored, text as unicode; large arrays stay in the file until their rows are looked at."""
         found: dict[str, Array] = {}
         with _unpacking(self.source, self.span), zipfile.ZipFile(self._path) as archive:
             for name in names:
                 member, header = self._members[name]
+                if member.compress_type == zipfile.ZIP_STORED and header.mappable():
+                    found[name] = header.mapped(
+                        self._path, self._start(member), f"{self.source}, array {name}", self.span
+                    )
+                    continue
                 content = archive.read(member)
                 found[name] = array_of(content[header.start :], header, f"{self.source}, array {name}", self.span)
         return found
+
+    def _start(self, member: zipfile.ZipInfo) -> int:
+        """Where the bytes of a member begin that is stored as it is: behind a header of its own."""
+        with self._path.open("rb") as file:
+            file.seek(member.header_offset)
+            header = file.read(_MEMBER_HEADER.size)
+        if len(header) < _MEMBER_HEADER.size:
+            damaged(self.source, "it ends within the header of an array", self.span)
+        name_length, extra_length = _MEMBER_HEADER.unpack(header)
+        return member.header_offset + _MEMBER_HEADER.size + name_length + extra_length
 
 
 @contextmanager

@@ -7,16 +7,21 @@ import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, cast
+from typing import TYPE_CHECKING, BinaryIO, Literal, NoReturn, cast
 
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
+    from nndsl.data.table import Array
     from nndsl.source import Span
 
 GZIP_MAGIC = b"\x1f\x8b"
 MOST_COMPRESSED = 1040
 """Deflate makes nothing more than 1032 times smaller; a file that claims to is damaged."""
+
+MAPPED_FROM_BYTES = 1 << 20
+"""Arrays below this are read whole: that is faster than mapping them, and nothing that writes to the file changes
+them."""
 
 
 def find_file(text: str, folder: Path, span: Span | None) -> Path:
@@ -112,3 +117,22 @@ def read_exactly(path: Path, start: int, size: int, source: str, span: Span | No
         found = f"only {len(content):,}" if len(content) < size else "more"
         damaged(source, f"its header announces {size:,} bytes of numbers, it holds {found}", span)
     return content
+
+
+def mapped(
+    path: Path,
+    start: int,
+    dtype: str,
+    shape: tuple[int, ...],
+    source: str,
+    span: Span | None,
+    order: Literal["C", "F"] = "C",
+) -> Array:
+    """The array that lies in a file from byte `start` on, read-only: its rows are read when they are looked at."""
+    import numpy as np
+
+    with reading(source, span):
+        try:
+            return np.memmap(path, np.dtype(dtype), "r", start, shape, order)
+        except (ValueError, OverflowError) as failure:
+            damaged(source, reason(failure), span)

@@ -13,7 +13,8 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nndsl.data.files import damaged, is_gzipped, open_bytes, other_kind, read_exactly, reading
+from nndsl.data import files
+from nndsl.data.files import damaged, is_gzipped, mapped, open_bytes, other_kind, read_exactly, reading
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
 
@@ -29,9 +30,10 @@ MOST_AXES = 32
 
 @dataclass(frozen=True, slots=True)
 class IdxHeader:
-    """What the first bytes say. start: where the numbers begin; size: how many bytes they take."""
+    """What the first bytes say. width: bytes of a number; start: where they begin; size: how many bytes they take."""
 
     dtype: str
+    width: int
     shape: tuple[int, ...]
     start: int
     size: int
@@ -63,7 +65,7 @@ class IdxTable(Table):
             damaged(source, "it ends within its header", self.span)
         shape = struct.unpack(f">{axes}I", lengths)
         dtype, width = TYPES[start[2]]
-        header = IdxHeader(dtype, shape, 4 + 4 * axes, prod(shape) * width)
+        header = IdxHeader(dtype, width, shape, 4 + 4 * axes, prod(shape) * width)
         if not packed and size != header.start + header.size:
             found = f"{size - header.start:,}"
             damaged(source, f"its header announces {header.size:,} bytes of numbers, it holds {found}", self.span)
@@ -86,6 +88,9 @@ class IdxTable(Table):
         found: dict[str, Array] = {}
         for name in names:
             (source, path), header = self._files[name], self._headers[name]
+            if header.width == 1 and header.size >= files.MAPPED_FROM_BYTES and not is_gzipped(path):
+                found[name] = mapped(path, header.start, header.dtype, header.shape, source, self.span)
+                continue
             content = read_exactly(path, header.start, header.size, source, self.span)
             big_endian = np.dtype(header.dtype).newbyteorder(">")
             found[name] = np.frombuffer(content, big_endian).astype(header.dtype, copy=False).reshape(header.shape)

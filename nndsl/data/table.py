@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from nndsl.source import Span
@@ -42,6 +43,7 @@ class Table(ABC):
     def __init__(self, source: str, span: Span | None) -> None:
         self.source = source
         self.span = span
+        self._kept: dict[str, Array] = {}
 
     @property
     @abstractmethod
@@ -70,6 +72,17 @@ class Table(ABC):
                 message = f"{self.source}: {first.name} has {first.rows} rows and {column.name} has {column.rows}"
                 raise UserError(error("NN416", message, self.span, "a row is one value of each column"))
         return self.read_columns([column.name for column in columns])
+
+    def read_rows(self, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, Array]:
+        """As `read`, of the rows at these positions only, in their order.
+
+        Files that can be read in part are: large arrays lie in theirs, Parquet comes by groups of rows. Of others the
+        columns are read once and kept.
+        """
+        missing = [name for name in names if name not in self._kept]
+        if missing:
+            self._kept |= self.read(missing)
+        return {name: self._kept[name][rows] for name in names}
 
     def column(self, name: str, span: Span | None = None) -> ColumnInfo:
         """The column called `name`. Raises UserError where there is none (NN411) or it can't be used (NN417)."""
