@@ -9,10 +9,10 @@ import click
 
 from nndsl.cli.options import data_argument, json_option, program_argument, set_option, train_option, weights_option
 from nndsl.cli.output import diagnostics_data, print_json
-from nndsl.cli.plot import KINDS as PICTURES
 from nndsl.cli.predict import write
 from nndsl.cli.trained import trained
 from nndsl.diagnostics import UserError, error
+from nndsl.pictures.figure import checked_picture
 
 if TYPE_CHECKING:
     from nndsl.ir.program import TrainProgram
@@ -73,8 +73,10 @@ def command(
     """
     if data is not None and part is not None:
         raise click.UsageError("give DATA or --on PART, not both")
-    _check_ending(output, KINDS, "outputs are written as")
-    _check_ending(picture, PICTURES, "a picture is")
+    if output is not None and output.suffix.lower() not in KINDS:
+        raise UserError(error("NN609", f"outputs are written as {', '.join(KINDS)}, not {output}"))
+    if picture is not None:
+        checked_picture(picture)
     model, block = trained(program, sets, train, weights)
     if layer is None:
         _list_steps(model, block, as_json)
@@ -99,11 +101,6 @@ def command(
         click.echo(f"{path}: {shape} for {len(values):,} rows; `-o FILE` writes them, `--picture FILE` draws them")
 
 
-def _check_ending(path: Path | None, kinds: tuple[str, ...], what: str) -> None:
-    if path is not None and path.suffix.lower() not in kinds:
-        raise UserError(error("NN609", f"{what} {', '.join(kinds)}, not {path}"))
-
-
 def _list_steps(model: Model, block: TrainProgram, as_json: bool) -> None:
     from nndsl.runtime.parts import step_nodes
 
@@ -117,20 +114,20 @@ def _list_steps(model: Model, block: TrainProgram, as_json: bool) -> None:
 
 
 def _draw(model: Model, path: str, found: Table, picture: Path, draw: str, sample: int) -> None:
-    from nndsl.runtime import feature_pictures
+    from nndsl.pictures.features import draw_filters, draw_maps, draw_plane
 
     values = found[path]
     match draw:
         case "plane":
             classes = next((array for name, array in found.items() if name != path), None)
             name = next((name for name in found if name != path), "")
-            feature_pictures.draw_plane(values, classes, picture, path, name)
+            draw_plane(values, classes, picture, path, name)
         case "filters":
-            feature_pictures.draw_filters(_kernel(model, path), picture, path)
+            draw_filters(_kernel(model, path), picture, path)
         case _:
             if sample >= len(values):
                 raise UserError(error("NN616", f"--sample {sample}: there are {len(values)} samples, from 0"))
-            feature_pictures.draw_maps(values[sample], picture, f"{path}, sample {sample}")
+            draw_maps(values[sample], picture, f"{path}, sample {sample}")
 
 
 def _kernel(model: Model, path: str) -> Array:

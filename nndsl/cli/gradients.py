@@ -11,8 +11,7 @@ import click
 
 from nndsl.cli.options import json_option, program_argument, seed_option, set_option, train_option, weights_option
 from nndsl.cli.output import diagnostics_data, print_json
-from nndsl.cli.plot import KINDS as PICTURES
-from nndsl.diagnostics import UserError, error
+from nndsl.pictures.figure import checked_picture
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,12 +60,12 @@ def command(
 
     PROGRAM is a `.nn` file, whose first weights are taken unless --weights names a run; or a run folder.
     """
-    if picture is not None and picture.suffix.lower() not in PICTURES:
-        raise UserError(error("NN609", f"a picture is {', '.join(PICTURES)}, not {picture}"))
+    if picture is not None:
+        checked_picture(picture)
     model, block = _opened(program, sets, train, weights, seed)
     flows = model.gradient_flows(block.name, part=part, samples=samples)
     if picture is not None:
-        from nndsl.runtime.gradient_pictures import draw_flows
+        from nndsl.pictures.gradients import draw_flows
 
         draw_flows(flows, picture, block.name)
     if as_json:

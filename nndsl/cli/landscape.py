@@ -9,8 +9,8 @@ import click
 from nndsl.cli.compiling import modelled
 from nndsl.cli.files import open_program
 from nndsl.cli.options import file_argument, precision_option, seed_option, set_option, train_option
-from nndsl.cli.plot import checked_picture
 from nndsl.diagnostics import UserError, error
+from nndsl.pictures.figure import checked_picture
 
 
 @click.command(short_help="Draw the loss around the path of training.")
@@ -64,7 +64,8 @@ def command(
     circle to the cross. A network of two weights is drawn over these two; of a larger one the plane is that in which
     its path is longest. Nothing but the picture is written.
     """
-    from nndsl.runtime.landscape import draw, survey
+    from nndsl.pictures.landscape import draw_landscape
+    from nndsl.runtime.landscape import survey
 
     picture = None if output is None else checked_picture(output)
     model = modelled(open_program(file), sets, train=train, seed=seed, precision=precision)
@@ -73,7 +74,7 @@ def command(
         raise UserError(error("NN616", f"the train block {block.name} has no data and so no epochs", block.span))
     landscape = survey(model, block, paths=paths, points=points, margin=margin, epochs=epochs)
     picture = picture or Path("runs", block.name, "landscape.png")
-    draw(landscape, picture)
+    draw_landscape(landscape, picture)
     for trace in landscape.traces:
         click.echo(f"seed {trace.seed}  loss {trace.loss:.6g}")
     click.echo(f"wrote {picture}")

@@ -79,11 +79,14 @@ def command(
         device=device,
     )
 
+    from nndsl.pictures.figure import has_matplotlib
+    from nndsl.pictures.values import draw_values
     from nndsl.runtime.progress import Silence, progress_for
     from nndsl.runtime.trainer import run
 
     progress = Silence() if as_json else progress_for(sys.stdout)
-    outcomes = run(model, train=train, out=out, epochs=epochs, progress=progress)
+    draw = draw_values if has_matplotlib() else None
+    outcomes = run(model, train=train, out=out, epochs=epochs, progress=progress, draw=draw)
     for outcome in outcomes:
         write_start(outcome.folder, file, outcome.train, sets, precision, model.checked)
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]

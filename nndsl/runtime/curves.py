@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import UserError, error
 
@@ -87,28 +87,3 @@ def _imports(functions: Sequence[str], source: Path | None) -> str:
     defined = {item.name.name for item in parse(read_program(source)).items if isinstance(item, tree.Definition)}
     names = dict.fromkeys(match[0] for each in functions if (match := _NAME.match(each)) and match[0] in defined)
     return f'import {", ".join(names)} from "{source.name}"\n\n' if names else ""
-
-
-def draw_curves(curves: Sequence[Curve], picture: Path) -> None:
-    """Writes a picture with a panel for each function. Raises UserError NN608 or NN612."""
-    from nndsl.runtime.pictures import new_figure, save_figure
-
-    columns = min(len(curves), 3)
-    rows = -(-len(curves) // columns)
-    figure = new_figure(3.6 * columns + 0.4, 3.0 * rows + 0.2)
-    for position, curve in enumerate(curves, start=1):
-        _panel(figure.add_subplot(rows, columns, position), curve)
-    save_figure(figure, picture)
-
-
-def _panel(axes: Any, curve: Curve) -> None:
-    axes.axhline(0, color="#bbbbbb", linewidth=0.8)
-    axes.axvline(0, color="#bbbbbb", linewidth=0.8)
-    axes.plot(curve.x, curve.values, color="#1f5f8b", linewidth=2.0, label="value")
-    axes.plot(curve.x, curve.slopes, color="#d1701b", linewidth=1.6, linestyle="--", label="derivative")
-    axes.set_title(curve.name, fontsize=11)
-    axes.set_xlabel("x")
-    axes.set_ylabel("value, derivative")
-    axes.grid(visible=True, color="#e4e4e4", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)

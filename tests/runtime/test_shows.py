@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nndsl.runtime import pictures
+from nndsl.pictures.values import draw_values
 from nndsl.runtime.load import load
 from nndsl.runtime.progress import Silence
 from nndsl.runtime.standalone.files import read_arrays, write_columns
@@ -58,14 +58,13 @@ STEMS = [
 
 def test_pictures_come_when_they_are_due_and_at_the_end(model, tmp_path):
     pytest.importorskip("matplotlib")
-    (outcome,) = run(model, out=tmp_path / "run")
+    (outcome,) = run(model, out=tmp_path / "run", draw=draw_values)
     assert shown(outcome.folder) == [f"{stem}.png" for stem in STEMS]
     for path in outcome.shown:
         assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_without_matplotlib_the_values_are_written(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "has_matplotlib", lambda: False)
+def test_where_nothing_draws_the_values_are_written(model, tmp_path):
     notes = []
 
     class Noted(Silence):
@@ -110,8 +109,7 @@ def test_a_show_changes_no_number_of_the_training(model, tmp_path):
     assert model.fit() == load(without).fit()
 
 
-def test_the_standalone_file_writes_the_same_values(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "has_matplotlib", lambda: False)
+def test_the_standalone_file_writes_the_same_values(model, tmp_path):
     from nndsl.data import open_tables, read_tables
 
     (outcome,) = run(model, out=tmp_path / "run")
@@ -124,30 +122,3 @@ def test_the_standalone_file_writes_the_same_values(model, tmp_path, monkeypatch
     for path in outcome.shown:
         for name, values in read_arrays(tmp_path / "shown" / path.name).items():
             np.testing.assert_array_equal(values, read_arrays(path)[name])
-
-
-@pytest.mark.parametrize(
-    ("shape", "kind"),
-    [
-        ((5, 8, 8), "plain"),
-        ((1, 3, 90), "constant"),
-        ((2, 6, 6, 3), "broken"),
-        ((2, 5, 5, 1), "whole"),
-        ((3, 12), "broken"),
-        ((1, 3), "constant"),
-        ((64,), "plain"),
-        ((1,), "whole"),
-    ],
-)
-def test_values_of_every_shape_are_drawn(shape, kind, tmp_path):
-    pytest.importorskip("matplotlib")
-    values = np.random.default_rng(0).normal(size=shape)
-    if kind == "constant":
-        values[...] = 3
-    elif kind == "broken":
-        values.flat[0] = np.nan
-        values.flat[-1] = np.inf
-    elif kind == "whole":
-        values = values.astype(np.int32)
-    pictures.draw_values(values, tmp_path / "a.png", "a")
-    assert (tmp_path / "a.png").stat().st_size > 500

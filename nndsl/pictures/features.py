@@ -6,7 +6,8 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
-from nndsl.runtime.pictures import draw_image, grey_range, grid_of, new_figure, save_figure
+from nndsl.pictures.figure import new_figure, save_figure
+from nndsl.pictures.values import draw_image, draw_values, grey_range, grid_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,8 +112,6 @@ def draw_maps(values: Array, path: Path, title: str) -> None:
 
     Raises UserError NN608, NN612 or NN616.
     """
-    from nndsl.runtime.pictures import draw_values
-
     if values.ndim < 2:
         draw_values(values.reshape(1, -1), path, title)
         return

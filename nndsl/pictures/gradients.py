@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from nndsl.runtime.pictures import BAR, new_figure, save_figure
+from nndsl.pictures.figure import BLUE, ORANGE, new_figure, save_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from nndsl.runtime.gradient_flow import Flow, StateFlow, StepFlow
 
-LINES = (("#1f5f8b", "-"), ("#d1701b", "--"), ("#3b7d3b", "-."), ("#7a4a9c", ":"))
+LINES = ((BLUE, "-"), (ORANGE, "--"), ("#3b7d3b", "-."), ("#7a4a9c", ":"))
 """Colour and dash of each line, told apart in print."""
 LEAST = 1e-30
 """What is smaller is drawn here: a logarithm has no 0."""
@@ -34,7 +34,7 @@ def draw_flows(flows: Sequence[Flow], path: Path, title: str) -> None:
 
 def _draw_steps(axes: Any, steps: Sequence[StepFlow]) -> None:
     axes.plot(
-        [_drawn(step.size) for step in steps], [step.path for step in steps], color=BAR, marker="o", linewidth=0.8
+        [_drawn(step.size) for step in steps], [step.path for step in steps], color=BLUE, marker="o", linewidth=0.8
     )
     axes.invert_yaxis()
     axes.set_xscale("log")

@@ -5,41 +5,12 @@ from __future__ import annotations
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 
-from nndsl.diagnostics import UserError, error
+from nndsl.pictures.figure import BLUE, new_figure, save_figure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nndsl.runtime.standalone.program import Array
-
-DOTS_PER_INCH = 150
-BAR = "#1f5f8b"
-
-
-def has_matplotlib() -> bool:
-    """Whether pictures can be drawn."""
-    from importlib.util import find_spec
-
-    return find_spec("matplotlib") is not None
-
-
-def new_figure(width: float, height: float) -> Any:
-    """An empty picture of a size in inches. Raises UserError NN612 without matplotlib."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        hint = "pip install 'nndsl[plot]'"
-        raise UserError(error("NN612", "drawing needs matplotlib, which is not installed", help=hint)) from None
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Writes the picture, in the format that the name says. Raises UserError NN608."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DOTS_PER_INCH)
-    except OSError as failure:
-        raise UserError(error("NN608", f"can't write {path}: {failure.strerror or failure}")) from None
 
 
 def draw_values(values: Array, path: Path, title: str) -> None:
@@ -105,7 +76,7 @@ def _bars(values: Array) -> Any:
     for axes in panels.flat[len(finite) :]:
         axes.set_visible(False)
     for axes, vector in zip(panels.flat, finite, strict=False):
-        axes.bar(np.arange(len(vector)), vector, color=BAR, width=0.9)
+        axes.bar(np.arange(len(vector)), vector, color=BLUE, width=0.9)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
