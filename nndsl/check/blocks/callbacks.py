@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.check.blocks.settings import CALLBACKS, SETTINGS, Setting
+from nndsl.check.blocks.settings import CALLBACKS, FALLING, RISING, SETTINGS, Setting
 from nndsl.check.expressions.evaluate import evaluate
-from nndsl.check.values import Option, describe, is_number
-from nndsl.diagnostics import did_you_mean
+from nndsl.check.values import Option, SilencedError, describe, is_number
+from nndsl.diagnostics import did_you_mean, error
 from nndsl.ir.program import Callback, Expectation
 from nndsl.syntax import tree
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nndsl.check.scope import Scope
     from nndsl.check.values import Value
     from nndsl.ir import Attribute
+    from nndsl.ir.program import DataProgram
     from nndsl.source import Span
 
 _ELSEWHERE = {
@@ -152,3 +153,58 @@ def read_expectation(context: Context, scope: Scope, statement: tree.ExpectState
     if not is_number(bound):
         raise context.mistake("NN511", f"what is expected is a number, not {describe(bound)}", statement.bound.span)
     return Expectation(statement.part.name, statement.metric.name, statement.operator, float(bound), statement.span)
+
+
+# ------------------------------------------------------------------------------------------------ afterwards
+
+
+def checked_callback(context: Context, callback: Callback, reported: list[str]) -> Callback:
+    """The callback, if what it watches is reported; a mistake is reported otherwise."""
+    monitor = dict(callback.arguments).get("monitor")
+    known = [*reported, *(f"{part}.{name}" for part in ("train", "validation") for name in reported)]
+    if isinstance(monitor, str) and monitor not in known:
+        close = did_you_mean(monitor, reported)
+        context.report(
+            error(
+                "NN509",
+                f"{callback.name} watches `{monitor}`, and nothing of that name is reported",
+                callback.span,
+                help=f"did you mean `{close}`?" if close else f"reported are: {', '.join(reported)}",
+            )
+        )
+    elif _is_unclear(monitor, dict(callback.arguments)["mode"]):
+        message = f"{callback.name} can't tell whether more or less {monitor} is better"
+        context.report(error("NN509", message, callback.span, help="say `mode=max` or `mode=min`"))
+    return callback
+
+
+def _is_unclear(monitor: Attribute, mode: Attribute) -> bool:
+    """Whether the name of a monitored number leaves open what is better of it."""
+    return isinstance(monitor, str) and mode == "auto" and not monitor.endswith((*RISING, *FALLING))
+
+
+def checked_expectation(
+    context: Context, expectation: Expectation, reported: list[str], data: DataProgram | None
+) -> Expectation:
+    """The expectation, if its number is reported and the data has its part."""
+    parts = ["train"]
+    if data is not None:
+        parts += [name for name, _ in data.split.parts] if data.split is not None else []
+        parts += [name for name, _ in data.part_readers]
+    for given, known, what in (
+        (expectation.metric, reported, "reported"),
+        (expectation.part, parts, "a part of the data"),
+    ):
+        if given not in known:
+            close = did_you_mean(given, known)
+            listed = ", ".join(dict.fromkeys(known))
+            context.report(
+                error(
+                    "NN511",
+                    f"`{given}` is not {what}",
+                    expectation.span,
+                    help=f"did you mean `{close}`?" if close else f"there is: {listed}",
+                )
+            )
+            raise SilencedError
+    return expectation

@@ -2,60 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check import hints
-from nndsl.check.blocks.callbacks import callback_name, read_callback, read_expectation, read_setting
-from nndsl.check.blocks.optimizers import updates_of
-from nndsl.check.blocks.settings import FALLING, RISING, SETTINGS
+from nndsl.check.blocks.callbacks import (
+    callback_name,
+    checked_callback,
+    checked_expectation,
+    read_callback,
+    read_expectation,
+    read_setting,
+)
+from nndsl.check.blocks.losses import read_minimize
+from nndsl.check.blocks.metrics import read_metric, read_predictions
+from nndsl.check.blocks.settings import CALLBACKS, SETTINGS
 from nndsl.check.blocks.shows import read_shows
-from nndsl.check.blocks.solvers import check_solver_settings, solver_of
+from nndsl.check.blocks.solvers import check_solver_settings
+from nndsl.check.blocks.walk import Walk
 from nndsl.check.bodies.places import misplaced
 from nndsl.check.bodies.statements import attempt, bind_names, check_assert, run_control, warn_unused
-from nndsl.check.builtins.reductions import average, batch_size, batch_total, total_of
 from nndsl.check.context import Frame, Mode
-from nndsl.check.expressions.arithmetic import arithmetic, as_node, broadcast, cast
-from nndsl.check.expressions.evaluate import evaluate, whole_number
 from nndsl.check.scope import Scope
-from nndsl.check.values import Argument, Function, Parts, SilencedError, Value, describe
+from nndsl.check.values import SilencedError
 from nndsl.diagnostics import UserError, did_you_mean, error
-from nndsl.ir import DType, Kind, Node, TensorType, reachable
-from nndsl.ir.program import (
-    Callback,
-    Expectation,
-    Minimize,
-    Reported,
-    Show,
-    StepGraph,
-    TrainProgram,
-)
+from nndsl.ir import DType, Kind, TensorType, reachable
+from nndsl.ir.program import Reported, StepGraph, TrainProgram
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
     from nndsl.ir import Attribute
     from nndsl.ir.program import DataProgram
-    from nndsl.source import Span
-
-
-@dataclass(slots=True)
-class Walk:
-    """What one walk through a train block gathers."""
-
-    has_data: bool
-    losses: list[Reported] = field(default_factory=list[Reported])
-    metrics: list[Reported] = field(default_factory=list[Reported])
-    predictions: list[tuple[str, Node, tuple[str, ...] | None]] = field(
-        default_factory=list[tuple[str, Node, tuple[str, ...] | None]]
-    )
-    minimizes: list[Minimize] = field(default_factory=list[Minimize])
-    settings: dict[str, Attribute] = field(default_factory=dict[str, "Attribute"])
-    callbacks: list[tuple[Callback, tree.Apply]] = field(default_factory=list[tuple[Callback, tree.Apply]])
-    expectations: list[Expectation] = field(default_factory=list[Expectation])
-    shows: list[Show] = field(default_factory=list[Show])
-    steps: dict[str, Node] = field(default_factory=dict[str, Node])
 
 
 def check_train(
@@ -84,8 +62,8 @@ def check_train(
         settings=tuple(settings.items()),
         training=graph,
         evaluation=evaluated,
-        callbacks=tuple(_checked_callback(context, callback, reported) for callback, _ in walk.callbacks),
-        expectations=tuple(_checked_expectation(context, e, reported, data) for e in walk.expectations),
+        callbacks=tuple(checked_callback(context, callback, reported) for callback, _ in walk.callbacks),
+        expectations=tuple(checked_expectation(context, e, reported, data) for e in walk.expectations),
         span=block.span,
         shows=tuple(evaluating.shows),
         steps=tuple(evaluating.steps.items()),
@@ -191,11 +169,11 @@ def _statement(context: Context, scope: Scope, frame: Frame, statement: tree.Sta
         case tree.Binding():
             bind_names(context, scope, frame, statement)
         case tree.MinimizeStatement():
-            _minimize(context, scope, statement, walk)
+            read_minimize(context, scope, statement, walk)
         case tree.MetricStatement():
-            _metric(context, scope, statement, walk)
+            read_metric(context, scope, statement, walk)
         case tree.PredictStatement():
-            _predict(context, scope, statement, walk)
+            read_predictions(context, scope, statement, walk)
         case tree.ExpectStatement():
             walk.expectations.append(read_expectation(context, scope, statement))
         case tree.Show():
@@ -215,8 +193,6 @@ def _statement(context: Context, scope: Scope, frame: Frame, statement: tree.Sta
 
 
 def _stray_line(context: Context, scope: Scope, statement: tree.Apply) -> Exception:
-    from nndsl.check.blocks.settings import CALLBACKS
-
     name = statement.value
     if isinstance(name, tree.Call):
         name = name.function
@@ -232,226 +208,3 @@ def _stray_line(context: Context, scope: Scope, statement: tree.Apply) -> Except
         statement.span,
         help=f"name the value: `scores = {statement.value.span.text.splitlines()[0]}`",
     )
-
-
-# ------------------------------------------------------------------------------------------------ minimize
-
-
-def sample_mean(context: Context, value: Value, span: Span, what: str) -> Node:
-    """What a loss or a metric is of each sample: the mean over the axes that are left, as a float."""
-    node = as_node(context, value, span)
-    if not isinstance(node, Node):
-        node = context.constant(float(node), TensorType(DType.FLOAT, (), Kind.SHARED))
-    if node.type.kind is Kind.STEP:
-        node = context.apply(ops.from_step, [node], span)
-    return average(context, cast(context, node, DType.FLOAT, span), tuple(range(node.type.rank)), span)
-
-
-def _minimize(context: Context, scope: Scope, statement: tree.MinimizeStatement, walk: Walk) -> None:
-    span = statement.loss.span
-    value = evaluate(context, scope, statement.loss)
-    if isinstance(value, Function):
-        raise context.mistake(
-            "NN507", f"{describe(value)} is not a number to minimize", span, help=f"call it: `{value.name}(...)`"
-        )
-    if isinstance(value, Parts | Node):
-        node = as_node(context, value, span)
-        if isinstance(node, Node) and node.type.dtype is not DType.FLOAT:
-            raise context.mistake(
-                "NN507", f"this is {node.type.dtype.value}, and only floats can be minimized", span,
-                help="an accuracy has no slope: minimize `cross_entropy(scores, label)`",
-            )  # fmt: skip
-    loss = sample_mean(context, value, span, "the loss")
-    weight = _sample_weight(context, scope, statement)
-    mean, reported = _batch_mean_loss(context, loss, weight, span)
-    walk.losses.append(Reported("loss", reported, span))
-    if not context.mode.training:
-        return
-    index = len(walk.minimizes)
-    solver = solver_of(context, scope, statement, value, mean, walk.minimizes)
-    if solver is not None:
-        walk.minimizes.append(Minimize(index, mean, (), 1, statement.span, solver=solver))
-        return
-    updates = updates_of(context, scope, statement, mean, index)
-    every = 1 if statement.every is None else whole_number(context, scope, statement.every, "`every`")
-    if every < 1:
-        raise context.mistake("NN209", f"`every` counts steps from 1, and this is {every}", statement.span)
-    walk.minimizes.append(Minimize(index, mean, updates, every, statement.span))
-    for update in updates:
-        for path in update.weights:
-            context.mode.versions[path] = context.mode.versions.get(path, 0) + 1
-
-
-def _sample_weight(context: Context, scope: Scope, statement: tree.MinimizeStatement) -> Node | None:
-    if statement.weighted_by is None:
-        return None
-    span = statement.weighted_by.span
-    node = as_node(context, evaluate(context, scope, statement.weighted_by), span)
-    if not isinstance(node, Node) or node.type.kind is not Kind.SAMPLE:
-        raise context.mistake("NN507", "`weighted by` wants a number for each sample", span)
-    if node.type.shape == (1,):
-        node = context.apply(ops.reshape, [node], span, shape=())
-    if node.type.rank:
-        raise context.mistake(
-            "NN507", f"`weighted by` wants one number for each sample, and this is {node.type.shape_text}", span
-        )
-    return cast(context, node, DType.FLOAT, span)
-
-
-def _batch_mean_loss(context: Context, loss: Node, weight: Node | None, span: Span) -> tuple[Node, Node]:
-    """(what is differentiated: the mean over the batch; what is reported: the mean over the split)."""
-    loss = broadcast(context, loss, (), Kind.SAMPLE, span)
-    if weight is None:
-        total, count = batch_total(context, loss, span), context.apply(ops.from_step, [batch_size(context)], span)
-        samples = total_of(context, context.constant(1.0, TensorType(DType.FLOAT, (), Kind.SAMPLE)), span)
-        reported = _divided(context, total_of(context, loss, span), samples, span)
-        return context.apply(ops.divide, [total, count], span).named("loss"), reported
-    weighted = context.apply(ops.multiply, [loss, weight], span)
-    total, count = batch_total(context, weighted, span), _no_zero(context, batch_total(context, weight, span), span)
-    reported = _divided(context, total_of(context, weighted, span), total_of(context, weight, span), span)
-    return context.apply(ops.divide, [total, count], span).named("loss"), reported
-
-
-def _no_zero(context: Context, count: Node, span: Span) -> Node:
-    """A sum of weights to divide by: 1 for a batch whose weights are all 0, whose loss is 0 then."""
-    zero, one = context.constant(0.0, count.type), context.constant(1.0, count.type)
-    return context.apply(ops.where, [context.apply(ops.not_equal, [count, zero], span), count, one], span)
-
-
-def _divided(context: Context, a: Node, b: Node, span: Span) -> Node:
-    return arithmetic(context, "/", Argument(a, span), Argument(b, span), span)
-
-
-# ------------------------------------------------------------------------------------------ metrics and predictions
-
-
-def _metric(context: Context, scope: Scope, statement: tree.MetricStatement, walk: Walk) -> None:
-    name = statement.name.name if statement.name is not None else _metric_name(context, statement)
-    span = statement.value.span
-    value = evaluate_metric(context, scope, statement.value)
-    if isinstance(value, Function):
-        raise context.mistake("NN508", f"{describe(value)} is not a number", span, help=f"call it: `{value.name}(...)`")
-    node = as_node(context, value, span)
-    if not isinstance(node, Node) or node.type.kind is not Kind.STEP:
-        mean = broadcast(context, sample_mean(context, value, span, "a metric"), (), Kind.SAMPLE, span)
-        samples = total_of(context, context.constant(1.0, TensorType(DType.FLOAT, (), Kind.SAMPLE)), span)
-        node = _divided(context, total_of(context, mean, span), samples, span)
-    if name == "loss" or any(metric.name == name for metric in walk.metrics):
-        raise context.mistake(
-            "NN508",
-            f"`{name}` is reported already",
-            statement.span,
-            help=f"give it another name: `metric {name}_2 = ...`",
-        )
-    walk.metrics.append(Reported(name, node, statement.span))
-
-
-def evaluate_metric(context: Context, scope: Scope, expression: tree.Expression) -> Value:
-    """A metric's value. `metric NAME(...)` finds the metric of that name before a function of it."""
-    from nndsl.check import library
-    from nndsl.check.files import library_scope
-
-    if isinstance(expression, tree.Call) and isinstance(expression.function, tree.Name):
-        name = expression.function.name
-        found = scope.lookup(name)
-        definition = library.definition(f"metric {name}")
-        if definition is not None and isinstance(found, Function) and found.scope is library_scope():
-            inner = Scope(scope)
-            inner.bind(name, Function(definition, library_scope()))
-            return evaluate(context, inner, expression)
-    return evaluate(context, scope, expression)
-
-
-def _metric_name(context: Context, statement: tree.MetricStatement) -> str:
-    value = statement.value
-    if isinstance(value, tree.Call) and isinstance(value.function, tree.Name):
-        return value.function.name
-    if isinstance(value, tree.Name):
-        return value.name
-    raise context.mistake(
-        "NN508", "this metric has no name", statement.span, help=f"`metric name = {value.span.text.splitlines()[0]}`"
-    )
-
-
-def _predict(context: Context, scope: Scope, statement: tree.PredictStatement, walk: Walk) -> None:
-    for item in statement.values:
-        name = item.name
-        if name is None:
-            if not isinstance(item.value, tree.Name):
-                raise context.mistake(
-                    "NN510", "a prediction needs a name", item.span, help=f"`predict answer = {item.value.span.text}`"
-                )
-            name = item.value.name
-        if any(known == name for known, _, _ in walk.predictions):
-            raise context.mistake("NN510", f"`{name}` is predicted already", item.span)
-        node = as_node(context, evaluate(context, scope, item.value), item.value.span)
-        if not isinstance(node, Node):
-            raise context.mistake("NN510", "this is the same for every sample", item.value.span)
-        node = broadcast(context, node, node.type.shape, Kind.SAMPLE, item.value.span)
-        walk.predictions.append((name, node, _class_names(context, node)))
-
-
-def _class_names(context: Context, node: Node) -> tuple[str, ...] | None:
-    """Class names of predicted ids: of the field that the scores were compared with, or the only one that fits."""
-    if node.type.dtype is not DType.INT:
-        return None
-    if node.id in context.score_classes:
-        return context.score_classes[node.id]
-    if node.op is not ops.argmax or node.type.rank:
-        return None
-    size = node.inputs[0].type.shape[-1]
-    fitting = [names for names in context.field_classes.values() if len(names) == size]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-# ------------------------------------------------------------------------------------------------ afterwards
-
-
-def _checked_callback(context: Context, callback: Callback, reported: list[str]) -> Callback:
-    monitor = dict(callback.arguments).get("monitor")
-    known = [*reported, *(f"{part}.{name}" for part in ("train", "validation") for name in reported)]
-    if isinstance(monitor, str) and monitor not in known:
-        close = did_you_mean(monitor, reported)
-        context.report(
-            error(
-                "NN509",
-                f"{callback.name} watches `{monitor}`, and nothing of that name is reported",
-                callback.span,
-                help=f"did you mean `{close}`?" if close else f"reported are: {', '.join(reported)}",
-            )
-        )
-    elif _is_unclear(monitor, dict(callback.arguments)["mode"]):
-        message = f"{callback.name} can't tell whether more or less {monitor} is better"
-        context.report(error("NN509", message, callback.span, help="say `mode=max` or `mode=min`"))
-    return callback
-
-
-def _is_unclear(monitor: Attribute, mode: Attribute) -> bool:
-    """Whether the name of a monitored number leaves open what is better of it."""
-    return isinstance(monitor, str) and mode == "auto" and not monitor.endswith((*RISING, *FALLING))
-
-
-def _checked_expectation(
-    context: Context, expectation: Expectation, reported: list[str], data: DataProgram | None
-) -> Expectation:
-    parts = ["train"]
-    if data is not None:
-        parts += [name for name, _ in data.split.parts] if data.split is not None else []
-        parts += [name for name, _ in data.part_readers]
-    for given, known, what in (
-        (expectation.metric, reported, "reported"),
-        (expectation.part, parts, "a part of the data"),
-    ):
-        if given not in known:
-            close = did_you_mean(given, known)
-            listed = ", ".join(dict.fromkeys(known))
-            context.report(
-                error(
-                    "NN511",
-                    f"`{given}` is not {what}",
-                    expectation.span,
-                    help=f"did you mean `{close}`?" if close else f"there is: {listed}",
-                )
-            )
-            raise SilencedError
-    return expectation
