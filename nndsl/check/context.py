@@ -47,7 +47,7 @@ class Frame:
 
     call: where it was called from. path: prefix of the names of its weights. title: the step as the user wrote it.
     given: arguments for its `input` statements. defaulted: inputs that were left out. line: the value of the line
-    before; None where the next line must say its start, for the reason `why`.
+    before; None where the next line must say its start, for the reason `why`. library: the body is the library's.
     """
 
     kind: str
@@ -69,6 +69,7 @@ class Frame:
     weights: dict[str, Span] = field(default_factory=dict[str, "Span"])
     broken: bool = False
     model: Model | None = None
+    library: bool = False
     root: str = ""
     """Of a model that a model out of a run applies: the path of that one."""
     declare_state: Callable[[Scope, tree.StateStatement], None] | None = None
@@ -233,6 +234,15 @@ class Context:
             yield frame
         finally:
             self.frames.pop()
+
+    def library_layers(self) -> tuple[str, ...]:
+        """The library's layers that the innermost body stands in, itself last; none in a body of the user's."""
+        found: list[str] = []
+        for frame in reversed(self.frames):
+            if frame.kind != "layer" or not frame.library:
+                break
+            found.append(frame.name)
+        return tuple(reversed(found))
 
     def step_name(self, base: str) -> str:
         """A name for an unlabelled step of the innermost named body: "dense", then "dense_1", ..."""

@@ -37,7 +37,8 @@ class FromRun:
 class Weight:
     """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `--seed` draws `initial`, once.
 
-    source: the earlier run that it begins with, in place of `initial`.
+    source: the earlier run that it begins with, in place of `initial`. layers: the library's layers that it stands in,
+    the one that declares it last ("Bidirectional", "LSTM"); none where a user's own layer declares it.
     """
 
     path: str
@@ -45,17 +46,19 @@ class Weight:
     initial: Node
     origin: Origin
     source: FromRun | None = None
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An array that steps change without a gradient (a moving average). `path` as a weight's."""
+    """An array that steps change without a gradient (a moving average). `path`, `layers` as a weight's."""
 
     path: str
     type: TensorType
     initial: Node
     origin: Origin
     source: FromRun | None = None
+    layers: tuple[str, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------------ data

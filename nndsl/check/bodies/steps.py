@@ -107,6 +107,7 @@ def apply_step(
     outer = context.frame if context.frames else None
     frame = Frame("layer", step.layer.name, span, path, title if "\n" not in title else "", given=_values(given))
     frame.positional = [(item.value, item.span) for item in positional]
+    frame.library = definition.span.file.library
     scope = Scope(step.layer.scope)
     known = len(context.weights)
     with context.inside(frame):

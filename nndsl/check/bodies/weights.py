@@ -33,7 +33,8 @@ def declare_weight(context: Context, scope: Scope, frame: Frame, statement: tree
     known = context.weights.get(path)
     if known is None:
         initial, source = _start_of(context, scope, path, type, statement)
-        context.weights[path] = Weight(path, type, initial, context.origin(statement.span), source)
+        origin = context.origin(statement.span)
+        context.weights[path] = Weight(path, type, initial, origin, source, context.library_layers())
     elif known.type != type:
         raise context.mistake(
             "NN313",
@@ -57,7 +58,8 @@ def declare_state(context: Context, scope: Scope, frame: Frame, statement: tree.
     known = context.states.get(path)
     if known is None:
         initial, source = _start_of(context, scope, path, type, statement)
-        context.states[path] = State(path, type, initial, context.origin(statement.span), source)
+        origin = context.origin(statement.span)
+        context.states[path] = State(path, type, initial, origin, source, context.library_layers())
     elif known.type != type:
         raise context.mistake(
             "NN313", f"{path} is {known.type.shape_text}, and would be {type.shape_text} here", statement.span
