@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndsl.check.blocks.columns import DataNotes
+    from nndsl.check.record import Call
     from nndsl.check.scope import Scope
     from nndsl.check.values import FieldInfo, Model, Run, Value
     from nndsl.ir import TensorType
@@ -99,6 +100,7 @@ class Context:
         self.score_classes: dict[int, tuple[str, ...]] = {}
         self.probabilities: dict[int, Span] = {}
         self.bound: set[Span] = set()
+        self.calls: dict[Span, Call | None] = {}
         self.data: DataNotes | None = None
         self._loops = 0
         self._reported: set[tuple[str, Span | None]] = set()

@@ -17,6 +17,7 @@ from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
 from nndsl.check.networks import networks
+from nndsl.check.record import Record, record_call
 from nndsl.check.scope import Scope
 from nndsl.check.values import BROKEN, Argument, DataSet, FieldInfo, Model, Run, SilencedError, Value, describe
 from nndsl.collector import without_collecting
@@ -40,6 +41,13 @@ def check(
     return _Checker(file, dict(sets or {}), only, alone).run()
 
 
+def check_and_record(file: SourceFile, sets: Mapping[str, str]) -> tuple[Program, Record]:
+    """As `check`, with what the names and calls of the file turned out to be."""
+    checker = _Checker(file, dict(sets), None)
+    program = checker.run()
+    return program, Record(checker.context.calls, checker.lets)
+
+
 @dataclass
 class _Checker:
     """One check of one file."""
@@ -57,6 +65,7 @@ class _Checker:
     trains: list[TrainProgram] = field(default_factory=list[TrainProgram])
     applied: dict[str, Model] = field(default_factory=dict[str, Model])
     first_data: dict[str, str | None] = field(default_factory=dict[str, "str | None"])
+    lets: dict[str, Value] = field(default_factory=dict[str, Value])
 
     def run(self) -> Program:
         """Everything in the file, in order; definitions first, wherever they stand."""
@@ -111,6 +120,8 @@ class _Checker:
                 case tree.Let(name=name):
                     with context.surviving() as hurt:
                         scope.bind(name.name, self._let_value(item, scope))
+                        if item.span.file is self.file:
+                            self.lets[name.name] = scope.names[name.name]
                     if hurt:
                         scope.bind(name.name, BROKEN)
                 case tree.Data() if item.span.file is self.file:
@@ -214,6 +225,8 @@ class _Checker:
         arguments = value.arguments if isinstance(value, tree.Call) else ()
         signature = Signature(model.definition.name.name, model.definition.parameters)
         given = bind(self.context, scope, signature, arguments, value.span)
+        if not model.arguments:
+            record_call(self.context, scope, model, given, value.span)
         both = {**dict(model.arguments), **given}
         return self._network(Model(model.definition, model.scope, tuple(both.items()), item.name.name, item.name.span))
 

@@ -9,6 +9,7 @@ from nndsl.check.context import Frame, snake_case
 from nndsl.check.expressions.binding import bind_parameters, input_names
 from nndsl.check.expressions.calls import call_value
 from nndsl.check.expressions.evaluate import argument, evaluate
+from nndsl.check.record import record_call
 from nndsl.check.runs import at_path, inside_run, root_in_run
 from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Function, Layer, Model, Parts, Step, Value
@@ -46,6 +47,7 @@ def _through_one(
     callee = evaluate(context, scope, expression)
     title = expression.span.text if label is None else f"{label.name}: {expression.span.text}"
     if isinstance(callee, Layer):
+        record_call(context, scope, callee, {}, expression.span)
         callee = Step(callee, (), expression.span)
     if isinstance(callee, Step):
         if callee.path is None:

@@ -10,6 +10,7 @@ from nndsl.check.context import Frame
 from nndsl.check.expressions.binding import Signature, bind, bind_parameters, input_names, layer_signature
 from nndsl.check.expressions.evaluate import argument, evaluate, named
 from nndsl.check.lints import refuse_probabilities, remember_probabilities
+from nndsl.check.record import record_call
 from nndsl.check.scope import Scope
 from nndsl.check.values import (
     Argument,
@@ -46,12 +47,14 @@ def call(context: Context, scope: Scope, expression: tree.Call) -> Value:
             return _call_function(context, scope, callee, expression)
         case Layer():
             given = bind(context, scope, layer_signature(callee), expression.arguments, span)
+            record_call(context, scope, callee, given, span)
             return Step(callee, tuple(given.items()), span)
         case Optimizer():
             if callee.arguments:
                 raise context.mistake("NN305", f"{callee.name} has its parameters already", span)
             signature = Signature(callee.name, callee.definition.parameters)
             given = bind(context, scope, signature, expression.arguments, span)
+            record_call(context, scope, callee, given, span)
             return replace(callee, arguments=tuple(given.items()))
         case Step():
             return _call_step(context, scope, callee, expression)
@@ -127,7 +130,9 @@ def _call_function(context: Context, scope: Scope, function: Function, expressio
         return _call_builtin(context, scope, function, function.definition, expression)
     signature = Signature(function.name, function.definition.parameters)
     given = bind(context, scope, signature, expression.arguments, expression.span)
-    if function.bound:
+    if not function.bound:
+        record_call(context, scope, function, given, expression.span)
+    else:
         given = _complete(context, function, given, expression)
     first = function.definition.parameters[0] if function.definition.parameters else None
     if first is not None and first.name.name not in given and first.default is None:
@@ -208,6 +213,8 @@ def _call_builtin(context: Context, scope: Scope, function: Function, builtin: B
         given[name] = value
     if many is not None:
         given[many.name] = Argument(tuple(rest), expression.span)
+    if not function.bound:
+        record_call(context, scope, function, given, expression.span)
     first = builtin.parameters[0] if builtin.parameters else None
     if first is not None and first.required and first.name not in given:
         return replace(function, bound=tuple(given.items()), scope=scope)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from nndsl import ops
 from nndsl.check import hints
 from nndsl.check.expressions import arithmetic
+from nndsl.check.record import record_call
 from nndsl.check.values import (
     BROKEN,
     AllLeading,
@@ -14,7 +15,9 @@ from nndsl.check.values import (
     Broken,
     DataSet,
     FieldInfo,
+    Function,
     Model,
+    Optimizer,
     Option,
     Parts,
     SilencedError,
@@ -92,7 +95,10 @@ def _binary(context: Context, scope: Scope, expression: tree.Binary) -> Value:
 def _name(context: Context, scope: Scope, name: tree.Name) -> Value:
     if _is_option(scope, name.name):
         return Option(name.name)
-    return named(context, scope, name)
+    value = named(context, scope, name)
+    if isinstance(value, Function | Optimizer) and not name.span.file.library:
+        record_call(context, scope, value, {}, name.span)
+    return value
 
 
 def _is_option(scope: Scope, name: str) -> bool:
