@@ -122,11 +122,13 @@ class NodeNames:
         self._roots: dict[Node, str] = {}
         self._roles: dict[Node, str] = {}
         self._renamed: dict[str, str] = {}
+        self._found: dict[Node, str | None] = {}
         for train in program.trains:
             for graph in (train.training, train.evaluation):
                 self._name_roles(graph)
                 self._find_renamed(graph)
                 self._name_loops(reachable(graph.roots()))
+        self._found.clear()  # what was asked for before all roles were known
 
     def _name_loops(self, nodes: Iterable[Node]) -> None:
         """Names in and of loops that nobody gave: `x_t` for one time of `x`, `z_all` for `z` of all times."""
@@ -179,6 +181,11 @@ class NodeNames:
         role = self._roles.get(node)
         if role is not None:
             return role
+        if node not in self._found:
+            self._found[node] = self._given(node)
+        return self._found[node]
+
+    def _given(self, node: Node) -> str | None:
         if node.op is from_step:
             return self.given(node.inputs[0])
         if not node.names:

@@ -6,8 +6,7 @@ type; where a node came from (its origins) and how a person called it (its names
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -117,8 +116,10 @@ class Builder:
         """`node` over other inputs: its op and attributes, the type computed anew, its origins and names kept."""
         if inputs == node.inputs:
             return node
-        type = node.type if node.op.leaf else node.op.type_rule(tuple(i.type for i in inputs), dict(node.attributes))
-        before, self._origins = self._origins, tuple(node.origins)
+        type, types = node.type, tuple([operand.type for operand in inputs])
+        if types != tuple([operand.type for operand in node.inputs]):
+            type = node.op.type_rule(types, dict(node.attributes))
+        before = self.exchange_origins(tuple(node.origins))
         made = self._intern(node.op, inputs, node.attributes, type)
         self._origins = before
         for name in node.names:
@@ -137,14 +138,30 @@ class Builder:
                 node.origins.append(origin)
         return node
 
-    @contextmanager
-    def at(self, *origins: Origin) -> Generator[None]:
-        """Nodes made (or found) inside come from `origins`."""
+    def at(self, *origins: Origin) -> _Place:
+        """A context manager: nodes made (or found) inside come from `origins`."""
+        return _Place(self, origins)
+
+    def exchange_origins(self, origins: tuple[Origin, ...]) -> tuple[Origin, ...]:
+        """Nodes made from now on come from `origins`; where they came from before."""
         before, self._origins = self._origins, origins
-        try:
-            yield
-        finally:
-            self._origins = before
+        return before
+
+
+class _Place:
+    """What `Builder.at` gives; a class, since a generator takes three times as long and compiling enters so many."""
+
+    __slots__ = ("_builder", "_origins")
+
+    def __init__(self, builder: Builder, origins: tuple[Origin, ...]) -> None:
+        self._builder = builder
+        self._origins = origins
+
+    def __enter__(self) -> None:
+        self._origins = self._builder.exchange_origins(self._origins)
+
+    def __exit__(self, *_: object) -> None:
+        self._origins = self._builder.exchange_origins(self._origins)
 
 
 def reachable(roots: Iterable[Node]) -> list[Node]:

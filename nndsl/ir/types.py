@@ -14,6 +14,8 @@ class DType(Enum):
     INT = "int"
     BOOL = "bool"
 
+    __hash__ = object.__hash__  # members are single objects: what Enum has instead is a function in Python
+
 
 class Kind(IntEnum):
     """Who shares a value; a result is of the greatest kind among its operands.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
@@ -13,6 +14,7 @@ from nndsl.ops.text import derived, reshaped, transposed
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Emission
+    from nndsl.ir.types import TensorType
     from nndsl.ops.text import Define, Scratch
 
 _SAMPLES_LETTERS = "nNmMbBqQzZacdefghijklopqrstuvwxyACDEFGHIJKLOPRSTUVWXY"
@@ -32,14 +34,21 @@ def contraction_of(node: Node, by_time: tuple[bool, ...] = (False, False, False)
 
     by_time: whether the arrays of left, right and result are [time, samples, ...].
     """
-    left, right, out = parse_equation(text(node, "equation"))
-    samples = next(letter for letter in _SAMPLES_LETTERS if letter not in left + right + out)
     a, b = node.inputs
-    sizes: dict[str, int | None] = dict(zip(left + right, a.type.shape + b.type.shape, strict=True))
+    return _contraction(text(node, "equation"), a.type, b.type, node.type, by_time)
+
+
+@lru_cache(maxsize=4096)
+def _contraction(
+    equation: str, a: TensorType, b: TensorType, result: TensorType, by_time: tuple[bool, ...]
+) -> Contraction:
+    left, right, out = parse_equation(equation)
+    samples = next(letter for letter in _SAMPLES_LETTERS if letter not in left + right + out)
+    sizes: dict[str, int | None] = dict(zip(left + right, a.shape + b.shape, strict=True))
     sizes[samples] = None
     left, right, out = (
         letters if type.kind is not Kind.SAMPLE else f"{letters[:second]}{samples}{letters[second:]}"
-        for letters, type, second in zip((left, right, out), (a.type, b.type, node.type), by_time, strict=True)
+        for letters, type, second in zip((left, right, out), (a, b, result), by_time, strict=True)
     )
     return Contraction(left, right, out, tuple(sorted(sizes.items())))
 

@@ -45,9 +45,9 @@ def rewrite(roots: Iterable[Node], rules: Table, sparing: SparingTable | None = 
     roots = tuple(roots)
     nodes = reachable(roots)
     rewriting = _Rewriting(nodes, roots, rules, sparing or {})
-    for node in nodes:
-        rewriting.normal(node)
-    return tuple(rewriting.normal(root) for root in roots)
+    for node in nodes:  # inputs before users, so most are done in one step
+        rewriting.reach(node)
+    return tuple([rewriting.normal(root) for root in roots])
 
 
 class _Rewriting:
@@ -61,6 +61,19 @@ class _Rewriting:
         self._reads = Counter(operand for node in nodes for operand in set(node.inputs))
         self._reads.update(roots)
         self._most_steps = 1000 + 200 * len(nodes)
+
+    def reach(self, node: Node) -> None:
+        """Find the normal form of a node whose operands have theirs."""
+        if node in self._normal:
+            return
+        for operand in node.inputs:
+            if self._normal[operand] is not operand:
+                break
+        else:
+            if node.op not in self._rules and node.op not in self._sparing:
+                self._normal[node] = node
+                return
+        self.normal(node)
 
     def normal(self, root: Node) -> Node:
         """The normal form of `root`."""

@@ -139,6 +139,8 @@ def laid_by_time(nodes: Collection[Node], roots: Collection[Node]) -> set[Node]:
 
     Loops write them, or products that only loops read, and all that read them can take them so.
     """
+    if not any(node.op is scan for node in nodes):
+        return set()
     found = {node for node in nodes if node.type.kind is Kind.SAMPLE and node not in roots and _is_stacked(node)}
     products = {
         node
@@ -186,10 +188,11 @@ def _pays_by_time(node: Node, found: Collection[Node]) -> bool:
 
 def rule_over(node: Node, by_time: Callable[[Node], bool]) -> NumpyRule:
     """The rule of `node` for arrays of which some lie time by time."""
-    flags = tuple(by_time(each) for each in (*node.inputs, node))
     rule = node.op.numpy
-    found = rule.by_time(node, flags) if rule.by_time is not None and any(flags) else None
-    return found or rule
+    if rule.by_time is None:
+        return rule
+    flags = tuple([by_time(each) for each in (*node.inputs, node)])
+    return (rule.by_time(node, flags) if any(flags) else None) or rule
 
 
 def apart(outputs: LoopOutputs, by_time: Collection[Node]) -> tuple[set[Node], set[str]]:

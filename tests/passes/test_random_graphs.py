@@ -17,6 +17,7 @@ from tests.passes.graphs import SAMPLES, values
 from tests.random_graphs import Maker, graphs
 
 LIMIT = 1e4
+LEAST_LOGARITHM = -7.0
 TOLERANCE = 1e-7
 SETTINGS = settings(max_examples=100, deadline=None)
 
@@ -26,12 +27,18 @@ def leaf_values(node: Node) -> object:
 
 
 def tame(roots: list[Node]) -> list[Node]:
-    """Those of `roots` on whose way all values are finite and not so large that their rounding errors show."""
+    """Those of `roots` on whose way all values are finite and not so large that their rounding errors show.
+
+    Nor so small, where a logarithm is taken: its value then has only the few digits that its operand kept.
+    """
     nodes = reachable(roots)
     good: dict[Node, bool] = {}
     with np.errstate(all="ignore"):
         for node, value in zip(nodes, evaluate(nodes, leaf_values, SAMPLES), strict=True):
-            good[node] = bool(np.all(np.abs(value) < LIMIT)) and all(good[operand] for operand in node.inputs)
+            size = np.abs(value)
+            good[node] = bool(np.all(size < LIMIT)) and all(good[operand] for operand in node.inputs)
+            if node.op is ops.log and node.type.dtype is DType.FLOAT:
+                good[node] &= bool(np.all(np.asarray(value) > LEAST_LOGARITHM))
     return [root for root in roots if good[root]]
 
 
