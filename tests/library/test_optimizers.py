@@ -171,7 +171,7 @@ OPTIMIZERS = {
             else 0.01 + (0.2 - 0.01) * 0.5 * (1 + math.cos(math.pi * min(step - 1 - 3, 5) / 5))
         )
     ),
-    "SGD(learning_rate=piecewise_constant(boundaries=[2, 5], values=[0.3, 0.1, 0.02]))": scheduled(
+    "SGD(learning_rate=piecewise_constant_decay(boundaries=[2, 5], values=[0.3, 0.1, 0.02]))": scheduled(
         lambda step: 0.3 if step - 1 <= 2 else 0.1 if step - 1 <= 5 else 0.02
     ),
     # Clips come before the update, as in Keras.
