@@ -10,7 +10,7 @@ from nndsl.data.csv_text import CsvFile
 from nndsl.data.files import reading
 from nndsl.data.names import column_names, number_name, sorted_names
 from nndsl.data.scans import KEPT_FROM_BYTES, ColumnScan, Scan, content_key, load_scan, save_scan
-from nndsl.data.table import ColumnInfo, Table, is_number
+from nndsl.data.table import ColumnInfo, Table, compare_columns, is_number
 from nndsl.diagnostics import InternalError, UserError, error
 
 if TYPE_CHECKING:
@@ -29,11 +29,16 @@ _CHUNK = 4096
 
 
 class CsvTable(Table):
-    """A CSV file. missing: texts that stand for a missing value, None for the usual ones."""
+    """CSV files with the same columns, the rows of one behind those of the other.
 
-    def __init__(self, file: CsvFile, missing: tuple[str, ...] | None = None) -> None:
-        super().__init__(file.source, file.span)
-        self._file = file
+    source: what they are called together. missing: texts that stand for a missing value, None for the usual ones.
+    """
+
+    def __init__(self, source: str, files: Sequence[CsvFile], missing: tuple[str, ...] | None = None) -> None:
+        super().__init__(source, files[0].span)
+        self._files = files
+        self._file = files[0]
+        self._decimal = self._file.decimal
         self._missing_numbers = MISSING_NUMBERS if missing is None else frozenset({"", *missing})
         self._missing_texts = frozenset({""}) if missing is None else self._missing_numbers
         self._scan = self._scanned()
@@ -72,8 +77,9 @@ class CsvTable(Table):
         with reading(self.source, self.span):
             if not self._large():
                 return self._scan_file()
-            options = (file.delimiter, file.header, file.names, file.encoding, sorted(self._missing_numbers))
-            key = content_key(file.path, *options, sorted(self._missing_texts))
+            options = (file.delimiter, file.decimal, file.header, file.names, file.encoding)
+            missing = (sorted(self._missing_numbers), sorted(self._missing_texts))
+            key = content_key([each.path for each in self._files], *options, *missing)
             found = load_scan(key)
             if found is None:
                 found = self._scan_numbers() or self._scan_file()
@@ -81,14 +87,33 @@ class CsvTable(Table):
             return found
 
     def _large(self) -> bool:
-        return self._file.path.stat().st_size >= KEPT_FROM_BYTES
+        return sum(file.path.stat().st_size for file in self._files) >= KEPT_FROM_BYTES
+
+    def _names(self) -> tuple[str, ...]:
+        """The names of the columns. Raises UserError NN424 where the files differ in them."""
+        names = self._file.columns()
+        for file in self._files[1:]:
+            compare_columns(names, self._file.source, file.columns(), file.source, self.span)
+        return names
+
+    def _plain_numbers(self, columns: Sequence[int] | None = None) -> Array | None:
+        """The numbers of all files by the fast way, None where it does not lead there."""
+        import numpy as np
+
+        found: list[Array] = []
+        for file in self._files:
+            values = file.plain_numbers(columns)
+            if values is None:
+                return None
+            found.append(values)
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def _scan_numbers(self) -> Scan | None:
         """The scan of a file with nothing but numbers, None for another."""
         import numpy as np
 
-        values = self._file.plain_numbers()
-        names = self._file.columns()
+        names = self._names()
+        values = self._plain_numbers()
         if values is None or values.shape[1] != len(names):
             return None
         columns: list[ColumnScan] = []
@@ -99,8 +124,7 @@ class CsvTable(Table):
         return Scan(tuple(columns), len(values))
 
     def _scan_file(self) -> Scan:
-        names = self._file.columns()
-        columns = [_Scanner(name, self._missing_numbers, self._missing_texts) for name in names]
+        columns = [_Scanner(name, self._missing_numbers, self._missing_texts, self._decimal) for name in self._names()]
         rows = 0
         for chunk in self._chunks():
             for column, cells in zip(columns, zip(*chunk, strict=True), strict=True):
@@ -111,9 +135,10 @@ class CsvTable(Table):
         return Scan(tuple(column.found() for column in columns), rows)
 
     def _chunks(self) -> Iterator[list[list[str]]]:
-        records = self._file.records()
-        while chunk := [cells for _, cells in islice(records, _CHUNK)]:
-            yield chunk
+        for file in self._files:
+            records = file.records()
+            while chunk := [cells for _, cells in islice(records, _CHUNK)]:
+                yield chunk
 
     # -------------------------------------------------------------------------------------- reading
 
@@ -145,7 +170,7 @@ class CsvTable(Table):
         if any(scan.kind != "number" or scan.missing for scan in scans):
             return None
         with reading(self.source, self.span):
-            values = self._file.plain_numbers(list(positions.values())) if self._large() else None
+            values = self._plain_numbers(list(positions.values())) if self._large() else None
         if values is None or len(values) != self._scan.rows:
             return None
         return {name: np.ascontiguousarray(column) for name, column in zip(positions, values.T, strict=True)}
@@ -160,6 +185,8 @@ class CsvTable(Table):
                         cells = ["nan" if cell in self._missing_numbers else cell for cell in cells]
                     if column.truths:
                         cells = [{"true": "1", "false": "0"}.get(cell.lower(), cell) for cell in cells]
+                    if self._decimal != ".":
+                        cells = [with_point(cell, self._decimal) for cell in cells]
                     return np.array(cells, np.float64)
                 case "bool":
                     return np.array([cell.lower() == "true" for cell in cells])
@@ -202,15 +229,24 @@ class CsvTable(Table):
 
     def place(self, name: str, row: int) -> str:
         """The line that the row begins on."""
-        line = next((line for line, _ in islice(self._file.records(), row, None)), None)
-        return f"{self.source}, line {line}, column {name}"
+        rest = row
+        for file in self._files:
+            seen = 0
+            for seen, (line, _) in enumerate(file.records(), 1):
+                if seen > rest:
+                    return f"{file.source}, line {line}, column {name}"
+            rest -= seen
+        return f"{self.source}, row {row} (counted from 0), column {name}"
 
 
 class _Scanner:
     """What the cells of one column have been so far."""
 
-    def __init__(self, name: str, missing_numbers: frozenset[str], missing_texts: frozenset[str]) -> None:
+    def __init__(
+        self, name: str, missing_numbers: frozenset[str], missing_texts: frozenset[str], decimal: str = "."
+    ) -> None:
         self.name = name
+        self.decimal = decimal
         self.missing_numbers, self.missing_texts = missing_numbers, missing_texts
         self.not_number: tuple[int, str] | None = None
         self.only_bools = True
@@ -228,13 +264,17 @@ class _Scanner:
             self.first_missing.setdefault(text, first_row + cells.index(text))
         present = different - self.missing_numbers
         self.only_bools = self.only_bools and all(cell.lower() in ("true", "false") for cell in present)
-        if self.not_number is None and not _all_numbers(present):
-            row = next(row for row, cell in enumerate(cells) if cell in present and not is_number(cell))
+        numbers = {self._number(cell) for cell in present} if self.decimal != "." else present
+        if self.not_number is None and not _all_numbers(numbers):
+            row = next(row for row, cell in enumerate(cells) if cell in present and not is_number(self._number(cell)))
             self.not_number = (first_row + row, cells[row])
         if self.different is not None:
             self.different |= different
             if len(self.different) > MOST_NAMES + len(self.missing_numbers):
                 self.different = None
+
+    def _number(self, cell: str) -> str:
+        return with_point(cell, self.decimal)
 
     def found(self) -> ColumnScan:
         """The column's kind and what goes with it."""
@@ -260,13 +300,19 @@ class _Scanner:
         match kind:
             case "number":
                 truths = {"true": "1", "false": "0"}
-                names: Iterator[Any] = (number_name(float(truths.get(text.lower(), text))) for text in different)
+                texts = (truths.get(text.lower(), self._number(text)) for text in different)
+                names: Iterator[Any] = (number_name(float(text)) for text in texts)
             case "bool":
                 names = (text.lower() for text in different)
             case _:
                 names = iter(different)
         found = sorted_names(names)
         return found if len(found) <= MOST_NAMES else None
+
+
+def with_point(cell: str, decimal: str) -> str:
+    """A number as Python reads it: `1,5` with a decimal comma is `1.5`, and `1.5` is then no number."""
+    return cell if decimal == "." else cell.replace(".", "\0").replace(decimal, ".")
 
 
 def _all_numbers(texts: set[str]) -> bool:

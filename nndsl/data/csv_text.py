@@ -23,7 +23,10 @@ COMMON_ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "ascii", "shift_jis"
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A CSV file and how it is written. `names` replace a header's; without header and names they are "0", "1", ..."""
+    """A CSV file and how it is written. `names` replace a header's; without header and names they are "0", "1", ...
+
+    decimal: what stands before a number's fraction, "." or ",".
+    """
 
     path: Path
     source: str
@@ -32,6 +35,7 @@ class CsvFile:
     header: bool = True
     names: tuple[str, ...] = ()
     encoding: str = "utf-8"
+    decimal: str = "."
 
     def columns(self) -> tuple[str, ...]:
         """The names of the columns. Raises UserError: NN407 for a name that occurs twice, NN410 for an empty file."""
@@ -74,7 +78,7 @@ class CsvFile:
 
         line, cells = next(self.records(), (0, list[str]()))
         wanted = cells if columns is None else [cells[position] for position in columns]
-        if self.delimiter not in ",;\t|" or not wanted or not all(map(is_number, wanted)):
+        if self.delimiter not in ",;\t|" or self.decimal != "." or not wanted or not all(map(is_number, wanted)):
             return None
         with reading(self.source, self.span), self._text() as text:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import zlib
 from collections.abc import Generator
@@ -42,6 +43,34 @@ def find_file(text: str, folder: Path, span: Span | None) -> Path:
     if not stat.S_ISREG(mode):
         raise UserError(error("NN401", f'"{text}" is not a regular file', span))
     return path
+
+
+def find_files(text: str, folder: Path, span: Span | None) -> list[tuple[str, Path]]:
+    """(name, path) of the file that a `.nn` file calls `text`, or of all that a pattern matches: `part-*.csv`.
+
+    `*` stands for any characters but `/`, `?` for one, `[abc]` for one of these, `**/` for any folders. Files come in
+    the order of their names, numbers in them by size: part-2 before part-10. Raises UserError NN401 if there is none.
+    """
+    import glob
+    import os.path
+
+    if not glob.has_magic(text) or "\0" in text or os.path.lexists(folder / text):
+        return [(text, find_file(text, folder, span))]
+    start = Path(glob.escape(str(folder)))
+    try:
+        found = sorted(glob.glob(str(start / text), recursive=True), key=_by_numbers)  # noqa: PTH207, paths can't escape
+    except OSError as failure:
+        raise UserError(error("NN401", f'"{text}" can\'t be read: {reason(failure)}', span)) from None
+    paths = [Path(each) for each in found if Path(each).is_file()]
+    if not paths:
+        raise UserError(error("NN401", f'no file matches "{text}"', span, f"looked in {folder}"))
+    return [(os.path.relpath(path, folder) if not Path(text).is_absolute() else str(path), path) for path in paths]
+
+
+def _by_numbers(name: str) -> tuple[list[str | int], str]:
+    """A key that sorts numbers inside names by their size; texts and numbers take turns, so any two compare."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if position % 2 else part for position, part in enumerate(parts)], name
 
 
 def _looked_in(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from nndsl.data.builtin import BUILTINS, BuiltinTable
-from nndsl.data.files import find_file
+from nndsl.data.files import find_file, find_files
 from nndsl.data.table import Table
 from nndsl.diagnostics import UserError, did_you_mean, error
 
@@ -83,13 +83,11 @@ def open_reader(name: str, arguments: Arguments, folder: Path, span: Span | None
 
 
 def open_file(path: Path) -> Table:
-    """The table in a file named on the command line, read as its ending says: .csv, .tsv (or with .gz), .npz, .npy."""
+    """The table in a file named on the command line, read as its ending says; any other is read as CSV."""
     folder, text = path.parent, path.name
     match _kind(path):
-        case ".npz" | ".npy" as kind:
+        case ".npz" | ".npy" | ".parquet" as kind:
             return open_reader(kind[1:], {"path": text}, folder)
-        case ".tsv":
-            return open_reader("csv", {"path": text, "delimiter": "\t"}, folder)
         case _:
             return open_reader("csv", {"path": text}, folder)
 
@@ -108,7 +106,7 @@ def open_like(path: Path, call: ReaderCall | None) -> Table:
         return open_file(path)
     arguments = {**dict(call.arguments), "path": path.name}
     if _kind(path) == ".tsv" and _kind(Path(str(dict(call.arguments).get("path")))) != ".tsv":
-        arguments["delimiter"] = "\t"
+        arguments["delimiter"] = None
     return open_reader(call.reader, arguments, path.parent)
 
 
@@ -116,7 +114,7 @@ def _kind(path: Path) -> str:
     """The ending that says a file's kind, .gz aside: "" for one that says nothing."""
     endings = [ending.lower() for ending in path.suffixes[-2:]]
     kind = next((ending for ending in reversed(endings) if ending != ".gz"), "")
-    return kind if kind in (".csv", ".tsv", ".txt", ".npz", ".npy") else ""
+    return kind if kind in (".csv", ".tsv", ".txt", ".npz", ".npy", ".parquet") else ""
 
 
 def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Span | None) -> None:
@@ -148,15 +146,20 @@ def _open_csv(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     from nndsl.data.csv_table import CsvTable
     from nndsl.data.csv_text import CsvFile, check_encoding
 
-    delimiter, encoding = str(arguments["delimiter"]), str(arguments["encoding"])
-    if len(delimiter) != 1 or delimiter in '\r\n"\0':
+    text, encoding, decimal = (str(arguments[name]) for name in ("path", "encoding", "decimal"))
+    delimiter = str(arguments["delimiter"] or ("\t" if _kind(Path(text)) == ".tsv" else ","))
+    if arguments["delimiter"] == "" or len(delimiter) != 1 or delimiter in '\r\n"\0':
         help = r'one character, as in ";" or "\t"'
         raise UserError(error("NN402", f"{delimiter!r} can't separate the values of a row", span, help=help))
+    if decimal not in (".", ","):
+        raise UserError(error("NN402", f"{decimal!r} can't be a decimal point", span, help='"." or ","'))
     check_encoding(encoding, span)
-    text = str(arguments["path"])
     names = cast("tuple[str, ...]", arguments["names"] or ())
-    file = CsvFile(find_file(text, folder, span), text, span, delimiter, bool(arguments["header"]), names, encoding)
-    return CsvTable(file, cast("tuple[str, ...] | None", arguments["missing"]))
+    files = [
+        CsvFile(path, name, span, delimiter, bool(arguments["header"]), names, encoding, decimal)
+        for name, path in find_files(text, folder, span)
+    ]
+    return CsvTable(text, files, cast("tuple[str, ...] | None", arguments["missing"]))
 
 
 def _open_text(arguments: Arguments, folder: Path, span: Span | None) -> Table:
@@ -171,31 +174,65 @@ def _open_text(arguments: Arguments, folder: Path, span: Span | None) -> Table:
 def _open_npz(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     from nndsl.data.arrays import NpzTable
 
-    text = str(arguments["path"])
-    return NpzTable(text, find_file(text, folder, span), span)
+    return _one_table(NpzTable, str(arguments["path"]), folder, span)
+
+
+def _open_parquet(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.parquet import ParquetTable
+
+    return _one_table(ParquetTable, str(arguments["path"]), folder, span)
+
+
+def _one_table(
+    open_one: Callable[[str, Path, Span | None], Table], text: str, folder: Path, span: Span | None
+) -> Table:
+    """The table in a file, or the tables in all files that a pattern matches as one."""
+    from nndsl.data.several import SeveralTables
+
+    tables = [open_one(name, path, span) for name, path in find_files(text, folder, span)]
+    return tables[0] if len(tables) == 1 else SeveralTables(text, tables, span)
 
 
 def _open_npy(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     from nndsl.data.arrays import NpyTable
+    from nndsl.data.several import SeveralTables
 
-    return NpyTable(_column_files(arguments, {"value": "path", "label": "labels"}, folder, span), span)
+    files = _column_files(arguments, {"value": "path", "label": "labels"}, folder, span)
+    tables = [NpyTable(each, span) for each in files]
+    return tables[0] if len(tables) == 1 else SeveralTables(str(arguments["path"]), tables, span)
 
 
 def _open_idx(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     from nndsl.data.idx import IdxTable
+    from nndsl.data.several import SeveralTables
 
-    return IdxTable(_column_files(arguments, {"image": "images", "label": "labels"}, folder, span), span)
+    files = _column_files(arguments, {"image": "images", "label": "labels"}, folder, span)
+    tables = [IdxTable(each, span) for each in files]
+    return tables[0] if len(tables) == 1 else SeveralTables(str(arguments["images"]), tables, span)
 
 
 def _column_files(
     arguments: Arguments, parameter_of: Mapping[str, str], folder: Path, span: Span | None
-) -> list[tuple[str, str, Path]]:
-    """(column, name as written, path) for each column whose file was given."""
-    given = {column: arguments[parameter] for column, parameter in parameter_of.items()}
+) -> list[list[tuple[str, str, Path]]]:
+    """(column, name as written, path) for each column whose file was given; a list of them for each file of a pattern.
+
+    Raises UserError NN424 where the patterns of two columns match different numbers of files.
+    """
+    given = {column: str(arguments[parameter]) for column, parameter in parameter_of.items() if arguments[parameter]}
+    found = {column: find_files(text, folder, span) for column, text in given.items()}
+    counts = {len(files) for files in found.values()}
+    if len(counts) > 1:
+        said = " and ".join(f"{len(found[column])} files match {text}" for column, text in given.items())
+        raise UserError(error("NN424", said, span, "each has one of the other to go with it"))
     return [
-        (column, str(text), find_file(str(text), folder, span)) for column, text in given.items() if text is not None
+        [(column, name, path) for column, (name, path) in zip(found, files, strict=True)]
+        for files in zip(*found.values(), strict=True)
     ]
 
+
+_PATH = Parameter(
+    "path", "text", 'the file, from the folder of the `.nn` file, or several: "part-*.csv"', required=True
+)
 
 READERS: dict[str, Reader] = {
     reader.name: reader
@@ -214,11 +251,19 @@ READERS: dict[str, Reader] = {
             "value do not count. An empty value is missing; among numbers so are NA, N/A, NaN, null, None and ?.\n"
             "True and false with values missing are numbers, 1 and 0.",
             (
-                Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),
-                Parameter("delimiter", "text", r'the character between values: ";", "\t"', ","),
+                Parameter(
+                    "path",
+                    "text",
+                    'the file, from the folder of the `.nn` file, or several: "part-*.csv"',
+                    required=True,
+                ),
+                Parameter(
+                    "delimiter", "text", r'the character between values: ";", "|"; else a tab in .tsv files and ","'
+                ),
                 Parameter("header", "bool", "whether the first line names the columns", True),
                 Parameter("names", "texts", "names of the columns, over the header's; without either: 0, 1, ..."),
                 Parameter("encoding", "text", 'how the text was saved: "latin-1", "utf-16"', "utf-8"),
+                Parameter("decimal", "text", 'what stands before the fraction of a number: "."', "."),
                 Parameter("missing", "texts", "values that stand for a missing one, in place of the usual ones"),
             ),
             _open_csv,
@@ -243,14 +288,22 @@ READERS: dict[str, Reader] = {
         Reader(
             "npz",
             "Arrays saved together by NumPy's `savez`: a column each, rows along the first axis.",
-            (Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),),
+            (_PATH,),
             _open_npz,
+        ),
+        Reader(
+            "parquet",
+            "Tables that pandas, Polars and databases write; needs the extra `parquet`.\n"
+            "A column is of numbers, truth values or text; lists of numbers, all equally\n"
+            "long, are vectors. A null is a missing value. Dates are days, times seconds since 1970.",
+            (_PATH,),
+            _open_parquet,
         ),
         Reader(
             "npy",
             "An array saved by NumPy's `save`: the column `value`, rows along the first axis.",
             (
-                Parameter("path", "text", "the file, from the folder of the `.nn` file", required=True),
+                _PATH,
                 Parameter("labels", "text", "a second such file: the column `label`"),
             ),
             _open_npy,

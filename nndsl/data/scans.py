@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 KEPT_FROM_BYTES = 1 << 20
 """Files below this are scanned faster than it takes to look."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Grows whenever a scan of the same file would find something else."""
 
 
@@ -44,13 +45,14 @@ class Scan:
     rows: int
 
 
-def content_key(path: Path, *options: object) -> str:
-    """A key for what reading the file's present content with these options gives."""
+def content_key(paths: Sequence[Path], *options: object) -> str:
+    """A key for what reading the files' present content with these options gives."""
     import hashlib
 
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "blake2b")
-    digest.update(repr((_FORMAT, options)).encode())
+    digest = hashlib.blake2b(repr((_FORMAT, options)).encode())
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
     return digest.hexdigest()[:40]
 
 

@@ -178,3 +178,20 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return text.isascii() and "_" not in text
+
+
+def compare_columns(
+    names: Sequence[str], source: str, others: Sequence[str], other_source: str, span: Span | None
+) -> None:
+    """Raises UserError NN424 where two files that are read as one have other columns, or have them in another order."""
+    if tuple(names) == tuple(others):
+        return
+    lacking = [name for name in names if name not in others]
+    more = [name for name in others if name not in names]
+    if lacking or more:
+        what = [f'has no column "{lacking[0]}"'] if lacking else []
+        what += [f'has a column "{more[0]}"'] if more else []
+        message = f"{other_source} {' and '.join(what)}, unlike {source}"
+    else:
+        message = f"{other_source} has the columns of {source} in another order"
+    raise UserError(error("NN424", message, span, "these files are read as one"))

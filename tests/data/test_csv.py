@@ -357,3 +357,29 @@ def test_damaged_text_is_read_or_explained(tmp_path, cut, at, inserted):
             table.place(name, table.rows - 1)
     except UserError as mistake:
         assert mistake.diagnostics[0].code.startswith("NN4")
+
+
+# ------------------------------------------------------------------------------------------------ ways of the world
+
+
+def test_decimal_commas(opened, said):
+    table = opened("csv", "t.csv", "preis;name;anteil\n1,5;a,b;1\n-2;c;,25\n1e3;d;\n", delimiter=";", decimal=",")
+    assert kinds(table) == {"preis": "number", "name": "text", "anteil": "number"}
+    assert table.read(["preis"])["preis"].tolist() == [1.5, -2, 1000]
+    assert table.read(["name"])["name"].tolist() == ["a,b", "c", "d"]
+    assert table.classes("anteil", fill="?") == ("0.25", "1", "?")
+    points = opened("csv", "p.csv", "x;y\n1.5;2\n", delimiter=";", decimal=",")
+    assert said(lambda: points.number("x")).message == 'p.csv, line 2, column x: "1.5" is not a number'
+    assert said(lambda: opened("csv", "t.csv", "a\n1\n", decimal="·")).code == "NN402"
+
+
+def test_tabs_separate_the_values_of_tsv_files(opened):
+    assert opened("csv", "t.tsv", "a\tb\n1\tx,y\n").read(["b"])["b"].tolist() == ["x,y"]
+    assert opened("csv", "t.tsv", "a;b\n1;2\n", delimiter=";").read(["b"])["b"].tolist() == [2]
+    assert opened("csv", "t.tsv.gz", gzip.compress(b"a\tb\n1\t2\n", mtime=0)).read(["b"])["b"].tolist() == [2]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-8", "utf-16", "utf-8-sig"])
+def test_accents_of_every_encoding(opened, encoding):
+    table = opened("csv", "t.csv", "größe,é\nlängs,1\n".encode(encoding), encoding=encoding)
+    assert table.read(["größe"])["größe"].tolist() == ["längs"]

@@ -211,6 +211,22 @@ _LOADING: tuple[Code, ...] = (
         "reviews.csv has a million rows, and `category(column(...))` takes the column of their texts.",
         None,
     ),
+    Code(
+        "NN424",
+        "files that don't fit together",
+        "Several files that are read as one, by a pattern, have the same columns in the same order, of the same kinds "
+        "and shapes. A file that a part has of its own (`test from csv(...)`) has every column that the fields need.",
+        'The program says `csv("part-*.csv")`; part-1.csv begins with `age,height`, and part-2.csv with `age,weight`.',
+        None,
+    ),
+    Code(
+        "NN425",
+        "a library that a reader needs is not installed",
+        "Most data needs nothing but nndsl. Parquet files are read by pyarrow and pictures by Pillow, which come as "
+        'extras: `pip install "nndsl[parquet]"`, `pip install "nndsl[images]"`.',
+        'The file says `parquet("rows.parquet")`, and pyarrow is not installed.',
+        None,
+    ),
 )
 
 _BLOCKS: tuple[Code, ...] = (
