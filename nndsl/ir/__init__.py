@@ -2,6 +2,7 @@
 
 from nndsl.ir.graph import Builder, Node, Origin, reachable
 from nndsl.ir.op import (
+    Along,
     Attribute,
     Attributes,
     Domain,
@@ -17,6 +18,7 @@ from nndsl.ir.op import (
 from nndsl.ir.types import DType, Kind, TensorType
 
 __all__ = [
+    "Along",
     "Attribute",
     "Attributes",
     "Builder",

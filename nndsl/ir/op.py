@@ -147,6 +147,33 @@ class Sample:
     attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
 
 
+@dataclass(frozen=True, slots=True)
+class Along:
+    """How a node treats an axis of its operands whose elements it keeps apart.
+
+    Element k of the result along its `axis` is the same op over element k of each operand along its own: `operands`
+    has that axis of each, None for an operand that goes into every element as a whole. `attributes` are those of the
+    node that computes one element (all its axes stay, this one with length 1), where they differ from this node's.
+    last: the result is the last element alone.
+    """
+
+    axis: int
+    operands: tuple[int | None, ...]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
+    last: bool = False
+
+
+AxisRule = Callable[["Node", "tuple[int | None, ...]"], "Along | None"]
+"""(node, which axis of each operand is meant, None: it has none) -> how the node treats it; None where its elements
+meet. An operand that has none may be given one in the answer: there, all its elements have to be the same."""
+
+
+def same_axis(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    """The rule of an axis that stands in one place in all operands and in the result."""
+    (axis, *others) = {axis for axis in axes if axis is not None} or {None}
+    return None if axis is None or others else Along(axis, (axis,) * len(node.inputs))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
     """A primitive operation. Calling it with nodes (and attributes by name) makes, or finds, the node that applies it.
@@ -156,6 +183,8 @@ class Op:
     elementwise: each element of the result depends on the same element of each input; one shape and kind for all.
     leaf: has no inputs; its type is given, not computed (`type_rule` is not asked).
     attributes: the names of the attributes that every node of this op has.
+    along: how it treats an axis; elementwise ops need not say, and those without a rule let its elements meet.
+    repeats: axes of a node's result along which all elements are the same, whatever the operands are.
     """
 
     name: str
@@ -168,10 +197,17 @@ class Op:
     elementwise: bool = False
     leaf: bool = False
     attributes: tuple[str, ...] = ()
+    along: AxisRule | None = None
+    repeats: Callable[[Node], tuple[int, ...]] | None = None
 
     def __call__(self, *inputs: Node, **attributes: NodeAttribute) -> Node:
         """The node of this op over `inputs` (one or more), in their builder. Raises RuleError where they do not fit."""
         return inputs[0].builder.node(self, inputs, attributes)
+
+    def keeps_apart(self, node: Node, axes: tuple[int | None, ...]) -> Along | None:
+        """How `node` treats an axis of its operands, as AxisRule has it."""
+        rule = self.along or (same_axis if self.elementwise else None)
+        return None if rule is None else rule(node, axes)
 
     def make(self, builder: Builder, type: TensorType, **attributes: NodeAttribute) -> Node:
         """The node of a leaf, of the given type."""

@@ -60,6 +60,9 @@ def program_text(program: Program) -> str:
     for train in program.trains:
         for name, graph in (("training", train.training), ("evaluation", train.evaluation)):
             sections.append(f"# {train.name}, {name}\n" + step_text(graph))
+        if train.generation is not None and train.generation.one_time is not None:
+            sections.append(f"# {train.name}, before the first time\n" + step_text(train.generation.one_time.first))
+            sections.append(f"# {train.name}, one time\n" + step_text(train.generation.one_time.step))
         if train.curvature is not None:
             sections.append(f"# {train.name}, curvature\n" + step_text(train.curvature))
     return "\n".join(sections)

@@ -339,6 +339,59 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossing:
+    """Why a prediction over a window can't be computed one time after another.
+
+    step: the step of a model (or the line) that looks across time, as the user wrote it. why: what it does, for after
+    its name.
+    """
+
+    step: str
+    why: str
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class OneTime:
+    """A prediction over a window for one time alone: what loops carry goes in and comes out.
+
+    carries: names of what is carried. first: it, before the first time, as predictions. step: the prediction, and then
+    what is carried on, as predictions over fields with one time each; the carries are fields too.
+    """
+
+    carries: tuple[str, ...]
+    first: StepGraph
+    step: StepGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How a block writes on from a text.
+
+    prediction: whose scores the next part is drawn by. column: key of the column whose ids they are for. level:
+    "characters" or "words". window: how many of them the network reads. over_time: whether it answers at each of them,
+    or after the last. times: the fields that have them all, and along which axis. one_time: the same for one of them
+    after another; None where that can't be, and then `crossing` says why.
+    """
+
+    prediction: str
+    column: str
+    level: str
+    window: int
+    over_time: bool
+    times: tuple[tuple[str, int], ...]
+    one_time: OneTime | None
+    crossing: Crossing | None = None
+
+    def over_graphs(self, change: Callable[[StepGraph], StepGraph]) -> Generation:
+        """This over other graphs."""
+        if self.one_time is None:
+            return self
+        made = replace(self.one_time, first=change(self.one_time.first), step=change(self.one_time.step))
+        return replace(self, one_time=made)
+
+
+@dataclass(frozen=True, slots=True)
 class Callback:
     """`EarlyStopping(monitor=accuracy, patience=2)`: a callback of the runtime by name, every argument filled in."""
 
@@ -366,6 +419,7 @@ class TrainProgram:
     training needs. curvature: what a solver that needs it asks for, a step whose gradients are the products of the
     loss's second derivatives with a direction (leaf `direction`), filled by `autodiff`. steps: what each step and label
     of the models first gives in evaluation, by path, as it was checked; `features` makes predictions of them.
+    generation: how it writes on from a text, filled by `passes`; None where it can't.
     """
 
     name: str
@@ -380,6 +434,7 @@ class TrainProgram:
     shows: tuple[Show, ...] = ()
     steps: tuple[tuple[str, Node], ...] = ()
     curvature: StepGraph | None = None
+    generation: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True)

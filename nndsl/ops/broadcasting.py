@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nndsl.ir.op import Domain, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.elementwise import floats, ints
-from nndsl.ops.movement import reshape
+from nndsl.ops.movement import reshape, with_axis
 from nndsl.ops.rules import NUMBER, counted, integers, kind_name, kind_of, not_step, takes, valid_axis
 from nndsl.ops.text import (
     array_rank,
@@ -67,6 +67,21 @@ def _broadcast_text(e: Emission) -> str:
     return f"np.broadcast_to({operand}, {shape_text(e)})"
 
 
+def _broadcast_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    (axis,), (x,) = axes, node.inputs
+    assert axis is not None
+    new = axis + node.type.rank - x.type.rank
+    if x.type.shape[axis] != node.type.shape[new]:
+        return None
+    return Along(new, axes, {"shape": with_axis(node.type.shape, new, 1)})
+
+
+def _repeated_axes(node: Node) -> tuple[int, ...]:
+    (x,) = node.inputs
+    new = node.type.rank - x.type.rank
+    return tuple(axis for axis in range(node.type.rank) if axis < new or x.type.shape[axis - new] == 1)
+
+
 broadcast = Op(
     name="broadcast",
     documentation="The same value repeated along new or one-element axes (the last axes are matched, as in NumPy), "
@@ -85,6 +100,8 @@ broadcast = Op(
         Sample((floats(2, 1),), attributes={"shape": (2, 3), "kind": "sample"}),
     ),
     attributes=("kind", "shape"),
+    along=_broadcast_along,
+    repeats=_repeated_axes,
 )
 
 
@@ -110,6 +127,14 @@ def axis_text(e: Emission) -> str:
     (x,) = e.node.inputs
     axes = [axis + offset(x.type) for axis in integers(e.node, "axes")]
     return str(axes[0]) if len(axes) == 1 else f"({', '.join(map(str, axes))})"
+
+
+def along_others(node: Node, axes: tuple[int | None, ...], dropped: tuple[int, ...]) -> Along | None:
+    """The rule of an op that drops the axes `dropped` of its one operand: any other axis."""
+    (axis,) = axes
+    if axis is None or axis in dropped:
+        return None
+    return Along(axis - len([each for each in dropped if each < axis]), axes)
 
 
 def _int_dtype(e: Emission) -> str:
@@ -181,6 +206,7 @@ sum = Op(
         Sample((ints(3),), (Domain(-5, 5, integers=True),), {"axes": (0,)}),
     ),
     attributes=("axes",),
+    along=lambda node, axes: along_others(node, axes, integers(node, "axes")),
 )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.ir.op import Domain, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample, same_axis
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.elementwise import bools, constant_operand, floats, ints
 from nndsl.ops.rules import FLOAT, counted, integer, kind_name, kind_of, not_step, takes
@@ -94,6 +94,16 @@ def _write_gather(e: Emission, define: Define) -> list[str]:
     return [f"np.copyto({places}, {ids})", f'{table}.take({places}, axis={axis}, out={e.out}, mode="clip")']
 
 
+def _gather_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    """An axis of the ids, or one of what each row holds."""
+    table, ids = axes
+    if table is None and ids is not None:
+        return Along(ids, axes)
+    if ids is None and table:
+        return Along(node.inputs[1].type.rank + table - 1, axes)
+    return None
+
+
 _ROWS = Domain(low=0, high=4, integers=True)
 gather = Op(
     name="gather",
@@ -112,6 +122,7 @@ gather = Op(
         Sample((floats(4, 2), ints(3, kind=Kind.SHARED)), (Domain(), _ROWS)),
         Sample((ints(4), ints(3)), (_ROWS, _ROWS)),
     ),
+    along=_gather_along,
 )
 
 
@@ -236,6 +247,7 @@ pick = Op(
         Sample((floats(4, kind=Kind.SHARED), ints(kind=Kind.SHARED)), (Domain(), _ROWS)),
         Sample((ints(3, 4), ints(3)), (_ROWS, _ROWS)),
     ),
+    along=lambda node, axes: None if node.type.rank in axes else same_axis(node, axes),
 )
 
 
@@ -291,4 +303,5 @@ place = Op(
         Sample((bools(3), ints(3)), (Domain(), _ROWS), {"size": 4}),
     ),
     attributes=("size",),
+    along=same_axis,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
@@ -23,7 +24,13 @@ def _named_elsewhere(e: Emission) -> str:
     raise InternalError(f"ops: {e.node!r} is named by whoever emits the workspace; it has no expression of its own")
 
 
-def _leaf(name: str, documentation: str, *attributes: str, rule: NumpyRule | None = None) -> Op:
+def _leaf(
+    name: str,
+    documentation: str,
+    *attributes: str,
+    rule: NumpyRule | None = None,
+    repeats: Callable[[Node], tuple[int, ...]] | None = None,
+) -> Op:
     return Op(
         name=name,
         documentation=documentation,
@@ -33,6 +40,7 @@ def _leaf(name: str, documentation: str, *attributes: str, rule: NumpyRule | Non
         flops=lambda node: 0,
         leaf=True,
         attributes=attributes,
+        repeats=repeats,
     )
 
 
@@ -49,6 +57,7 @@ constant = _leaf(
     "One number, known while compiling, of any type: in a larger shape every element is that number.",
     "value",
     rule=NumpyRule(_constant_text, host=_constant_text),
+    repeats=lambda node: tuple(range(node.type.rank)),
 )
 array = _leaf(
     "array",

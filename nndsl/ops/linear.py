@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.ir.op import NoGradient, NumpyRule, Op, RuleError, Sample
+from nndsl.ir.op import Along, NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.elementwise import floats
 from nndsl.ops.products import contraction_of, einsum_text, parse_equation, product_scratch, write_product
@@ -116,6 +116,16 @@ def _by_time(node: Node, by_time: tuple[bool, ...]) -> NumpyRule | None:
     )
 
 
+def _along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    """An axis that is not summed over."""
+    left, right, out = parse_equation(text(node, "equation"))
+    letters = {names[axis] for names, axis in zip((left, right), axes, strict=True) if axis is not None}
+    if len(letters) != 1 or not letters <= set(out):
+        return None
+    (letter,) = letters
+    return Along(out.index(letter), tuple(names.index(letter) if letter in names else None for names in (left, right)))
+
+
 einsum = Op(
     name="einsum",
     documentation="The product of two values, summed over the axes whose letters are missing in the result: "
@@ -131,6 +141,7 @@ einsum = Op(
         for eq, a, ka, b, kb, kind in _SAMPLED
     ),
     attributes=("equation", "kind"),
+    along=_along,
 )
 
 

@@ -6,7 +6,7 @@ import builtins
 from math import prod
 from typing import TYPE_CHECKING
 
-from nndsl.ir.op import NumpyRule, Op, RuleError, Sample
+from nndsl.ir.op import Along, NumpyRule, Op, RuleError, Sample, same_axis
 from nndsl.ir.types import Kind, TensorType
 from nndsl.ops.elementwise import bools, floats, ints
 from nndsl.ops.rules import counted, integer, integers, not_step, valid_axis
@@ -22,6 +22,11 @@ def _one(name: str, types: tuple[TensorType, ...]) -> TensorType:
     counted(name, types, 1)
     not_step(name, types[0])
     return types[0]
+
+
+def with_axis(sizes: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
+    """The numbers with another one for this axis."""
+    return (*sizes[:axis], size, *sizes[axis + 1 :])
 
 
 def _for_each_axis(name: str, type: TensorType, *lists: tuple[int, ...]) -> None:
@@ -46,6 +51,16 @@ def _reshape_type(types: tuple[TensorType, ...], attributes: Attributes) -> Tens
     return type.with_shape(shape)
 
 
+def _reshape_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    """An axis of the same length, with as many elements before it."""
+    (axis,), before = axes, node.inputs[0].type.shape
+    assert axis is not None
+    for new, size in enumerate(after := node.type.shape):
+        if size == before[axis] and prod(after[:new]) == prod(before[:axis]):
+            return Along(new, axes, {"shape": with_axis(after, new, 1)})
+    return None
+
+
 reshape = Op(
     name="reshape",
     documentation="The same numbers, in the same row-major order, in another shape.",
@@ -60,8 +75,10 @@ reshape = Op(
         Sample((floats(4, 1, kind=Kind.SHARED),), attributes={"shape": (2, 2)}),
         Sample((floats(1, kind=Kind.SHARED),), attributes={"shape": ()}),
         Sample((ints(4),), attributes={"shape": (2, 2)}),
+        Sample((floats(2, 3, 4),), attributes={"shape": (2, 3, 1, 2, 2)}),
     ),
     attributes=("shape",),
+    along=_reshape_along,
 )
 
 
@@ -87,6 +104,12 @@ def _transpose_text(e: Emission) -> str:
     return transposed(e.operands[0], order)
 
 
+def _transpose_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    (axis,) = axes
+    assert axis is not None
+    return Along(integers(node, "permutation").index(axis), axes)
+
+
 transpose = Op(
     name="transpose",
     documentation="The same numbers with the axes in another order: axis `i` of the result is axis `permutation[i]`.",
@@ -101,6 +124,7 @@ transpose = Op(
         Sample((floats(2),), attributes={"permutation": (0,)}),
     ),
     attributes=("permutation",),
+    along=_transpose_along,
 )
 
 
@@ -138,6 +162,7 @@ reverse = Op(
         Sample((floats(2, 3, kind=Kind.SHARED),), attributes={"axes": (1,)}),
     ),
     attributes=("axes",),
+    along=lambda node, axes: None if axes[0] in integers(node, "axes") else same_axis(node, axes),
 )
 
 
@@ -190,6 +215,19 @@ def _slice_text(e: Emission) -> str:
     return e.operands[0] + _index_text(x.type, own)
 
 
+def _slice_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    """All of the axis, or its last element."""
+    (axis,) = axes
+    assert axis is not None
+    starts, stops, steps = (integers(node, name) for name in ("starts", "stops", "steps"))
+    length = node.inputs[0].type.shape[axis]
+    one = {"starts": with_axis(starts, axis, 0), "stops": with_axis(stops, axis, 1)}
+    if (starts[axis], stops[axis], steps[axis]) == (0, length, 1):
+        return Along(axis, axes, one)
+    last = (starts[axis], stops[axis]) == (length - 1, length)
+    return Along(axis, axes, one, last=True) if last else None
+
+
 slice = Op(
     name="slice",
     documentation="A part of every axis: from `start` to before `stop`, each `step`th element.",
@@ -206,6 +244,7 @@ slice = Op(
         Sample((floats(2, 2),), attributes={"starts": (0, 0), "stops": (2, 2), "steps": (1, 1)}),
     ),
     attributes=("starts", "steps", "stops"),
+    along=_slice_along,
 )
 
 
@@ -245,6 +284,13 @@ def _write_pad(e: Emission, define: Define) -> list[str]:
     return [f"{e.out}.fill(0)", f"np.copyto({inside}, {e.operands[0]})"]
 
 
+def _pad_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
+    (axis,) = axes
+    assert axis is not None
+    padded = integers(node, "before")[axis] or integers(node, "after")[axis]
+    return None if padded else same_axis(node, axes)
+
+
 pad = Op(
     name="pad",
     documentation="The value with zeros before and after it along every axis.",
@@ -256,9 +302,11 @@ pad = Op(
         Sample((floats(3),), attributes={"before": (1,), "after": (2,)}),
         Sample((floats(2, 3),), attributes={"before": (0, 1), "after": (2, 0)}),
         Sample((floats(2, 2, kind=Kind.SHARED),), attributes={"before": (1, 1), "after": (0, 1)}),
+        Sample((floats(2, 3),), attributes={"before": (0, 1), "after": (0, 2)}),
         Sample((ints(2),), attributes={"before": (1,), "after": (0,)}),
     ),
     attributes=("after", "before"),
+    along=_pad_along,
 )
 
 
@@ -319,4 +367,5 @@ concatenate = Op(
         Sample((bools(2), bools(1)), attributes={"axis": 0}),
     ),
     attributes=("axis",),
+    along=lambda node, axes: None if integer(node, "axis") in axes else same_axis(node, axes),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.ir.op import Domain, NumpyRule, Op, Sample
 from nndsl.ir.types import DType, Kind, TensorType
-from nndsl.ops.broadcasting import axis_text, reduced_type
+from nndsl.ops.broadcasting import along_others, axis_text, reduced_type
 from nndsl.ops.elementwise import floats, ints
 from nndsl.ops.indexing import place
 from nndsl.ops.movement import reshape, transpose
@@ -63,6 +63,7 @@ def _extreme(name: str, adjective: str, ufunc: str, position: Callable[[Node], N
             Sample((ints(4),), (Domain(-9, 9, integers=True),), {"axes": (0,)}),
         ),
         attributes=("axes",),
+        along=lambda node, axes: along_others(node, axes, integers(node, "axes")),
     )
 
 
@@ -114,6 +115,7 @@ def _position(name: str, adjective: str) -> Op:
             Sample((ints(4),), (Domain(-3, 3, integers=True),), {"axis": 0}),
         ),
         attributes=("axis",),
+        along=lambda node, axes: along_others(node, axes, (integer(node, "axis"),)),
     )
 
 

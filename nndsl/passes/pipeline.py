@@ -13,6 +13,7 @@ from nndsl.ir.verify import verify as verify_roots
 from nndsl.passes.algebra import ALGEBRA
 from nndsl.passes.choices import CHOICES
 from nndsl.passes.fold import FOLD
+from nndsl.passes.generation import with_generation
 from nndsl.passes.loops import Change, hoisted, into_bodies, merged
 from nndsl.passes.movement import MOVEMENT
 from nndsl.passes.numerics import NUMERICS
@@ -65,6 +66,7 @@ def _everywhere(program: Program, change: Change) -> Program:
 
 
 PIPELINE: tuple[Pass, ...] = (
+    Pass("generate", "networks that write on from a text, for one time after another", with_generation),
     Pass("numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere(p, numerics)),
     Pass("pool", "what grows with its input, behind max pooling", lambda p: _everywhere(p, pooled_first)),
     Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),

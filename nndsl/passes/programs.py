@@ -40,6 +40,9 @@ def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
         found.append((f"training of {train.name}", train.training.roots()))
         found.append((f"evaluation of {train.name}", train.evaluation.roots()))
         found += [(f"`show {show.name}` of {train.name}", show.graph.roots()) for show in train.shows]
+        if train.generation is not None and train.generation.one_time is not None:
+            one_time = train.generation.one_time
+            found.append((f"one time of {train.name}", (*one_time.first.roots(), *one_time.step.roots())))
         if train.curvature is not None:
             found.append((f"curvature of {train.name}", train.curvature.roots()))
     found += [(f"model {network.name} on its own", network.graph.roots()) for network in program.networks]
@@ -69,6 +72,7 @@ def _over_train(train: TrainProgram, change: Change) -> TrainProgram:
         evaluation=_over_graph(train.evaluation, change),
         shows=tuple(replace(show, graph=_over_graph(show.graph, change)) for show in train.shows),
         curvature=None if train.curvature is None else _over_graph(train.curvature, change),
+        generation=train.generation and train.generation.over_graphs(lambda graph: _over_graph(graph, change)),
     )
 
 

@@ -22,5 +22,8 @@ def verify_plans(program: Program) -> None:
         verify_schedule(plan_step(train.training), train.training)
         verify_schedule(plan_step(train.evaluation), train.evaluation)
         verify_schedule(plan_prediction(train.evaluation))
+        if train.generation is not None and train.generation.one_time is not None:
+            verify_schedule(plan_prediction(train.generation.one_time.first))
+            verify_schedule(plan_prediction(train.generation.one_time.step))
         if train.curvature is not None:
             verify_schedule(plan_step(train.curvature), train.curvature)

@@ -1,0 +1,160 @@
+"""How a train block writes on from a text: by which prediction, over which window, one time after another or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nndsl import ops
+from nndsl.data.texts import COLUMN_OF_LEVEL
+from nndsl.diagnostics import UserError, error
+from nndsl.ir.graph import reachable
+from nndsl.ir.program import Crossing, Generation
+from nndsl.ir.types import DType
+from nndsl.passes.one_time import CrossingError, OneTimeGraph, Timed, one_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.ir.graph import Node
+    from nndsl.ir.program import Column, DataProgram, Field, Program, TrainProgram, Window
+
+
+def with_generation(program: Program) -> Program:
+    """The program with every block that writes on from a text knowing how."""
+    return replace(program, trains=tuple(_writing(program, train) for train in program.trains))
+
+
+def _writing(program: Program, train: TrainProgram) -> TrainProgram:
+    if text_behind(program, train) is None:
+        return train
+    try:
+        return replace(train, generation=generation_of(program, train))
+    except UserError:
+        return train  # a network over texts that was made for something else
+
+
+def text_behind(program: Program, train: TrainProgram) -> DataProgram | None:
+    """The data of a block, if it is a text."""
+    data = next((data for data in program.data if data.name == train.data), None)
+    return data if data is not None and data.reader is not None and data.reader.reader == "text" else None
+
+
+def generation_of(program: Program, train: TrainProgram) -> Generation:
+    """How a block writes on from a text. Raises UserError NN622 where it does not."""
+    data = text_behind(program, train)
+    if data is None or data.reader is None:
+        help = 'its data would be `data NAME from text("FILE.txt") { ... }`'
+        raise UserError(error("NN622", f"{train.name} is not trained on a text", train.span, help=help))
+    level = str(dict(data.reader.arguments)["level"])
+    fields = _fields_behind(data, [node for _, node, _ in train.evaluation.predictions])
+    window = _window(data, fields, train)
+    prediction, node, column = _scores(data, level, window, train)
+    found = Generation(prediction, column.key, level, window, len(node.type.shape) == 2, (), None)
+    try:
+        times = _times(data, fields, window)
+    except CrossingError as failure:
+        return replace(found, crossing=failure.crossing)
+    found = replace(found, times=tuple((name, axis) for name, axis in times.items() if axis is not None))
+    return _one_by_one(found, times, node, train)
+
+
+# ------------------------------------------------------------------------------------------------ what it reads
+
+
+def _fields_behind(data: DataProgram, nodes: Iterable[Node]) -> list[Field]:
+    """The fields of the data that some nodes are computed from."""
+    names = {leaf["name"] for leaf in reachable(nodes) if leaf.op is ops.field}
+    return [field for field in data.fields if field.name in names]
+
+
+def _columns_of(node: Node) -> list[Node]:
+    return [leaf for leaf in reachable([node]) if leaf.op is ops.column]
+
+
+def _window(data: DataProgram, fields: Iterable[Field], train: TrainProgram) -> int:
+    """How many rows the predictions look at. Raises UserError NN622."""
+    windows = [window for field in fields for leaf in _columns_of(field.node) for window in _known(data, leaf)]
+    if not windows or max(window.last for window in windows) > 0:
+        help = f"what is predicted reads a `window(...)` of the data {data.name}, and nothing after it"
+        raise UserError(error("NN622", f"{train.name} does not predict from a window", data.span, help=help))
+    return 1 - min(window.first for window in windows)
+
+
+def _known(data: DataProgram, leaf: Node) -> list[Window]:
+    return [window for window in data.windows if window.key == leaf["name"]]
+
+
+def _scores(data: DataProgram, level: str, window: int, train: TrainProgram) -> tuple[str, Node, Column]:
+    """The first prediction with a number for each id of the text, for one time or for all; and of which column.
+
+    Raises UserError NN622.
+    """
+    for name, node, _ in train.evaluation.predictions:
+        shape = node.type.shape
+        if node.type.dtype is not DType.FLOAT or len(shape) not in (1, 2):
+            continue
+        if len(shape) == 2 and shape[0] != window:
+            continue
+        for column in data.columns:
+            first = 0 if column.role == "class" else 1
+            if column.name == COLUMN_OF_LEVEL[level] and shape[-1] == len(column.names) + first:
+                return name, node, column
+    message = f"{train.name} does not predict scores for each of the {level} of its text"
+    raise UserError(error("NN622", message, train.span, help="add a line `predict next = scores` to it"))
+
+
+# ------------------------------------------------------------------------------------------------ one time
+
+
+def _times(data: DataProgram, fields: Iterable[Field], window: int) -> dict[str, int | None]:
+    """For each field that depends on the times: along which axis they are; None for one of the last time alone.
+
+    Raises CrossingError.
+    """
+    found: dict[str, int | None] = {}
+    for each in fields:
+        graph = OneTimeGraph({})
+        for leaf in _columns_of(each.node):
+            graph.made[leaf] = _column_at_one_time(data, leaf, window, each)
+        timed = graph.lower(each.node)
+        if timed is not None:
+            found[each.name] = timed.axis
+    return found
+
+
+def _column_at_one_time(data: DataProgram, leaf: Node, window: int, user: Field) -> Timed:
+    known = _known(data, leaf)
+    if not known:
+        return Timed(leaf, None)
+    if not known[0].stacked or known[0].last != 0 or known[0].length != window:
+        why = f"reads a window of its own, and others have {window} rows"
+        raise CrossingError(Crossing(f"the field {user.name}", why, user.span))
+    one = ops.column.make(leaf.builder, leaf.type.with_shape((1, *leaf.type.shape[1:])), name=str(leaf["name"]))
+    return Timed(one, 0)
+
+
+def _one_by_one(found: Generation, times: dict[str, int | None], node: Node, train: TrainProgram) -> Generation:
+    """The generation with the prediction `node` for one time, or the reason why there is none."""
+    graph = OneTimeGraph({}, set(train.fields))
+    for leaf in reachable([node]):
+        name = str(leaf["name"]) if leaf.op is ops.field else ""
+        if name in times:
+            graph.made[leaf] = _field_at_one_time(leaf, times[name])
+    try:
+        made = one_time(graph, found.prediction, node)
+    except CrossingError as failure:
+        return replace(found, crossing=failure.crossing)
+    axis = graph.made[node].axis if made is not None else None
+    if axis != (0 if found.over_time else None):
+        why = "does not have the times of the window in their order"
+        return replace(found, crossing=Crossing(f"the prediction {found.prediction}", why, train.span))
+    return replace(found, one_time=made)
+
+
+def _field_at_one_time(leaf: Node, axis: int | None) -> Timed:
+    if axis is None:
+        return Timed(leaf, None)
+    shape = leaf.type.shape
+    type = leaf.type.with_shape((*shape[:axis], 1, *shape[axis + 1 :]))
+    return Timed(ops.field.make(leaf.builder, type, name=str(leaf["name"])), axis)
