@@ -10,11 +10,19 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from typing import IO, Any, cast
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
+from nndsl.runtime.standalone.array_files import (
+    LARGEST_EXTRAS,
+    FileError,
+    NpyHead,
+    is_archive,
+    read_arrays,
+    read_safetensors_file,
+)
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table
 
 FITTED = "fitted:"
@@ -25,33 +33,6 @@ OTHER_TABLE = "::"
 
 ABOUT = ":about"
 """The name of the text that says what a weights file is."""
-
-
-SAFETENSORS_METADATA = "nndsl"
-"""The entry of a `.safetensors` file's metadata that holds, as JSON, what `ABOUT` does and the arrays of texts."""
-
-LONGEST_HEAD = 100_000_000
-"""Bytes; as for everybody who reads such files."""
-
-SAFETENSORS_KINDS = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U64": "<u8",
-    "U32": "<u4",
-    "U16": "<u2",
-    "U8": "u1",
-    "BOOL": "?",
-}
-"""Kinds of numbers that NumPy has, by their names in the head of a `.safetensors` file."""
-
-
-class FileError(Exception):
-    """A file that can't be used; the message says which and why, in one line."""
 
 
 class WeightsError(FileError):
@@ -85,28 +66,50 @@ def collected(program: Program, memory: Memory) -> Table:
     return arrays
 
 
-def restore(program: Program, memory: Memory, arrays: Mapping[str, Array]) -> None:
-    """Puts `arrays`, as `collected` gave them, into `memory`. Raises WeightsError, before anything is changed."""
+def refuse_misfits(
+    program: Program, shapes: Mapping[str, tuple[int, ...]], kinds: Mapping[str, str] | None = None
+) -> None:
+    """Raises WeightsError where arrays of these shapes are not the program's weights and states, each of them.
+
+    kinds: NumPy's letter for the numbers of each, where that is known. What was learnt from data is not looked at.
+    """
     wanted = dict((*program.weights, *program.states))
-    learnt = {name: values for name, values in arrays.items() if not name.startswith(FITTED)}
-    shapes = [
-        (path, shape, learnt[path].shape)
-        for path, shape in wanted.items()
-        if path in learnt and learnt[path].shape != shape
-    ]
-    missing = [path for path in wanted if path not in learnt]
-    unknown = [path for path in learnt if path not in wanted]
-    if missing or unknown or shapes:
-        raise WeightsError(missing, unknown, shapes)
+    found = {name: shape for name, shape in shapes.items() if not name.startswith(FITTED)}
+    misfits = [(path, shape, found[path]) for path, shape in wanted.items() if path in found and found[path] != shape]
+    missing = [path for path in wanted if path not in found]
+    unknown = [path for path in found if path not in wanted]
+    if missing or unknown or misfits:
+        raise WeightsError(missing, unknown, misfits)
+    for path in wanted:
+        if kinds is not None and kinds[path] not in "fiub":
+            raise FileError(f"{path} holds no numbers")
+
+
+def restore(program: Program, memory: Memory, arrays: Mapping[str, Array]) -> None:
+    """Puts `arrays`, as `collected` gave them, into `memory`. Raises FileError, before anything is changed."""
+    shapes = {name: values.shape for name, values in arrays.items()}
+    refuse_misfits(program, shapes, {name: values.dtype.kind for name, values in arrays.items()})
+    learnt = _learnt(program, arrays)
     for path, _ in program.weights:
-        memory.weight(path)[...] = learnt[path]
+        memory.weight(path)[...] = arrays[path]
     for path, _ in program.states:
-        memory.state(path)[...] = learnt[path]
+        memory.state(path)[...] = arrays[path]
     memory.fitted.clear()
+    memory.fitted.update(learnt)
+
+
+def _learnt(program: Program, arrays: Mapping[str, Array]) -> dict[str, Table]:
+    """What was learnt from data, by data block and name: numbers, and lists of names. Raises FileError."""
+    learnt: dict[str, Table] = {}
     for name, values in arrays.items():
-        if name.startswith(FITTED):
-            data, _, constant = name.removeprefix(FITTED).partition("/")
-            memory.fitted.setdefault(data, {})[constant] = np.array(values)
+        if not name.startswith(FITTED):
+            continue
+        data, _, constant = name.removeprefix(FITTED).partition("/")
+        names = values.dtype.kind == "U" and values.ndim == 1
+        if data not in program.data or not (names or values.dtype.kind in "fiub"):
+            raise FileError(f"what the file says was learnt from data, {name}, is nothing that this program learns")
+        learnt.setdefault(data, {})[constant] = np.array(values)
+    return learnt
 
 
 def write_weights(path: Path, program: Program, memory: Memory, about: Mapping[str, Any]) -> None:
@@ -120,16 +123,35 @@ def read_weights(path: Path, program: Program, memory: Memory) -> dict[str, Any]
 
     Raises FileError, WeightsError among them.
     """
-    if path.suffix == ".safetensors":
-        arrays, about = read_safetensors_file(path)
-    else:
-        arrays = _archive(path, "train writes weights as .npz, `nndsl run` as .safetensors")
-        try:
-            about = dict(json.loads(str(arrays.pop(ABOUT, "{}"))))
-        except ValueError:
-            raise FileError(f"{path} says something about itself that can't be read") from None
+    arrays, about = read_weights_file(path, program)
     restore(program, memory, arrays)
     return about
+
+
+def read_weights_file(path: Path, program: Program) -> tuple[Table, dict[str, Any]]:
+    """The arrays of a weights file, of whichever kind it is, and what it says about itself.
+
+    Of an `.npz` file no array is unpacked before all are known to fit. Raises FileError, WeightsError among them.
+    """
+    if not is_archive(path, "train writes weights as .npz, `nndsl run` as .safetensors"):
+        return read_safetensors_file(path)
+    arrays = read_arrays(path, lambda heads: _refuse_heads(program, path, heads))
+    try:
+        about: Any = json.loads(str(arrays.pop(ABOUT, "{}")))
+    except (ValueError, RecursionError):
+        about = None
+    if not isinstance(about, dict):
+        raise FileError(f"{path} says something about itself that can't be read")
+    return arrays, cast("dict[str, Any]", about)
+
+
+def _refuse_heads(program: Program, path: Path, heads: Mapping[str, NpyHead]) -> None:
+    """Raises FileError where an archive holds other weights than the program's, or far more besides."""
+    shapes = {name: head.shape for name, head in heads.items() if name != ABOUT}
+    refuse_misfits(program, shapes, {name: head.dtype.kind for name, head in heads.items()})
+    extras = sum(head.size for name, head in heads.items() if name == ABOUT or name.startswith(FITTED))
+    if extras > LARGEST_EXTRAS:
+        raise FileError(f"{path} would unpack to {extras:,} bytes besides the weights")
 
 
 # ------------------------------------------------------------------------------------------------ columns
@@ -170,66 +192,9 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def _archive(path: Path, help: str) -> Table:
     """The arrays of an `.npz` file. Raises FileError, with `help` for a file of another kind."""
-    try:
-        with path.open("rb") as file:
-            other = file.read(2) != b"PK"
-    except OSError as error:
-        raise FileError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from None
-    if other:
+    if not is_archive(path, help):
         raise FileError(f"{path} is no .npz file; {help}")
     return read_arrays(path)
-
-
-def read_safetensors_file(path: Path) -> tuple[Table, dict[str, Any]]:
-    """The arrays of a `.safetensors` file, and what nndsl wrote into it about itself. Raises FileError.
-
-    It is the length of its head in 8 bytes, its head (JSON: kind, shape and place of each array), and the numbers.
-    """
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            size = path.stat().st_size - 8 - length
-            if length > LONGEST_HEAD or size < 0:
-                raise FileError(f"{path} is not a .safetensors file, or is cut off")
-            head: Any = json.loads(file.read(length))
-            content = file.read()
-        metadata: dict[str, str] = dict(head.pop("__metadata__", {}))
-        arrays = {name: _array_in(content, entry) for name, entry in head.items()}
-        if sum(values.nbytes for values in arrays.values()) != size:
-            raise FileError(f"{path} is damaged: its head and its numbers don't agree")
-        about = dict(json.loads(metadata.get(SAFETENSORS_METADATA, "{}")))
-        arrays |= {name: np.array(texts, np.str_) for name, texts in dict(about.pop("texts", {})).items()}
-    except OSError as error:
-        raise FileError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise FileError(f"{path} is not a .safetensors file, or is damaged") from None
-    return arrays, about
-
-
-def _array_in(content: bytes, entry: Mapping[str, Any]) -> Array:
-    """An array of a `.safetensors` file. Raises ValueError, KeyError or TypeError for an entry that makes no sense."""
-    start, stop = entry["data_offsets"]
-    if not 0 <= start <= stop <= len(content):
-        raise ValueError
-    # `reshape` refuses a shape that the numbers do not fill; -1 would be one that it makes up.
-    shape = tuple(entry["shape"])
-    if any(not isinstance(size, int) or size < 0 for size in shape):
-        raise ValueError
-    return np.frombuffer(content[start:stop], SAFETENSORS_KINDS[entry["dtype"]]).reshape(shape)
-
-
-def read_arrays(path: Path) -> Table:
-    """The arrays of an `.npz` file. Raises FileError for anything else."""
-    try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            raise FileError(f"{path} holds one array without a name; an .npz file is wanted")
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, BadZipFile, KeyError) as error:
-        raise FileError(f"{path} is not an .npz file of arrays: {error}") from None
-    except OSError as error:
-        raise FileError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -277,7 +242,8 @@ def write_whole(path: Path, write: Callable[[IO[Any]], object], text: bool = Fal
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="") if text else part.open("wb") as file:
+        part.unlink(missing_ok=True)  # of a process of that number long ago; a link to somewhere else is not followed
+        with part.open("x", encoding="utf-8", newline="") if text else part.open("xb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())

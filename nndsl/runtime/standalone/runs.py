@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from nndsl.runtime.standalone.files import FileError, read_arrays, read_safetensors_file
+from nndsl.runtime.standalone.array_files import FileError, read_arrays, read_safetensors_file
 from nndsl.runtime.standalone.program import Memory, Table
 
 RUN_FOLDERS: dict[str, Path] = {}
@@ -26,6 +26,8 @@ def take_from_run(memory: Memory, run: str, paths: Mapping[str, str]) -> None:
         if arrays[source].shape != target.shape:
             shapes = f"{list(arrays[source].shape)} there and {list(target.shape)} here"
             raise FileError(f"the weights of the run {folder} don't fit: {source} is {shapes}")
+        if arrays[source].dtype.kind not in "fiub":
+            raise FileError(f"the weights of the run {folder} don't fit: {source} holds no numbers")
         target[...] = arrays[source]
 
 
