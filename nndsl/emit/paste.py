@@ -24,6 +24,7 @@ _FIRST = (
     "data",
     "callbacks",
     "solvers",
+    "steps",
     "loop",
     "gradient_check",
     "files",

@@ -56,22 +56,15 @@ def test_early_stopping_stops_when_keras_would(arguments, values, stops_at, best
 
 @pytest.mark.parametrize("values", [[5, 3, 4, 4], [5, 3, 4]])
 def test_best_weights_come_back_stopped_early_or_not(values):
-    callback = EarlyStopping(NAMES, patience=2, restore_best_weights=True)
+    callback = EarlyStopping(NAMES, patience=2)
     _, memory = watch(callback, values)
     assert callback.after_training(memory) == 2
     assert (memory.weights == 2).all()
     assert (memory.states == -2).all()
 
 
-def test_without_asking_the_last_weights_stay():
-    callback = EarlyStopping(NAMES, patience=1)
-    _, memory = watch(callback, [5, 3, 4])
-    assert callback.after_training(memory) is None
-    assert (memory.weights == 3).all()
-
-
 def test_where_nothing_ever_improved_the_first_watched_epoch_comes_back():
-    callback = EarlyStopping(NAMES, patience=5, restore_best_weights=True, start_from_epoch=1)
+    callback = EarlyStopping(NAMES, patience=5, start_from_epoch=1)
     _, memory = watch(callback, [1, float("nan"), float("nan")])
     assert callback.after_training(memory) == 2
     assert (memory.weights == 2).all()
@@ -143,7 +136,7 @@ def test_checkpoint_saves_the_epochs_asked_for(arguments, saved):
 def test_callbacks_of_a_block_act_in_training():
     train = tiny.line(
         callbacks=(
-            ("EarlyStopping", {"monitor": "mae", "patience": 1, "min_delta": 100.0, "restore_best_weights": True}),
+            ("EarlyStopping", {"monitor": "mae", "patience": 1, "min_delta": 100.0}),
             ("ModelCheckpoint", {"save_best_only": True}),
         ),
         epochs=30,
@@ -165,3 +158,48 @@ def test_callbacks_of_a_block_act_in_training():
 def test_callbacks_are_made_anew_for_every_training():
     train = tiny.line(callbacks=(("EarlyStopping", {"patience": 1}),))
     assert make_callbacks(train)[0] is not make_callbacks(train)[0]
+
+
+def test_early_stopping_goes_on_from_its_state():
+    values = [5, 3, 4, 4, 4]
+    whole = EarlyStopping(NAMES, patience=3)
+    _, memory = watch(whole, values)
+    half = EarlyStopping(NAMES, patience=3)
+    watch(half, values[:3])
+    other = EarlyStopping(NAMES, patience=3)
+    other.restore(half.state())
+    for epoch, value in enumerate(values[3:], 4):
+        other.after_epoch(epoch, {}, {"loss": value}, memory)
+    assert other.stop == whole.stop == "loss did not improve for 3 epochs"
+    assert other.after_training(memory) == 2
+    assert (memory.weights == 2).all()
+
+
+def test_with_more_patience_a_stopped_training_waits_on():
+    stopped = EarlyStopping(NAMES, patience=1)
+    watch(stopped, [5, 6])
+    patient = EarlyStopping(NAMES, patience=3)
+    patient.restore(stopped.state())
+    assert (patient.stop, patient.waited, patient.best_epoch) == (None, 1, 1)
+
+
+def test_a_callback_that_watches_something_else_now_begins_anew():
+    before = EarlyStopping(NAMES, patience=1)
+    watch(before, [5, 6])
+    for arguments in ({"monitor": "accuracy"}, {"monitor": "loss", "mode": "max"}):
+        other = EarlyStopping(NAMES, patience=1, **arguments)
+        other.restore(before.state())
+        assert (other.stop, other.waited, other.best_epoch) == (None, 0, None)
+
+
+def test_saving_the_best_goes_on_from_the_best_so_far():
+    before = ModelCheckpoint(NAMES, save_best_only=True)
+    memory = tiny.program().memory(0)
+    before.after_epoch(1, {}, {"loss": 3.0}, memory)
+    after = ModelCheckpoint(NAMES, save_best_only=True)
+    after.restore(before.state())
+    saved = []
+    for epoch, value in enumerate([4.0, 2.0], 2):
+        after.after_epoch(epoch, {}, {"loss": value}, memory)
+        saved.append(after.save)
+    assert saved == [False, True]

@@ -9,7 +9,8 @@ import tiny
 from nndsl.runtime.standalone import loop
 from nndsl.runtime.standalone.callbacks import TrainingError
 from nndsl.runtime.standalone.program import Step
-from nndsl.runtime.standalone.random import normal
+from nndsl.runtime.standalone.random import normal, shuffled
+from nndsl.runtime.standalone.steps import DivergedError
 
 
 def run(train=None, seed=0, count=50, validation=20, memory=None, **options):
@@ -40,7 +41,7 @@ def test_loop_equals_the_same_steps_written_out():
     fields = tiny.fields(19)
     step = 0
     for epoch in (1, 2, 3):
-        order = loop.shuffled(19, 7, epoch)
+        order = shuffled(19, 7, epoch)
         for first in (0, 8, 16):
             rows = order[first : first + 8]
             workspace = tiny.line_training(len(rows), memory, 7)
@@ -179,9 +180,9 @@ def test_predicting_without_a_predict_line_says_so():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite_stops_training_and_says_where(bad):
     fields = tiny.fields(50)
-    order = loop.shuffled(50, 0, 1)
+    order = shuffled(50, 0, 1)
     fields["y"][order[17]] = bad  # in the third batch of 8
-    with pytest.raises(loop.DivergedError) as raised, np.errstate(all="ignore"):
+    with pytest.raises(DivergedError) as raised, np.errstate(all="ignore"):
         list(loop.fit(tiny.line(), tiny.program().memory(0), {"train": fields}, 0))
     assert (raised.value.epoch, raised.value.step) == (1, 3)
     assert not np.isfinite(raised.value.value)

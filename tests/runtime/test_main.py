@@ -57,7 +57,7 @@ def test_training_can_go_on_from_weights(tmp_path, data):
 
 
 def test_stopping_early_is_said(data, capsys):
-    stopping = (("EarlyStopping", {"patience": 1, "min_delta": 100.0, "restore_best_weights": True}),)
+    stopping = (("EarlyStopping", {"patience": 1, "min_delta": 100.0}),)
     assert run("train", data, callbacks=stopping) == 0
     said = capsys.readouterr().out
     assert "stopped after epoch 2: loss did not improve for 1 epoch" in said

@@ -101,7 +101,7 @@ def test_expectations_look_at_the_part_they_name(digits, tmp_path):
 
 
 def test_early_stopping_keeps_and_reports_the_best_epoch(digits, tmp_path):
-    stopping = ("EarlyStopping", {"patience": 1, "min_delta": 100.0, "restore_best_weights": True})
+    stopping = ("EarlyStopping", {"patience": 1, "min_delta": 100.0})
     stream = io.StringIO()
     model = changed(digits, callbacks=(stopping,))
     (outcome,) = run(model, out=tmp_path, progress=Lines(stream))

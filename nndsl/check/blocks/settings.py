@@ -57,10 +57,10 @@ CALLBACKS = {
                 Setting("min_delta", "number", 0.0, "The least change that counts as better."),
                 Setting("patience", "whole", 0, "Epochs to wait for something better."),
                 _MODE,
-                Setting("restore_best_weights", "bool", True, "Whether the weights of the best epoch are kept."),
                 Setting("start_from_epoch", "whole", 0, "Epochs before it begins to watch."),
             ),
-            "Stops training when the monitored number has not become better for `patience` epochs.",
+            "Stops training when the monitored number has not become better for `patience` epochs. At the end, stopped "
+            "or not, the weights of the best epoch come back.",
         ),
         CallbackKind(
             "ModelCheckpoint",

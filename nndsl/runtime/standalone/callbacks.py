@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nndsl.runtime.standalone.program import Memory, Train
+from nndsl.runtime.standalone.program import Memory, State, Train
 
 RISING = ("accuracy", "precision", "recall", "f1", "r2", "auc")
 FALLING = ("loss", "error", "mse", "mae", "rmse", "cross_entropy", "divergence", "huber", "hinge")
@@ -24,7 +24,8 @@ class Callback(Protocol):
     """Something that looks at the reported numbers after each epoch.
 
     stop: why training should end now, or None. save: whether this epoch's weights should be saved; best_only: in place
-    of those of the best epoch before.
+    of those of the best epoch before. All that it remembers from one epoch to the next goes through `state` and
+    `restore`: training may be left after any step and gone on with by another process.
     """
 
     stop: str | None
@@ -39,6 +40,14 @@ class Callback(Protocol):
 
     def after_training(self, memory: Memory) -> int | None:
         """Called once at the end. Returns the epoch whose weights it put back, or None."""
+        ...
+
+    def state(self) -> State:
+        """What it remembers; arrays are as they are until the next event."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Remembers what `state` gave to one of its kind, whose arguments may have been others."""
         ...
 
 
@@ -76,12 +85,23 @@ class Monitor:
             return True
         return False
 
+    def state(self) -> State:
+        """The best number so far, and of what it is."""
+        return {"monitor": f"{self.part}.{self.name}", "sign": self.sign, "best": self.best}
+
+    def restore(self, state: State) -> bool:
+        """Goes on from that, if it is of the same number; whether it is."""
+        same = state["monitor"] == f"{self.part}.{self.name}" and state["sign"] == self.sign
+        if same:
+            self.best = state["best"]
+        return same
+
 
 class EarlyStopping:
     """Stops when the monitored number has not improved for `patience` epochs; Keras 3's rules.
 
-    restore_best_weights: at the end, stopped early or not, the weights and states of the best epoch come back. The
-    first `start_from_epoch` epochs are not looked at.
+    At the end, stopped early or not, the weights and states of the best epoch come back. The first `start_from_epoch`
+    epochs are not looked at.
     """
 
     def __init__(
@@ -91,12 +111,10 @@ class EarlyStopping:
         mode: str = "auto",
         patience: int = 0,
         min_delta: float = 0.0,
-        restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
         self.monitor = Monitor(monitor, mode, min_delta, reported)
         self.patience = patience
-        self.restore_best_weights = restore_best_weights
         self.start_from_epoch = start_from_epoch
         self.waited = 0
         self.stop: str | None = None
@@ -124,16 +142,29 @@ class EarlyStopping:
             self.stop = f"{self.monitor.name} did not improve for {self.waited} {epochs}"
 
     def after_training(self, memory: Memory) -> int | None:
-        """Puts the best epoch's weights and states back, if asked to."""
-        if not self.restore_best_weights or self._kept is None:
+        """Puts the best epoch's weights and states back."""
+        if self._kept is None:
             return None
         memory.weights[...], memory.states[...] = self._kept
         return self.best_epoch
 
+    def state(self) -> State:
+        """The best epoch, its weights and states, and how long there was nothing better."""
+        kept = {} if self._kept is None else {"weights": self._kept[0], "states": self._kept[1]}
+        waiting = {"waited": self.waited, "best_epoch": self.best_epoch, "patience": self.patience, "stop": self.stop}
+        return {**self.monitor.state(), **waiting, **kept}
+
+    def restore(self, state: State) -> None:
+        """Goes on from that; begins anew where another number is watched, and waits on with more patience."""
+        if not self.monitor.restore(state):
+            return
+        self.waited, self.best_epoch = state["waited"], state["best_epoch"]
+        self.stop = state["stop"] if self.patience == state["patience"] else None
+        if "weights" in state:
+            self._kept = (np.array(state["weights"]), np.array(state["states"]))
+
     def _keep(self, epoch: int, memory: Memory) -> None:
         self.best_epoch = epoch
-        if not self.restore_best_weights:
-            return
         if self._kept is None:
             self._kept = (np.empty_like(memory.weights), np.empty_like(memory.states))
         self._kept[0][...] = memory.weights
@@ -169,6 +200,15 @@ class ModelCheckpoint:
     def after_training(self, memory: Memory) -> int | None:
         """Nothing is left to do."""
         return None
+
+    def state(self) -> State:
+        """The best number so far, if only the best are saved."""
+        return {} if self.monitor is None else self.monitor.state()
+
+    def restore(self, state: State) -> None:
+        """Goes on from that."""
+        if self.monitor is not None and "best" in state:
+            self.monitor.restore(state)
 
 
 CALLBACKS: dict[str, Any] = {"EarlyStopping": EarlyStopping, "ModelCheckpoint": ModelCheckpoint}

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nndsl.runtime.standalone.loop import reported_numbers, whole_setting
 from nndsl.runtime.standalone.program import Array, Program, Step, Table, Train
 from nndsl.runtime.standalone.random import normal, site_key
+from nndsl.runtime.standalone.steps import reported_numbers, whole_setting
 
 CHECKED_SAMPLES = 16
 CHECKED_ELEMENTS = 12

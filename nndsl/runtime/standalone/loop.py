@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from math import isfinite
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nndsl.runtime.standalone.callbacks import Callback, TrainingError, make_callbacks
-from nndsl.runtime.standalone.program import Array, Memory, Step, Table, Train, Workspace
-from nndsl.runtime.standalone.random import shuffled
+from nndsl.runtime.standalone.program import Array, Memory, State, Step, Table, Train
 from nndsl.runtime.standalone.solvers import Solving
+from nndsl.runtime.standalone.steps import (
+    StepDone,
+    Workspaces,
+    iterations,
+    len_of,
+    reported_numbers,
+    solving_of,
+    steps_over_data,
+    steps_without_data,
+    whole_setting,
+)
 from nndsl.runtime.standalone.threads import blas_threads
 
 ROWS_WITHOUT_DATA = 100
 """Without data there are no epochs: the steps are told of in this many equal stretches, which count as epochs."""
-
-
-class DivergedError(TrainingError):
-    """The loss became infinite or nan: `value`, at `step` (counted over the whole training) of `epoch`."""
-
-    def __init__(self, value: float, epoch: int, step: int) -> None:
-        super().__init__(f"the loss became {value} at epoch {epoch}, step {step}")
-        self.value = value
-        self.epoch = epoch
-        self.step = step
-
-
-@dataclass(slots=True)
-class StepDone:
-    """A training step is done. The same object is given after every step of an epoch, with new numbers.
-
-    epoch, step: from 1, steps counted over the whole training. samples: how many of the epoch's `of` samples are done.
-    """
-
-    epoch: int
-    step: int
-    samples: int
-    of: int
-    _train: Train
-    _workspaces: Workspaces
-
-    def reported(self) -> dict[str, float]:
-        """The reported numbers over the samples of this epoch so far."""
-        return reported_numbers(self._train, self._workspaces.totals(), self.samples, self.step, self.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,46 +69,142 @@ class FitDone:
 Event = StepDone | EpochDone | FitDone
 
 
-@dataclass(slots=True)
-class Workspaces:
-    """The workspaces of one kind, by batch size, each made when a batch of that size first comes."""
-
-    make: Workspace
-    memory: Memory
-    seed: int
-    made: dict[int, Step] = field(default_factory=dict[int, Step])
-
-    def of(self, n: int) -> Step:
-        """The workspace for batches of n samples."""
-        step = self.made.get(n)
-        if step is None:
-            step = self.made[n] = self.make(n, self.memory, self.seed)
-        return step
-
-    def clear(self) -> None:
-        """Sets all totals to 0."""
-        for step in self.made.values():
-            step.totals.fill(0.0)
-
-    def totals(self) -> NDArray[np.float64]:
-        """The sums over all batches since `clear`."""
-        return np.stack([step.totals for step in self.made.values()]).sum(0)
-
-
-def reported_numbers(
-    train: Train, totals: NDArray[np.float64], samples: int, step: int, epoch: int
-) -> dict[str, float]:
-    """The reported numbers as Python floats. What is not defined (0 / 0) is nan."""
-    with np.errstate(all="ignore"):
-        return {name: float(value) for name, value in train.report(totals, samples, step, epoch).items()}
-
-
-def whole_setting(train: Train, name: str, instead: int | None = None) -> int:
-    """`instead` where it is given, else the block's setting `name`, a whole number."""
-    return int(train.settings[name] or 0) if instead is None else instead
-
-
 # ------------------------------------------------------------------------------------------------ training
+
+
+class Fitting:
+    """Training of one block, which can be left after any event and gone on with by another `Fitting`.
+
+    parts: the fields of "train" and, if there is one, "validation"; empty for a block without data. epochs, batch_size:
+    instead of the block's own. Begins anew: the optimizers' slots and numbers, the callbacks.
+
+    What a training is made of: the memory; `state()`; and the draws and the order of samples, which follow from the
+    seed, the epoch and the step. So a training that goes on from a memory and a state ends bit for bit as if it had
+    never been left.
+    """
+
+    def __init__(
+        self,
+        train: Train,
+        memory: Memory,
+        parts: Mapping[str, Table],
+        seed: int,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        memory.begin(train)
+        self.train = train
+        self.memory = memory
+        self.seed = seed
+        self.epochs = epoch_count(train, epochs)
+        self.batch_size = whole_setting(train, "batch_size", batch_size)
+        self.callbacks = make_callbacks(train)
+        self._fields = parts.get("train", {})
+        self._held_out = parts.get("validation")
+        self._training = Workspaces(train.training, memory, seed)
+        self._validation = Workspaces(train.evaluation, memory, seed)
+        self._solving: Solving | None = None
+        self._done = self._beginning(1, 0)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why training ends before its last epoch, or None."""
+        solved = None if self._solving is None else self._solving.finished
+        return next((callback.stop for callback in self.callbacks if callback.stop), solved)
+
+    @property
+    def over(self) -> bool:
+        """Whether the last epoch is done, because nothing is left or because something stopped it."""
+        return self._done.samples == 0 and (self._done.epoch > self.epochs or self.stopped is not None)
+
+    def state(self) -> State:
+        """All that training goes on from, besides the memory, after the event that came last; valid until the next."""
+        done = self._done
+        state: State = {"epoch": done.epoch, "step": done.step, "samples": done.samples}
+        if done.samples:
+            state |= self._training.state()
+        for name, callback in _named(self.callbacks):
+            state |= {f"{name}/{key}": value for key, value in callback.state().items()}
+        if self._solving is not None:
+            state |= {f"solver/{key}": value for key, value in self._solving.state().items()}
+        return state
+
+    def restore(self, state: State) -> None:
+        """Goes on from a state that `state()` gave; the memory has been given its own before.
+
+        Callbacks take theirs by their names, and begin anew where there is none. Raises TrainingError.
+        """
+        epoch, step = int(state["epoch"]), int(state["step"])
+        if self.train.data is None:  # there may be more or fewer steps now
+            while epoch <= self.epochs and self._last_step(epoch) <= step:
+                epoch += 1
+        self._done = self._beginning(epoch, step)
+        self._done.samples = int(state["samples"])
+        for name, callback in _named(self.callbacks):
+            own = _below(state, name)
+            if own:
+                callback.restore(own)
+        if self.train.solver is not None:
+            self._solving = solving_of(self.train, self._training, self._fields, self.batch_size)
+            self._solving.restore(_below(state, "solver"))
+        self._training.restore(state)
+
+    def events(self) -> Iterator[Event]:
+        """A StepDone after each step, an EpochDone after each epoch, FitDone at last.
+
+        Raises TrainingError, DivergedError among them. An iterator that is left after a StepDone leaves the weights as
+        that step made them.
+        """
+        with blas_threads(self.train.blas_threads):
+            if self.train.solver is not None and self._solving is None:
+                self._solving = solving_of(self.train, self._training, self._fields, self.batch_size)
+            while not self.over:
+                yield from self._epoch()
+            restored = [callback.after_training(self.memory) for callback in self.callbacks]
+            best = next((number for number in restored if number is not None), None)
+            yield FitDone(self._done.epoch - 1, self._done.step, self.stopped, best)
+
+    def _epoch(self) -> Iterator[Event]:
+        """What is left of the epoch under way."""
+        done, train = self._done, self.train
+        if done.samples == 0:
+            self._training.clear()
+        if self._solving is not None:
+            steps = iterations(self._training, self._solving, self._last_step(done.epoch), done)
+        elif train.data is None:
+            steps = steps_without_data(self._training, self._last_step(done.epoch), self.batch_size, done)
+        else:
+            steps = steps_over_data(train, self._training, self._fields, self.batch_size, done)
+        yield from steps
+        if done.samples == 0:
+            raise TrainingError("there are no samples to train on")
+        reported = done.reported()
+        held_out: dict[str, float] = {}
+        if len_of(self._held_out):
+            totals, samples = _totals_over(self._validation, self._held_out or {}, self.batch_size)
+            held_out = reported_numbers(train, totals, samples, done.step, done.epoch)
+        for callback in self.callbacks:
+            callback.after_epoch(done.epoch, reported, held_out, self.memory)
+        saving = [callback for callback in self.callbacks if callback.save]
+        best_only = bool(saving) and all(callback.best_only for callback in saving)
+        self._done = self._beginning(done.epoch + 1, done.step)
+        yield EpochDone(done.epoch, done.step, reported, held_out, bool(saving), best_only)
+
+    def _beginning(self, epoch: int, step: int) -> StepDone:
+        """Where `epoch` stands before its first step, `step` steps being done."""
+        if self.train.data is not None:
+            samples = len_of(self._fields)
+        elif self.train.solver is not None:
+            samples = self.batch_size
+        else:
+            samples = (self._last_step(epoch) - self._last_step(epoch - 1)) * self.batch_size
+        return StepDone(epoch, step, 0, samples, self.train, self._training)
+
+    def _last_step(self, epoch: int) -> int:
+        """The last step of an epoch whose steps are counted."""
+        if self.train.data is not None:
+            return epoch
+        return epoch * whole_setting(self.train, "steps") // self.epochs
 
 
 def fit(
@@ -139,58 +215,8 @@ def fit(
     epochs: int | None = None,
     batch_size: int | None = None,
 ) -> Iterator[Event]:
-    """Trains the weights in `memory`; gives a StepDone after each step, an EpochDone after each epoch, FitDone at last.
-
-    parts: the fields of "train" and, if there is one, "validation"; empty for a block without data.
-    epochs, batch_size: instead of the block's own. Raises TrainingError, DivergedError among them. A generator that is
-    closed after a StepDone leaves the weights as that step made them.
-    """
-    with blas_threads(train.blas_threads):
-        yield from _fit(train, memory, parts, seed, epochs, batch_size)
-
-
-def _fit(
-    train: Train,
-    memory: Memory,
-    parts: Mapping[str, Table],
-    seed: int,
-    epochs: int | None,
-    batch_size: int | None,
-) -> Iterator[Event]:
-    """As `fit`, on whatever threads there are."""
-    memory.begin(train)
-    callbacks = make_callbacks(train)
-    training = Workspaces(train.training, memory, seed)
-    validation = Workspaces(train.evaluation, memory, seed)
-    n = whole_setting(train, "batch_size", batch_size)
-    count = epoch_count(train, epochs)
-    step = epoch = 0
-    stopped: str | None = None
-    solving = _solving(train, training, parts.get("train"), n) if train.solver is not None else None
-    for epoch in range(1, count + 1):
-        training.clear()
-        if solving is not None:
-            steps = _iterations(train, training, solving, step, epoch, count)
-        elif train.data is None:
-            steps = _steps_without_data(train, training, step, epoch, count, n)
-        else:
-            steps = _steps_over_data(train, training, parts["train"], seed, step, epoch, n)
-        done = None
-        for done in steps:
-            yield done
-        if done is None:
-            raise TrainingError("there are no samples to train on")
-        step = done.step
-        held_out = _totals_over(validation, parts["validation"], n) if len_of(parts.get("validation")) else None
-        event = EpochDone(
-            epoch, step, done.reported(), {} if held_out is None else reported_numbers(train, *held_out, step, epoch)
-        )
-        yield _after_callbacks(callbacks, event, memory)
-        stopped = next((callback.stop for callback in callbacks if callback.stop), solving and solving.finished)
-        if stopped:
-            break
-    restored = [callback.after_training(memory) for callback in callbacks]
-    yield FitDone(epoch, step, stopped, next((number for number in restored if number is not None), None))
+    """Trains the weights in `memory`; the events of a `Fitting`, whose arguments these are. Raises TrainingError."""
+    yield from Fitting(train, memory, parts, seed, epochs, batch_size).events()
 
 
 def epoch_count(train: Train, epochs: int | None = None) -> int:
@@ -202,94 +228,16 @@ def epoch_count(train: Train, epochs: int | None = None) -> int:
     return min(ROWS_WITHOUT_DATA, whole_setting(train, "steps"))
 
 
-def len_of(fields: Table | None) -> int:
-    """Number of samples of a part; 0 for no part."""
-    return len(next(iter(fields.values()))) if fields else 0
+def _named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
+    """The callbacks by what their states are called: kind, and which of that kind it is."""
+    kinds = [type(callback).__name__ for callback in callbacks]
+    for position, callback in enumerate(callbacks):
+        yield f"{kinds[position]}/{kinds[:position].count(kinds[position])}", callback
 
 
-def _steps_over_data(
-    train: Train, training: Workspaces, fields: Table, seed: int, step: int, epoch: int, batch_size: int
-) -> Iterator[StepDone]:
-    """One epoch over all samples, in an order drawn for it; the last batch may be smaller."""
-    samples = len_of(fields)
-    order = shuffled(samples, seed, epoch) if train.settings.get("shuffle", True) else np.arange(samples)
-    done = StepDone(epoch, step, 0, samples, train, training)
-    take = np.take
-    workspace: Step | None = None
-    inputs: list[tuple[Array, Array]] = []
-    for first in range(0, samples, batch_size):
-        rows = order[first : first + batch_size]
-        n = len(rows)
-        if workspace is None or n < batch_size:
-            workspace = training.of(n)
-            inputs = [(fields[name], target) for name, target in workspace.inputs.items()]
-        for source, target in inputs:
-            # Indices are in range; "clip" spares the copy that NumPy makes of `target` to be safe against others.
-            take(source, rows, 0, target, "clip")
-        step += 1
-        workspace.run(step, epoch, first)
-        done.step = step
-        done.samples = first + n
-        _check_finite(workspace, done)
-        yield done
-
-
-def _steps_without_data(
-    train: Train, training: Workspaces, step: int, epoch: int, epochs: int, batch_size: int
-) -> Iterator[StepDone]:
-    """The steps of one of `epochs` equal stretches; every step has fresh draws."""
-    last = epoch * whole_setting(train, "steps") // epochs
-    workspace = training.of(batch_size)
-    done = StepDone(epoch, step, 0, (last - step) * batch_size, train, training)
-    while step < last:
-        step += 1
-        workspace.run(step, epoch, 0)
-        done.step = step
-        done.samples += batch_size
-        _check_finite(workspace, done)
-        yield done
-
-
-def _solving(train: Train, training: Workspaces, fields: Table | None, batch_size: int) -> Solving:
-    """The block's solver over all samples, in their order, or over the draws of one batch where there is no data."""
-    n = batch_size if train.data is None else len_of(fields)
-    if n < 1:
-        raise TrainingError("there are no samples to train on")
-    solving = Solving(train, training.memory, training.of(n), training.seed, n)
-    solving.problem.fill(fields or {})
-    return solving
-
-
-def _iterations(
-    train: Train, training: Workspaces, solving: Solving, step: int, epoch: int, epochs: int
-) -> Iterator[StepDone]:
-    """The iterations of a solver in one epoch: one, or without data one of `epochs` equal stretches of the steps."""
-    last = epoch if train.data is not None else epoch * whole_setting(train, "steps") // epochs
-    done = StepDone(epoch, step, solving.samples, solving.samples, train, training)
-    while step < last and not (solving.finished and done.step):
-        step += 1
-        solving.iterate()
-        done.step = step
-        _check_finite(training.of(solving.samples), done)
-        yield done
-
-
-def _check_finite(workspace: Step, done: StepDone) -> None:
-    """Raises DivergedError where the loss is infinite or nan; computes it only where one of the totals is."""
-    if isfinite(workspace.totals.dot(workspace.totals)):
-        return
-    loss = done.reported()["loss"]
-    if not isfinite(loss):
-        raise DivergedError(loss, done.epoch, done.step)
-
-
-def _after_callbacks(callbacks: list[Callback], done: EpochDone, memory: Memory) -> EpochDone:
-    """`done`, after every callback has seen it, with whether any wants the weights saved."""
-    for callback in callbacks:
-        callback.after_epoch(done.epoch, done.train, done.validation, memory)
-    saving = [callback for callback in callbacks if callback.save]
-    best_only = bool(saving) and all(callback.best_only for callback in saving)
-    return EpochDone(done.epoch, done.step, done.train, done.validation, bool(saving), best_only)
+def _below(state: State, name: str) -> State:
+    """The part of a state whose names begin with `name` and a slash, without these."""
+    return {key.removeprefix(f"{name}/"): value for key, value in state.items() if key.startswith(f"{name}/")}
 
 
 # ------------------------------------------------------------------------------------------------ without training

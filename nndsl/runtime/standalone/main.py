@@ -27,7 +27,6 @@ from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_ta
 from nndsl.runtime.standalone.loop import (
     EpochDone,
     FitDone,
-    StepDone,
     class_names,
     epoch_count,
     evaluate,
@@ -38,6 +37,7 @@ from nndsl.runtime.standalone.loop import (
 from nndsl.runtime.standalone.networks import apply_network, network_fields
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table, Train
 from nndsl.runtime.standalone.shows import shows_of, write_shown
+from nndsl.runtime.standalone.steps import StepDone
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -15,6 +15,9 @@ Array = NDArray[Any]
 Table = dict[str, Array]
 """Columns or fields by name, one row each along the first axis."""
 
+State = dict[str, Any]
+"""What something goes on from: plain numbers, texts, truth values, None, and arrays of numbers, by name."""
+
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
 """Paths and shapes of the parts of a flat vector, in their order, without gaps."""
 

@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nndsl.runtime.standalone.files import FileError, write_arrays
-from nndsl.runtime.standalone.loop import (
-    EpochDone,
-    Event,
-    FitDone,
-    StepDone,
-    Workspaces,
-    epoch_count,
-    filled,
-    len_of,
-)
+from nndsl.runtime.standalone.loop import EpochDone, Event, FitDone, epoch_count, filled
 from nndsl.runtime.standalone.program import Array, Memory, Show, Table, Train
+from nndsl.runtime.standalone.steps import StepDone, Workspaces, len_of
 from nndsl.runtime.standalone.threads import blas_threads
 
 

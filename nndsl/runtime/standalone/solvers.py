@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nndsl.runtime.standalone.program import Memory, Solver, Step, Table, Train
+from nndsl.runtime.standalone.program import Array, Memory, Solver, State, Step, Table, Train
 
 Vector = NDArray[np.float64]
 
@@ -78,6 +78,14 @@ class Problem:
         """From now on states are what the last evaluation made them: an iteration is over."""
         self._states[...] = self._memory.states
 
+    def kept_states(self) -> Array:
+        """The states that every evaluation begins with."""
+        return self._states
+
+    def restore_states(self, states: Array) -> None:
+        """Every evaluation begins with these from now on."""
+        self._states[...] = states
+
     def curvature(self, direction: Vector) -> Vector:
         """The curvature at the memory's weights times `direction`."""
         assert self._curvature is not None
@@ -97,6 +105,14 @@ class Method(Protocol):
 
     def iterate(self, problem: Problem, point: Point) -> Point | None:
         """From `point`, where the memory's weights are, to a better one."""
+        ...
+
+    def state(self) -> State:
+        """What it remembers from one iteration to the next."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Goes on from that."""
         ...
 
 
@@ -128,6 +144,23 @@ class Solving:
             self.finished = f"solved: no gradient is larger than {point.largest:.1e}"
         problem.keep_states()
         self._point = point
+
+    def state(self) -> State:
+        """What the solver goes on from, besides the memory."""
+        point = self._point
+        here = {} if point is None else {"weights": point.weights, "value": point.value, "gradient": point.gradient}
+        method = {f"method/{name}": value for name, value in self._method.state().items()}
+        return {"finished": self.finished, "states": self.problem.kept_states(), **here, **method}
+
+    def restore(self, state: State) -> None:
+        """Goes on from that."""
+        self.finished = state["finished"]
+        self.problem.restore_states(state["states"])
+        if "value" in state:
+            self._point = Point(np.array(state["weights"]), state["value"], np.array(state["gradient"]))
+        self._method.restore(
+            {name.removeprefix("method/"): value for name, value in state.items() if name.startswith("method/")}
+        )
 
     def _is_flat(self, point: Point) -> bool:
         return point.largest <= self._tolerance * max(1.0, abs(point.value))
@@ -199,6 +232,13 @@ class Newton:
             length = min(0.5 * length, max(0.1 * length, best))
         return None
 
+    def state(self) -> State:
+        """Nothing: every iteration begins anew."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Nothing."""
+
 
 # ------------------------------------------------------------------------------------------------ least squares
 
@@ -227,6 +267,14 @@ class LevenbergMarquardt:
             self.damping = max(4.0 * self.damping, 1e-3 * scale)
             problem.at(point.weights)
         return None
+
+    def state(self) -> State:
+        """How strongly steps are damped."""
+        return {"damping": self.damping}
+
+    def restore(self, state: State) -> None:
+        """Damps as strongly."""
+        self.damping = state["damping"]
 
     def _after_success(self, kept: float, scale: float) -> None:
         """kept: the part of the promised decrease that came. scale: the curvature along the step."""
@@ -260,6 +308,21 @@ class LBFGS:
             if float(moved @ turned) > 1e-12 * float(np.linalg.norm(moved) * np.linalg.norm(turned)):
                 self.changes = [*self.changes, (moved, turned)][-self.history :]
         return new
+
+    def state(self) -> State:
+        """The last changes of the weights and of the gradient, [changes, weights] each."""
+        if not self.changes:
+            return {}
+        return {
+            "moved": np.stack([moved for moved, _ in self.changes]),
+            "turned": np.stack([turned for _, turned in self.changes]),
+        }
+
+    def restore(self, state: State) -> None:
+        """Goes on from those changes."""
+        moved: list[Vector] = [*state["moved"]] if state else []
+        turned: list[Vector] = [*state["turned"]] if state else []
+        self.changes = list(zip(moved, turned, strict=True))
 
     def _direction(self, gradient: Vector) -> Vector:
         """Minus the inverse curvature times the gradient, by the recursion over both loops."""

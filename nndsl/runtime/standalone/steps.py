@@ -1,0 +1,179 @@
+"""The steps of an epoch: over all samples in the order drawn for it, over fresh draws, or by a solver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nndsl.runtime.standalone.callbacks import TrainingError
+from nndsl.runtime.standalone.program import Array, Memory, State, Step, Table, Train, Workspace
+from nndsl.runtime.standalone.random import shuffled
+from nndsl.runtime.standalone.solvers import Solving
+
+
+class DivergedError(TrainingError):
+    """The loss became infinite or nan: `value`, at `step` (counted over the whole training) of `epoch`."""
+
+    def __init__(self, value: float, epoch: int, step: int) -> None:
+        super().__init__(f"the loss became {value} at epoch {epoch}, step {step}")
+        self.value = value
+        self.epoch = epoch
+        self.step = step
+
+
+@dataclass(slots=True)
+class StepDone:
+    """A training step is done. The same object is given after every step of an epoch, with new numbers.
+
+    epoch, step: from 1, steps counted over the whole training. samples: how many of the epoch's `of` samples are done.
+    """
+
+    epoch: int
+    step: int
+    samples: int
+    of: int
+    _train: Train
+    _workspaces: Workspaces
+
+    def reported(self) -> dict[str, float]:
+        """The reported numbers over the samples of this epoch so far."""
+        return reported_numbers(self._train, self._workspaces.totals(), self.samples, self.step, self.epoch)
+
+
+@dataclass(slots=True)
+class Workspaces:
+    """The workspaces of one kind, by batch size, each made when a batch of that size first comes."""
+
+    make: Workspace
+    memory: Memory
+    seed: int
+    made: dict[int, Step] = field(default_factory=dict[int, Step])
+
+    def of(self, n: int) -> Step:
+        """The workspace for batches of n samples."""
+        step = self.made.get(n)
+        if step is None:
+            step = self.made[n] = self.make(n, self.memory, self.seed)
+        return step
+
+    def clear(self) -> None:
+        """Sets all totals to 0."""
+        for step in self.made.values():
+            step.totals.fill(0.0)
+
+    def totals(self) -> NDArray[np.float64]:
+        """The sums over all batches since `clear`."""
+        return np.stack([step.totals for step in self.made.values()]).sum(0)
+
+    def state(self) -> State:
+        """The sums by batch size, in the order in which they are added up."""
+        return {f"totals/{n}": step.totals.copy() for n, step in self.made.items()}
+
+    def restore(self, state: State) -> None:
+        """Goes on from those sums; raises TrainingError where other totals are summed up here."""
+        for name, totals in state.items():
+            size = name.removeprefix("totals/")
+            if size == name:
+                continue
+            step = self.of(int(size))
+            if np.shape(totals) != step.totals.shape:
+                raise TrainingError("an epoch that has begun can't go on with other metrics")
+            step.totals[...] = totals
+
+
+def reported_numbers(
+    train: Train, totals: NDArray[np.float64], samples: int, step: int, epoch: int
+) -> dict[str, float]:
+    """The reported numbers as Python floats. What is not defined (0 / 0) is nan."""
+    with np.errstate(all="ignore"):
+        return {name: float(value) for name, value in train.report(totals, samples, step, epoch).items()}
+
+
+def whole_setting(train: Train, name: str, instead: int | None = None) -> int:
+    """`instead` where it is given, else the block's setting `name`, a whole number."""
+    return int(train.settings[name] or 0) if instead is None else instead
+
+
+def len_of(fields: Table | None) -> int:
+    """Number of samples of a part; 0 for no part."""
+    return len(next(iter(fields.values()))) if fields else 0
+
+
+def steps_over_data(
+    train: Train, training: Workspaces, fields: Table, batch_size: int, done: StepDone
+) -> Iterator[StepDone]:
+    """The steps of an epoch that are left: over all samples, in an order drawn for it; the last batch may be smaller.
+
+    done: where the epoch stands; it is given after every step, with new numbers.
+    """
+    order = epoch_order(train, done.of, training.seed, done.epoch)
+    take = np.take
+    workspace: Step | None = None
+    inputs: list[tuple[Array, Array]] = []
+    step = done.step
+    for first in range(done.samples, done.of, batch_size):
+        rows = order[first : first + batch_size]
+        n = len(rows)
+        if workspace is None or n < batch_size:
+            workspace = training.of(n)
+            inputs = [(fields[name], target) for name, target in workspace.inputs.items()]
+        for source, target in inputs:
+            # Indices are in range; "clip" spares the copy that NumPy makes of `target` to be safe against others.
+            take(source, rows, 0, target, "clip")
+        step += 1
+        workspace.run(step, done.epoch, first)
+        done.step = step
+        done.samples = first + n
+        _check_finite(workspace, done)
+        yield done
+
+
+def epoch_order(train: Train, samples: int, seed: int, epoch: int) -> NDArray[np.intp]:
+    """The positions of all samples, in the order in which `epoch` goes through them."""
+    return shuffled(samples, seed, epoch) if train.settings.get("shuffle", True) else np.arange(samples)
+
+
+def steps_without_data(training: Workspaces, last: int, batch_size: int, done: StepDone) -> Iterator[StepDone]:
+    """The steps up to the `last`, each over fresh draws. done: as in `steps_over_data`."""
+    workspace = training.of(batch_size)
+    while done.step < last:
+        step = done.step + 1
+        workspace.run(step, done.epoch, 0)
+        done.step = step
+        done.samples += batch_size
+        _check_finite(workspace, done)
+        yield done
+
+
+def solving_of(train: Train, training: Workspaces, fields: Table | None, batch_size: int) -> Solving:
+    """The block's solver over all samples, in their order, or over the draws of one batch where there is no data."""
+    n = batch_size if train.data is None else len_of(fields)
+    if n < 1:
+        raise TrainingError("there are no samples to train on")
+    solving = Solving(train, training.memory, training.of(n), training.seed, n)
+    solving.problem.fill(fields or {})
+    return solving
+
+
+def iterations(training: Workspaces, solving: Solving, last: int, done: StepDone) -> Iterator[StepDone]:
+    """The iterations of a solver up to the `last`. done: as in `steps_over_data`."""
+    while done.step < last and not (solving.finished and done.step):
+        step = done.step + 1
+        solving.iterate()
+        done.step = step
+        done.samples = solving.samples
+        _check_finite(training.of(solving.samples), done)
+        yield done
+
+
+def _check_finite(workspace: Step, done: StepDone) -> None:
+    """Raises DivergedError where the loss is infinite or nan; computes it only where one of the totals is."""
+    if isfinite(workspace.totals.dot(workspace.totals)):
+        return
+    loss = done.reported()["loss"]
+    if not isfinite(loss):
+        raise DivergedError(loss, done.epoch, done.step)
