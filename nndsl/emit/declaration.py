@@ -28,9 +28,9 @@ _SHOWN_VECTORS = 16
 
 @dataclass(frozen=True, slots=True)
 class DataNames:
-    """The functions of a data block; series is None where it has no windows."""
+    """The functions of a data block, those of `fits` in their order; series is None where it has no windows."""
 
-    fit: str
+    fits: tuple[str, ...]
     prepare: str
     series: str | None
 
@@ -131,7 +131,7 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
         f"    name={string(data.name)},",
         *_group("columns", columns),
         *_group("fields", fields),
-        f"    fit={names.fit},",
+        f"    fit=({', '.join(names.fits)}{',' * (len(names.fits) == 1)}),",
         f"    prepare={names.prepare},",
     ]
     if names.series is not None:

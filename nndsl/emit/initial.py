@@ -17,7 +17,7 @@ from nndsl.ir.graph import reachable
 from nndsl.ops import column, fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
@@ -82,46 +82,41 @@ def _from_runs(kept: Iterable[Weight | State]) -> list[str]:
 def data_functions(module: Module, data: DataProgram) -> DataNames:
     """Write what a data block learns from its training rows, and how it computes its fields; the functions' names."""
     name = snake_case(data.name)
-    fit = _fit(module, data, name)
+    fits = _fits(module, data, name)
     series = None
     if data.series:
         what = "What the windows of the data {} are made of, for each row."
         series = _values(module, data, f"{name}_series", what, [(each.name, each.node) for each in data.series])
     what = "The fields of the data {}, for any number of rows."
     prepare = _values(module, data, f"{name}_prepare", what, [(each.name, each.node) for each in data.fields])
-    return DataNames(fit, prepare, series)
+    return DataNames(fits, prepare, series)
 
 
-def _fit(module: Module, data: DataProgram, name: str) -> str:
-    names = Names(module.reserved | {"columns", "n"})
-    learnt: dict[str, str] = {}
-
-    def leaf(node: Node) -> str | None:
-        key = str(node["name"]) if node.op in (column, fitted) else ""
-        return f"columns[{string(key)}]" if node.op is column else learnt.get(key)
-
-    code = _code(module, names, leaf, "float64")
-    nodes = reachable(fit.node for fit in data.fits)
-    code.survey(nodes, [fit.node for fit in data.fits if not fit.node.op.leaf])
-    written: set[Node] = set()
+def _fits(module: Module, data: DataProgram, name: str) -> tuple[str, ...]:
+    """The functions that say of which values something is learnt, those first that need nothing learnt before."""
+    rounds: dict[str, int] = {}
     for fit in data.fits:
-        for node in reachable([fit.node]):
-            if node not in written:
-                written.add(node)
-                code.write(node)
-        values = code.array(fit.node)
-        learnt[fit.name] = names.unique(fit.name)
-        code.lines.append(f"{learnt[fit.name]} = fitted_{fit.statistic}({values})")
-    body = [
-        f'"""What the data {plain(data.name)} learns from its training rows."""',
-        *_row_count(data, code.lines),
-        *code.lines,
-        f"return {{{', '.join(f'{string(key)}: {variable}' for key, variable in learnt.items())}}}",
-    ]
-    return module.function(f"{name}_fit", "(columns)", body)
+        needed = [rounds[str(node["name"])] for node in reachable([fit.node]) if node.op is fitted]
+        rounds[fit.name] = max(needed, default=0) + 1
+    what = "Of what the data {} learns something, by name: the statistic, and the values of any training rows."
+    written: list[str] = []
+    for number in sorted(set(rounds.values())):
+        fits = [fit for fit in data.fits if rounds[fit.name] == number]
+        kinds = {fit.name: fit.statistic for fit in fits}
+        function = f"{name}_fit" if number == 1 else f"{name}_fit_{number}"
+        written.append(_values(module, data, function, what, [(fit.name, fit.node) for fit in fits], kinds))
+    return tuple(written)
 
 
-def _values(module: Module, data: DataProgram, name: str, what: str, values: list[tuple[str, Node]]) -> str:
+def _values(
+    module: Module,
+    data: DataProgram,
+    name: str,
+    what: str,
+    values: list[tuple[str, Node]],
+    statistics: Mapping[str, str] | None = None,
+) -> str:
+    """A function of columns and what was learnt, giving these values by name, each beside its statistic if it has."""
     names = Names(module.reserved | {"columns", "fitted", "n"})
 
     def leaf(node: Node) -> str | None:
@@ -134,7 +129,10 @@ def _values(module: Module, data: DataProgram, name: str, what: str, values: lis
     code.survey(nodes, [node for _, node in values])
     for node in nodes:
         code.write(node)
-    pairs = [f"    {string(key)}: {code.array(node)}," for key, node in values]
+    texts = {key: code.array(node) for key, node in values}
+    if statistics is not None:
+        texts = {key: f"({string(statistics[key])}, {text})" for key, text in texts.items()}
+    pairs = [f"    {string(key)}: {text}," for key, text in texts.items()]
     body = [
         f'"""{what.format(plain(data.name))}"""',
         *_row_count(data, code.lines),

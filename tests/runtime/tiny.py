@@ -71,8 +71,8 @@ def initialize(memory, seed):
     memory.state("Line/mean").fill(0)
 
 
-def points_fit(columns):
-    return {"x.mean": columns["x"].mean(0)}
+def points_fit(columns, fitted):
+    return {"x.mean": ("mean", columns["x"])}
 
 
 def points_prepare(columns, fitted):
@@ -116,7 +116,7 @@ def program(**changes):
                 name="points",
                 columns=(Column("x", "x", "number", (2,)), Column("y", "y", "number")),
                 fields=(Field("x", "float", (2,), columns=("x",)), Field("y", "float", columns=("y",))),
-                fit=points_fit,
+                fit=(points_fit,),
                 prepare=points_prepare,
                 split=Split((("train", 0.6), ("validation", 0.2), ("test", 0.2))),
             )

@@ -1,7 +1,8 @@
 """Raw columns, and what they are in computations: numbers, or ids for names.
 
 A table is a `dict` of raw columns by the name that the file gives them, one row each along the first axis: numbers as
-they are stored, text as fixed-width unicode. A missing number is nan, a missing text is "".
+they are stored, text as fixed-width unicode, in memory or left in a file (`StoredColumn`). A missing number is nan, a
+missing text is "".
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nndsl.runtime.standalone.program import Array, Column
+from nndsl.runtime.standalone.stored import StoredColumn, StoredError
+
+RawColumns = Mapping[str, Array | StoredColumn]
+"""Raw columns by the names that their file gives them, in memory or in files."""
 
 
 class DataError(ValueError):
@@ -21,7 +26,7 @@ class DataError(ValueError):
 
     kind: one word for what is wrong: "column" (there is none of that name), "type", "shape", "number", "missing",
     "infinite", "class" (a name that the program does not know), "category", "rows" (their number), "split", "fit",
-    "field".
+    "field", "file" (it can't be read any more).
     column: its name in its table; row: its position there; part: which table, "all" or the part that it belongs to.
     """
 
@@ -50,22 +55,35 @@ def naming_table(table: str) -> Generator[None]:
         raise
 
 
-def raw_column(columns: Mapping[str, Array], name: str) -> Array:
-    """The column called `name`: numbers, truth values or text, one row each. Raises DataError for anything else."""
+def raw_column(columns: RawColumns, name: str) -> Array | StoredColumn:
+    """The column called `name`: numbers, truth values or text, one row each. Raises DataError for anything else.
+
+    `raw_rows` gives rows of it. Text may be bytes here.
+    """
     if name not in columns:
         known = ", ".join(columns) or "none"
         raise DataError("column", f"there is no column {name!r}; the columns are: {known}", name)
-    values = np.asarray(columns[name])
+    found = columns[name]
+    values = found if isinstance(found, StoredColumn) else np.asarray(found)
     if values.ndim == 0:
         raise DataError("shape", "a column has a value for each row; this is a single value", name)
-    if values.dtype.kind == "S":
-        try:
-            values = np.char.decode(values, "utf-8")
-        except UnicodeDecodeError:
-            raise DataError("type", "the column holds bytes that are not UTF-8 text", name) from None
-    if values.dtype.kind not in "biufU":
+    if values.dtype.kind not in "biufUS":
         raise DataError("type", f"values of type {values.dtype} are neither numbers nor text", name)
     return values
+
+
+def raw_rows(columns: RawColumns, name: str, rows: slice | NDArray[np.int64]) -> Array:
+    """Rows of the column called `name`, in memory; bytes as text. Raises DataError as `raw_column`, and for a file."""
+    try:
+        values: Array = raw_column(columns, name)[rows]
+    except StoredError as failure:
+        raise DataError("file", str(failure), name) from None
+    if values.dtype.kind != "S":
+        return values
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError:
+        raise DataError("type", "the column holds bytes that are not UTF-8 text", name) from None
 
 
 def encode_column(

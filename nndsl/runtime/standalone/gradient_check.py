@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from nndsl.runtime.standalone.program import Array, Program, Step, Table, Train
+from nndsl.runtime.standalone.batches import DataPart, len_of, take_rows
+from nndsl.runtime.standalone.program import Array, Program, Step, Train
 from nndsl.runtime.standalone.random import normal, site_key
 from nndsl.runtime.standalone.steps import reported_numbers, whole_setting
 
@@ -43,12 +44,12 @@ class GradientError:
         return self.error <= TOLERANCE
 
 
-def check_gradients(program: Program, train: Train, fields: Table | None, seed: int) -> list[GradientError]:
-    """Checks the gradient of the loss by every weight that `train` trains, over the first samples of `fields`.
+def check_gradients(program: Program, train: Train, part: DataPart | None, seed: int) -> list[GradientError]:
+    """Checks the gradient of the loss by every weight that `train` trains, over the first samples of `part`.
 
     Where several losses are minimized, each weight's is that of the last minimize that updates it, all at the same
     weights.
-    fields: of the training part; without them inputs are drawn. All random draws are the same in every evaluation.
+    part: the training part; without it inputs are drawn. All random draws are the same in every evaluation.
     """
     memory = program.memory(seed, "float64")
     noise = np.empty_like(memory.weights)
@@ -58,11 +59,13 @@ def check_gradients(program: Program, train: Train, fields: Table | None, seed: 
     memory.begin(train)
     memory.updating = False
     samples = min(CHECKED_SAMPLES, whole_setting(train, "batch_size"))
-    if fields is not None:
-        samples = min(samples, *(len(values) for values in fields.values()))
+    if part is not None:
+        samples = min(samples, len_of(part))
     step = train.training(samples, memory, seed)
-    for name, target in step.inputs.items():
-        target[...] = _drawn(program, train, name, target, seed) if fields is None else fields[name][:samples]
+    if part is not None:
+        take_rows(part, slice(0, samples), step.inputs)
+    for name, target in step.inputs.items() if part is None else ():
+        target[...] = _drawn(program, train, name, target, seed)
     start = (memory.weights.copy(), memory.states.copy())
 
     def loss(name: str) -> float:

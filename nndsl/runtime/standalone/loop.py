@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nndsl.runtime.standalone.batches import DataPart, filled_batches, len_of, take_rows
 from nndsl.runtime.standalone.callbacks import Callback, TrainingError, make_callbacks
-from nndsl.runtime.standalone.program import Array, Memory, State, Step, Table, Train
+from nndsl.runtime.standalone.program import Array, Memory, State, Step, Train
 from nndsl.runtime.standalone.solvers import Solving
 from nndsl.runtime.standalone.steps import (
     StepDone,
     Workspaces,
     iterations,
-    len_of,
     reported_numbers,
     solving_of,
     steps_over_data,
@@ -87,7 +87,7 @@ class Fitting:
         self,
         train: Train,
         memory: Memory,
-        parts: Mapping[str, Table],
+        parts: Mapping[str, DataPart],
         seed: int,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -210,7 +210,7 @@ class Fitting:
 def fit(
     train: Train,
     memory: Memory,
-    parts: Mapping[str, Table],
+    parts: Mapping[str, DataPart],
     seed: int,
     epochs: int | None = None,
     batch_size: int | None = None,
@@ -243,25 +243,27 @@ def _below(state: State, name: str) -> State:
 # ------------------------------------------------------------------------------------------------ without training
 
 
-def evaluate(train: Train, memory: Memory, fields: Table, seed: int, batch_size: int | None = None) -> dict[str, float]:
-    """The reported numbers over all samples of `fields`, in evaluation form. Raises TrainingError for no samples."""
-    if not len_of(fields):
+def evaluate(train: Train, memory: Memory, part: DataPart, seed: int, batch_size: int | None = None) -> dict[str, float]:
+    """The reported numbers over all samples of `part`, in evaluation form. Raises TrainingError for no samples."""
+    if not len_of(part):
         raise TrainingError("there are no samples to evaluate on")
     workspaces = Workspaces(train.evaluation, memory, seed)
     with blas_threads(train.blas_threads):
-        totals, samples = _totals_over(workspaces, fields, whole_setting(train, "batch_size", batch_size))
+        totals, samples = _totals_over(workspaces, part, whole_setting(train, "batch_size", batch_size))
     return reported_numbers(train, totals, samples, 0, 0)
 
 
-def predict(train: Train, memory: Memory, fields: Table, seed: int, batch_size: int | None = None) -> dict[str, Array]:
+def predict(train: Train, memory: Memory, part: DataPart, seed: int, batch_size: int | None = None) -> dict[str, Array]:
     """What the block's `predict` names, [samples, ...] each. Raises TrainingError where it has no such line."""
     if train.prediction is None:
         raise TrainingError(f"{train.name} predicts nothing: it has no `predict` line")
-    samples = len_of(fields)
+    samples = len_of(part)
     found: dict[str, Array] = {}
     workspaces = Workspaces(train.prediction, memory, seed)
     with blas_threads(train.blas_threads):
-        for first, step in _batches(workspaces, fields, whole_setting(train, "batch_size", batch_size)):
+        batches = filled_batches(part, None, whole_setting(train, "batch_size", batch_size), workspaces.of)
+        for first, _, step in batches:
+            step.run(0, 0, first)
             for name, values in step.outputs.items():
                 if name not in found:
                     found[name] = np.empty((samples, *values.shape[1:]), values.dtype)
@@ -278,28 +280,20 @@ def class_names(train: Train, predictions: Mapping[str, Array]) -> dict[str, Arr
     return named
 
 
-def _batches(workspaces: Workspaces, fields: Table, batch_size: int) -> Iterator[tuple[int, Step]]:
-    """(position of its first sample, its workspace after the step) for each batch, in the samples' order."""
-    samples = len_of(fields)
-    for first in range(0, samples, batch_size):
-        yield first, filled(workspaces, fields, first, min(batch_size, samples - first))
-
-
-def filled(workspaces: Workspaces, fields: Table, first: int, n: int) -> Step:
+def filled(workspaces: Workspaces, part: DataPart, first: int, n: int) -> Step:
     """The workspace for `n` samples after its step over those from `first` on."""
     step = workspaces.of(n)
-    for name, target in step.inputs.items():
-        target[...] = fields[name][first : first + n]
+    take_rows(part, slice(first, first + n), step.inputs)
     step.run(0, 0, first)
     return step
 
 
-def _totals_over(workspaces: Workspaces, fields: Table, batch_size: int) -> tuple[NDArray[np.float64], int]:
+def _totals_over(workspaces: Workspaces, part: DataPart, batch_size: int) -> tuple[NDArray[np.float64], int]:
     """The totals over all samples, and their number."""
     workspaces.clear()
-    for _ in _batches(workspaces, fields, batch_size):
-        pass
-    return workspaces.totals(), len_of(fields)
+    for first, _, step in filled_batches(part, None, batch_size, workspaces.of):
+        step.run(0, 0, first)
+    return workspaces.totals(), len_of(part)
 
 
 def expectation_holds(value: float, operator: str, bound: float) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from nndsl.runtime.standalone.batches import DataPart
 from nndsl.runtime.standalone.callbacks import TrainingError
 from nndsl.runtime.standalone.columns import DataError
 from nndsl.runtime.standalone.data import load_data, prepare_new
@@ -192,7 +193,7 @@ def _train(program: Program, options: Namespace) -> int:
 def _fitted(
     train: Train,
     memory: Memory,
-    parts: Mapping[str, Table],
+    parts: Mapping[str, DataPart],
     seed: int,
     options: Namespace,
     rows: list[dict[str, float]],
@@ -220,7 +221,7 @@ def _fitted(
     return None
 
 
-def _finished(train: Train, memory: Memory, parts: Mapping[str, Table], seed: int, done: FitDone) -> int:
+def _finished(train: Train, memory: Memory, parts: Mapping[str, DataPart], seed: int, done: FitDone) -> int:
     """Says how training ended, evaluates the test part and looks at what was expected. The exit code."""
     if done.stopped is not None:
         sys.stdout.write(f"stopped after epoch {done.epochs}: {done.stopped}\n")
@@ -316,7 +317,7 @@ def _trained(program: Program, options: Namespace) -> tuple[Memory, dict[str, An
 
 def _parts(
     program: Program, train: Train, memory: Memory, path: Path | None, seed: int, fitted: bool = False
-) -> dict[str, Table]:
+) -> dict[str, DataPart]:
     """The fields of every part. What is learnt from training rows goes to `memory`, or comes from it if `fitted`."""
     if train.data is None:
         return {}

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from nndsl.runtime.standalone.batches import len_of
 from nndsl.runtime.standalone.data import prepare_new
 from nndsl.runtime.standalone.files import FileError
 from nndsl.runtime.standalone.loop import filled
 from nndsl.runtime.standalone.program import Array, Memory, Network, NetworkInput, Program, Table
-from nndsl.runtime.standalone.steps import Workspaces, len_of
+from nndsl.runtime.standalone.steps import Workspaces
 
 NETWORK_BATCH = 256
 

@@ -269,7 +269,8 @@ class Data:
     """A data block: which columns it needs, how its fields are computed, how its rows are split.
 
     columns, fields, split: as above; without a split all rows are "train".
-    fit: `fit(columns)`: what is learnt from the training rows, by name; columns by key, encoded (ids for texts).
+    fit: functions `fit(columns, fitted)`: of which values of any rows something is learnt, by name, as (statistic,
+    values [n, ...]); columns by key, encoded (ids for texts). Each finds in `fitted` what those before it have learnt.
     prepare: `prepare(columns, fitted)`: every field for each row, by name, in the program's types.
     inline: rows written in the file itself, by column name; None where rows come from a file.
     windows: columns that look at several rows. Rows of a part that lack some of theirs in that part are left out, and
@@ -279,7 +280,7 @@ class Data:
     name: str
     columns: tuple[Column, ...]
     fields: tuple[Field, ...]
-    fit: Callable[[Table], Table]
+    fit: tuple[Callable[[Table, Table], dict[str, tuple[str, Array]]], ...]
     prepare: Callable[[Table, Table], Table]
     split: Split | None = None
     inline: Mapping[str, Array] | None = None

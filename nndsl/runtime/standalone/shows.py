@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nndsl.runtime.standalone.batches import DataPart, len_of
 from nndsl.runtime.standalone.files import FileError, write_arrays
 from nndsl.runtime.standalone.loop import EpochDone, Event, FitDone, epoch_count, filled
-from nndsl.runtime.standalone.program import Array, Memory, Show, Table, Train
-from nndsl.runtime.standalone.steps import StepDone, Workspaces, len_of
+from nndsl.runtime.standalone.program import Array, Memory, Show, Train
+from nndsl.runtime.standalone.steps import StepDone, Workspaces
 from nndsl.runtime.standalone.threads import blas_threads
 
 
@@ -37,7 +38,7 @@ class Shows:
 
     train: Train
     memory: Memory
-    parts: Mapping[str, Table]
+    parts: Mapping[str, DataPart]
     seed: int
     epochs: int
     _workspaces: dict[str, Workspaces] = field(default_factory=dict[str, Workspaces])
@@ -73,7 +74,7 @@ class Shows:
         return Shown(show, step.outputs[show.name], f"{unit} {count}", f"{show.name}_{digits}")
 
 
-def shows_of(train: Train, memory: Memory, parts: Mapping[str, Table], seed: int, epochs: int | None = None) -> Shows:
+def shows_of(train: Train, memory: Memory, parts: Mapping[str, DataPart], seed: int, epochs: int | None = None) -> Shows:
     """The shows of a block that is about to be trained for `epochs` epochs, or as many as it says."""
     return Shows(train, memory, parts, seed, epoch_count(train, epochs))
 

@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nndsl.runtime.standalone.program import Array, Memory, Solver, State, Step, Table, Train
+from nndsl.runtime.standalone.batches import DataPart, take_rows
+from nndsl.runtime.standalone.program import Array, Memory, Solver, State, Step, Train
 
 Vector = NDArray[np.float64]
 
@@ -53,11 +54,11 @@ class Problem:
         self._curvature = None if solver.curvature is None else solver.curvature(n, memory, seed)
         self._noise = 8 * float(np.finfo(memory.dtype).eps)
 
-    def fill(self, fields: Table) -> None:
+    def fill(self, part: DataPart) -> None:
         """Takes the samples' fields."""
         for step in (self._step, self._curvature):
-            for name, target in step.inputs.items() if step is not None else ():
-                target[...] = fields[name]
+            if step is not None:
+                take_rows(part, slice(None), step.inputs)
 
     def here(self) -> Point:
         """The point where the weights are."""

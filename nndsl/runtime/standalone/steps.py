@@ -9,8 +9,9 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from nndsl.runtime.standalone.batches import DataPart, filled_batches, len_of
 from nndsl.runtime.standalone.callbacks import TrainingError
-from nndsl.runtime.standalone.program import Array, Memory, State, Step, Table, Train, Workspace
+from nndsl.runtime.standalone.program import Memory, State, Step, Train, Workspace
 from nndsl.runtime.standalone.random import shuffled
 from nndsl.runtime.standalone.solvers import Solving
 
@@ -98,32 +99,16 @@ def whole_setting(train: Train, name: str, instead: int | None = None) -> int:
     return int(train.settings[name] or 0) if instead is None else instead
 
 
-def len_of(fields: Table | None) -> int:
-    """Number of samples of a part; 0 for no part."""
-    return len(next(iter(fields.values()))) if fields else 0
-
-
 def steps_over_data(
-    train: Train, training: Workspaces, fields: Table, batch_size: int, done: StepDone
+    train: Train, training: Workspaces, part: DataPart, batch_size: int, done: StepDone
 ) -> Iterator[StepDone]:
     """The steps of an epoch that are left: over all samples, in an order drawn for it; the last batch may be smaller.
 
     done: where the epoch stands; it is given after every step, with new numbers.
     """
     order = epoch_order(train, done.of, training.seed, done.epoch)
-    take = np.take
-    workspace: Step | None = None
-    inputs: list[tuple[Array, Array]] = []
     step = done.step
-    for first in range(done.samples, done.of, batch_size):
-        rows = order[first : first + batch_size]
-        n = len(rows)
-        if workspace is None or n < batch_size:
-            workspace = training.of(n)
-            inputs = [(fields[name], target) for name, target in workspace.inputs.items()]
-        for source, target in inputs:
-            # Indices are in range; "clip" spares the copy that NumPy makes of `target` to be safe against others.
-            take(source, rows, 0, target, "clip")
+    for first, n, workspace in filled_batches(part, order, batch_size, training.of, done.samples):
         step += 1
         workspace.run(step, done.epoch, first)
         done.step = step
@@ -132,9 +117,9 @@ def steps_over_data(
         yield done
 
 
-def epoch_order(train: Train, samples: int, seed: int, epoch: int) -> NDArray[np.intp]:
-    """The positions of all samples, in the order in which `epoch` goes through them."""
-    return shuffled(samples, seed, epoch) if train.settings.get("shuffle", True) else np.arange(samples)
+def epoch_order(train: Train, samples: int, seed: int, epoch: int) -> NDArray[np.intp] | None:
+    """The positions of all samples, in the order in which `epoch` goes through them; None for that of the part."""
+    return shuffled(samples, seed, epoch) if train.settings.get("shuffle", True) else None
 
 
 def steps_without_data(training: Workspaces, last: int, batch_size: int, done: StepDone) -> Iterator[StepDone]:
@@ -149,13 +134,13 @@ def steps_without_data(training: Workspaces, last: int, batch_size: int, done: S
         yield done
 
 
-def solving_of(train: Train, training: Workspaces, fields: Table | None, batch_size: int) -> Solving:
+def solving_of(train: Train, training: Workspaces, part: DataPart | None, batch_size: int) -> Solving:
     """The block's solver over all samples, in their order, or over the draws of one batch where there is no data."""
-    n = batch_size if train.data is None else len_of(fields)
+    n = batch_size if train.data is None else len_of(part)
     if n < 1:
         raise TrainingError("there are no samples to train on")
     solving = Solving(train, training.memory, training.of(n), training.seed, n)
-    solving.problem.fill(fields or {})
+    solving.problem.fill(part or {})
     return solving
 
 
