@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nndsl.ir.program import Program as CheckedProgram
     from nndsl.runtime.standalone.files import WeightsError
     from nndsl.runtime.standalone.program import Array, Memory, Program, Table
 
 WEIGHTS_FILE = "weights.safetensors"
 """What a run folder calls its weights."""
 
-_METADATA = "nndsl"
 _TEXTS = "texts"
+_MOST_NOTES = 8
 
 
 def write_weights(path: Path, program: Program, memory: Memory, about: Mapping[str, Any]) -> None:
@@ -39,21 +40,64 @@ def write_weights(path: Path, program: Program, memory: Memory, about: Mapping[s
         raise UserError(error("NN608", str(failure))) from None
 
 
-def read_weights(path: Path, program: Program, memory: Memory) -> dict[str, Any]:
+def read_weights(
+    path: Path, program: Program, memory: Memory, constants: Mapping[str, tuple[int, ...] | None] | None = None
+) -> dict[str, Any]:
     """Reads a weights file, or the one in a run folder, into `memory`; what it says about itself.
 
-    Raises UserError: NN601 where nothing is there, NN603 for a folder that is no run, NN604 for another network's
-    weights, NN605 for a damaged file. `memory` is then as it was.
+    constants: what the program learns from its data, by the name in the file, with the shape of numbers and None for
+    names; a file has those of a data block all or not at all. Raises UserError: NN601 where nothing is there, NN603 for
+    a folder that is no run, NN604 for another network's weights, NN605 for a damaged file. `memory` is then as it was.
     """
     from nndsl.runtime.standalone import files
 
     path = weights_file(path)
-    arrays, about = _read_npz(path) if path.suffix == ".npz" else _read_safetensors(path)
     try:
+        arrays, about = files.read_weights_file(path, program)
+        if constants is not None:
+            _refuse_constants(path, arrays, constants)
         files.restore(program, memory, arrays)
     except files.WeightsError as misfit:
-        raise _explained(misfit, path, program, about) from None
+        raise _explained(misfit, path, program) from None
+    except files.FileError as failure:
+        raise damaged(path, str(failure)) from None
     return about
+
+
+def constants_of(checked: CheckedProgram, program: Program) -> dict[str, tuple[int, ...] | None]:
+    """What a program learns from its data, by its name in weights files: the shape of numbers, None for names."""
+    from nndsl.runtime.standalone.files import FITTED
+    from nndsl.runtime.standalone.preparing import names_key
+
+    found: dict[str, tuple[int, ...] | None] = {
+        f"{FITTED}{data.name}/{fit.name}": fit.node.type.shape for data in checked.data for fit in data.fits
+    }
+    for data in program.data.values():
+        found |= {f"{FITTED}{data.name}/{names_key(each)}": None for each in data.columns if each.role == "category"}
+    return found
+
+
+def read_arrays_of(path: Path, most: int) -> Table:
+    """The arrays of a `.safetensors` or `.npz` file of any program's; at most `most` bytes of them are unpacked.
+
+    Raises UserError: NN601 where nothing is there, NN605 for a file of another kind or a damaged one.
+    """
+    from nndsl.runtime.standalone import array_files
+
+    def accept(heads: Mapping[str, array_files.NpyHead]) -> None:
+        size = sum(head.size for head in heads.values())
+        if size > most:
+            raise array_files.FileError(f"it would unpack to {size:,} bytes, far more than the network has")
+
+    if not path.exists() or path.is_dir():
+        what = "is a folder, not a weights file" if path.is_dir() else "is not there"
+        raise UserError(error("NN601", f"{path} {what}"))
+    try:
+        if array_files.is_archive(path, "weights are read from .safetensors and .npz files"):
+            return array_files.read_arrays(path, accept)
+        return array_files.read_safetensors_file(path)[0]
+    except array_files.FileError as failure:
+        raise damaged(path, str(failure)) from None
 
 
 def weights_file(path: Path) -> Path:
@@ -81,60 +125,86 @@ def _safetensors(arrays: Mapping[str, Array], about: Mapping[str, Any]) -> bytes
     import numpy as np
     from safetensors.numpy import save
 
+    from nndsl.runtime.standalone.array_files import SAFETENSORS_METADATA
+
     texts = {name: values.tolist() for name, values in arrays.items() if values.dtype.kind == "U"}
     numbers = {name: np.array(values, order="C") for name, values in arrays.items() if name not in texts}
-    return save(numbers, {_METADATA: json.dumps({**about, _TEXTS: texts}, ensure_ascii=False)})
+    return save(numbers, {SAFETENSORS_METADATA: json.dumps({**about, _TEXTS: texts}, ensure_ascii=False)})
 
 
-def _read_safetensors(path: Path) -> tuple[Table, dict[str, Any]]:
-    import numpy as np
-    from safetensors import SafetensorError, safe_open
-
-    arrays: Table = {}
-    try:
-        opened: Any = safe_open(path, framework="numpy")
-        with opened as file:
-            for name in file.keys():  # noqa: SIM118 - a handle, not a dict
-                arrays[name] = file.get_tensor(name)
-            metadata: dict[str, str] = file.metadata() or {}
-            about: dict[str, Any] = json.loads(metadata.get(_METADATA, "{}"))
-            for name, texts in about.pop(_TEXTS, {}).items():
-                arrays[name] = np.array(texts, np.str_)
-    except (SafetensorError, ValueError, AttributeError, TypeError) as failure:
-        raise _damaged(path, str(failure)) from None
-    except OSError as failure:
-        raise UserError(error("NN601", f"can't read {path}: {(failure.strerror or str(failure)).lower()}")) from None
-    return arrays, about
+# ------------------------------------------------------------------------------------------------ mistakes
 
 
-def _read_npz(path: Path) -> tuple[Table, dict[str, Any]]:
-    from nndsl.runtime.standalone import files
+def damaged(path: Path, problem: str) -> UserError:
+    """NN605, with what the file is instead and how its weights get into one that can be read."""
+    return UserError(
+        error("NN605", f"{path} is not a weights file, or is damaged", notes=[problem], help=_conversion(path))
+    )
+
+
+def _conversion(path: Path) -> str | None:
+    """How a file of another framework becomes one that is read; None where it is none."""
+    from zipfile import BadZipFile, ZipFile
 
     try:
-        arrays = files.read_arrays(path)
-        return arrays, dict(json.loads(str(arrays.pop(files.ABOUT, "{}"))))
-    except (files.FileError, ValueError) as failure:
-        raise _damaged(path, str(failure)) from None
+        with path.open("rb") as file:
+            start = file.read(8)
+        names = ZipFile(path).namelist() if start.startswith(b"PK") else []
+    except (OSError, BadZipFile, ValueError, RuntimeError):
+        return None
+    if start.startswith(b"\x80") or any(name.endswith("data.pkl") for name in names):
+        return (
+            "a PyTorch file is a pickle, which may run anything when it is opened, so it never is. Where you trust it: "
+            f'`safetensors.torch.save_file(torch.load("{path.name}", weights_only=True), "{path.stem}.safetensors")`, '
+            "then `nndsl import --format pytorch`"
+        )
+    if start.startswith(b"\x89HDF") or any(name.endswith(".weights.h5") for name in names):
+        return (
+            "a Keras model writes its weights so that they can be read: `safetensors.numpy.save_file({w.path: "
+            f'np.asarray(w) for w in model.weights}}, "{path.stem}.safetensors")`, then `nndsl import --format keras`'
+        )
+    return None
 
 
-def _damaged(path: Path, problem: str) -> UserError:
-    return UserError(error("NN605", f"{path} is not a weights file, or is damaged", notes=[problem]))
+def _refuse_constants(path: Path, arrays: Mapping[str, Array], constants: Mapping[str, tuple[int, ...] | None]) -> None:
+    """Raises UserError NN604 where what the file says was learnt from data is not what the program learns."""
+    from nndsl.runtime.standalone.files import FITTED
+
+    found = {name: values for name, values in arrays.items() if name.startswith(FITTED)}
+    blocks = {name.partition("/")[0] for name in found}
+    notes = [f"{name} is there and unknown here" for name in found if name not in constants]
+    for name, shape in constants.items():
+        if name.partition("/")[0] not in blocks:
+            continue
+        values = found.get(name)
+        if values is None:
+            notes.append(f"{name} is missing there")
+        elif shape is None and (values.dtype.kind != "U" or values.ndim != 1):
+            notes.append(f"{name} is no list of names there")
+        elif shape is not None and (values.dtype.kind not in "fiub" or values.shape != shape):
+            notes.append(f"{name} is {list(values.shape)} there and {list(shape)} here")
+    if notes:
+        message = f"{path} does not fit the data: it was learnt from other columns"
+        raise UserError(error("NN604", message, notes=notes[:_MOST_NOTES]))
 
 
-def _explained(misfit: WeightsError, path: Path, program: Program, about: Mapping[str, Any]) -> UserError:
+def _explained(misfit: WeightsError, path: Path, program: Program) -> UserError:
     """Which weights don't fit, and what may have been meant."""
     notes = [f"{name} is {list(found)} there and {list(wanted)} here" for name, wanted, found in misfit.shapes]
     notes += [f"{name} is missing there" + _instead(name, misfit.unknown) for name in misfit.missing]
     notes += [f"{name} is there and unknown here" for name in misfit.unknown]
-    if len(notes) > 8:
-        notes = [*notes[:8], f"and {len(notes) - 8} more"]
+    if len(notes) > _MOST_NOTES:
+        notes = [*notes[:_MOST_NOTES], f"and {len(notes) - _MOST_NOTES} more"]
+    about = misfit.about
     sets: Any = about.get("sets")
     help = None
-    if sets:
-        given = " ".join(f"--set {name}={value}" for name, value in sets.items())
+    if isinstance(sets, dict) and sets:
+        given = " ".join(f"--set {name}={value}" for name, value in cast("dict[str, Any]", sets).items())
         help = f"they were trained with `{given}`"
-    elif about.get("program", program.name) != program.name:
+    elif "program" in about and about["program"] != program.name:
         help = f"they belong to the program {about['program']}, this one is {program.name}"
+    elif not about and misfit.unknown:
+        help = "weights of a Keras or PyTorch model come in by `nndsl import --format keras|pytorch`"
     return UserError(error("NN604", f"{path} does not fit the network", help=help, notes=notes))
 
 

@@ -55,7 +55,7 @@ SAFETENSORS_KINDS = {
 OTHER_FORMATS = (
     (b"\x80", "a Python pickle, which runs whatever its author wrote into it and is never opened"),
     (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a single array without a name"),
+    (b"\x93NUMPY", "one array without a name"),
 )
 """How files begin that are given for weights files, and what they are."""
 
@@ -154,17 +154,22 @@ class NpyHead:
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_arrays(path: Path, accept: Callable[[Mapping[str, NpyHead]], None] | None = None) -> Table:
-    """The arrays of an `.npz` file. Raises FileError for anything else.
+def read_arrays(
+    path: Path, accept: Callable[[Mapping[str, NpyHead]], None] | None = None, only: str | None = None
+) -> Table:
+    """The arrays of an `.npz` file, or the one called `only` if it is there. Raises FileError for anything else.
 
     Nothing is unpacked that does not hold what its head says, and nothing before `accept` has seen all heads.
     """
+    if not is_archive(path, "an .npz file is wanted"):
+        raise FileError(f"{path} is not an .npz file of arrays")
     try:
         with ZipFile(path) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             if len(members) != len(archive.infolist()):
                 raise FileError(f"{path} holds two arrays of one name")
-            heads = {name: _npy_head(archive, info) for name, info in members.items()}
+            chosen = {name: info for name, info in members.items() if only in (None, name)}
+            heads = {name: _npy_head(archive, info) for name, info in chosen.items()}
             if accept is not None:
                 accept(heads)
             return {name: _npy_array(archive.read(members[name]), head) for name, head in heads.items()}

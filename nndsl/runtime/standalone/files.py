@@ -36,7 +36,10 @@ ABOUT = ":about"
 
 
 class WeightsError(FileError):
-    """Weights of another network. missing, unknown: paths; shapes: (path, shape wanted, shape found)."""
+    """Weights of another network. missing, unknown: paths; shapes: (path, shape wanted, shape found).
+
+    about: what their file says about itself.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class WeightsError(FileError):
         self.missing = tuple(missing)
         self.unknown = tuple(unknown)
         self.shapes = tuple(shapes)
+        self.about: Mapping[str, Any] = {}
         said = [f"{path} is {list(found)} there and {list(wanted)} here" for path, wanted, found in self.shapes]
         said += [f"{path} is missing" for path in self.missing]
         said += [f"{path} is unknown here" for path in self.unknown]
@@ -131,18 +135,48 @@ def read_weights(path: Path, program: Program, memory: Memory) -> dict[str, Any]
 def read_weights_file(path: Path, program: Program) -> tuple[Table, dict[str, Any]]:
     """The arrays of a weights file, of whichever kind it is, and what it says about itself.
 
-    Of an `.npz` file no array is unpacked before all are known to fit. Raises FileError, WeightsError among them.
+    None of an `.npz` file is unpacked before all are known to fit. Raises FileError, WeightsError among them.
     """
-    if not is_archive(path, "train writes weights as .npz, `nndsl run` as .safetensors"):
-        return read_safetensors_file(path)
-    arrays = read_arrays(path, lambda heads: _refuse_heads(program, path, heads))
+    arrays, about = _safetensors_or_about(path)
     try:
-        about: Any = json.loads(str(arrays.pop(ABOUT, "{}")))
+        if arrays is None:
+            arrays = read_arrays(path, lambda heads: _refuse_heads(program, path, heads))
+            arrays.pop(ABOUT, None)
+        else:
+            refuse_misfits(program, {name: values.shape for name, values in arrays.items()})
+    except WeightsError as misfit:
+        misfit.about = about
+        raise
+    return arrays, about
+
+
+def _safetensors_or_about(path: Path) -> tuple[Table | None, dict[str, Any]]:
+    """All of a `.safetensors` file; of an archive, for now, only what it says about itself. Raises FileError."""
+    help = "train writes weights as .npz, `nndsl run` as .safetensors"
+    if is_archive(path, help):
+        return None, _about(path)
+    try:
+        return read_safetensors_file(path)
+    except FileError:
+        if path.suffix == ".safetensors":
+            raise
+        raise FileError(f"{path} is no .npz file; {help}") from None
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What an `.npz` file of weights says about itself. Raises FileError."""
+
+    def accept(heads: Mapping[str, NpyHead]) -> None:
+        if sum(head.size for head in heads.values()) > LARGEST_EXTRAS:
+            raise FileError(f"{path} says far too much about itself")
+
+    try:
+        about: Any = json.loads(str(read_arrays(path, accept, ABOUT).get(ABOUT, "{}")))
     except (ValueError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise FileError(f"{path} says something about itself that can't be read")
-    return arrays, cast("dict[str, Any]", about)
+    return cast("dict[str, Any]", about)
 
 
 def _refuse_heads(program: Program, path: Path, heads: Mapping[str, NpyHead]) -> None:
