@@ -292,10 +292,12 @@ class Model:
 
     def load_weights(self, path: str | Path) -> None:
         """Reads a weights file, or the one in a run folder. Raises UserError: NN601, NN603, NN604 or NN605."""
-        from nndsl.runtime.weights import read_weights
+        from nndsl.runtime.weights import constants_of, read_weights
 
-        about = read_weights(Path(path), self.generated.program, self.memory)
-        self.seed = int(about.get("seed", self.seed))
+        program = self.generated.program
+        seed = read_weights(Path(path), program, self.memory, constants_of(self.checked, program)).get("seed")
+        if type(seed) is int and 0 <= seed < 2**63:
+            self.seed = seed
         self._untouched = False
         self._parts.clear()
 
