@@ -101,6 +101,7 @@ class Context:
         self.probabilities: dict[int, Span] = {}
         self.bound: set[Span] = set()
         self.calls: dict[Span, Call | None] = {}
+        self.inputs: dict[Span, list[TensorType]] = {}
         self.data: DataNotes | None = None
         self._loops = 0
         self._reported: set[tuple[str, Span | None]] = set()

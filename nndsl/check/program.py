@@ -45,7 +45,7 @@ def check_and_record(file: SourceFile, sets: Mapping[str, str]) -> tuple[Program
     """As `check`, with what the names and calls of the file turned out to be."""
     checker = _Checker(file, dict(sets), None)
     program = checker.run()
-    return program, Record(checker.context.calls, checker.lets)
+    return program, Record(checker.context.calls, checker.context.inputs, checker.lets)
 
 
 @dataclass

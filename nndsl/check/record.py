@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from nndsl.check.context import Context
     from nndsl.check.scope import Scope
+    from nndsl.ir import TensorType
     from nndsl.source import Span
     from nndsl.syntax import tree
 
@@ -32,9 +33,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a check learnt of a file. calls: by place; None for one that differs. lets: values by name."""
+    """What a check learnt of a file.
+
+    calls: by place; None for one that differs. inputs: what went into each `input` statement. lets: values by name.
+    """
 
     calls: Mapping[Span, Call | None]
+    inputs: Mapping[Span, list[TensorType]]
     lets: Mapping[str, Value]
 
 

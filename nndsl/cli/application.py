@@ -20,6 +20,7 @@ COMMANDS = (
     "generate",
     "build",
     "summary",
+    "explain",
     "plot",
     "gradients",
     "landscape",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from nndsl.diagnostics.model import Diagnostic, error
 from nndsl.source import SourceFile, Span
-from nndsl.syntax.layout import DEEPEST
+from nndsl.syntax.layout import CONTINUING_WORDS, DEEPEST
 from nndsl.syntax.lexer import BROKEN, END, NEWLINE, Token
 from nndsl.syntax.tables import tables
 
@@ -107,6 +107,8 @@ class Parser:
             token = tokens[index]
             kind, start, end, _ = token
             word = words.get(text[start:end]) if kind == "NAME" else None
+            if word is not None and tokens[index + 1].kind == "EQUAL" and text[start:end] in CONTINUING_WORDS:
+                word = None  # an argument's name: `ModelCheckpoint(every=5)`
             choices = actions[states[-1]]
             action = choices.get(word) if word is not None else None
             if action is None:  # not a keyword, or not here

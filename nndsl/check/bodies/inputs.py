@@ -38,6 +38,8 @@ def bind_input(context: Context, scope: Scope, frame: Frame, statement: tree.Inp
     else:
         frame.line, frame.why = None, "after a second input or a name a line must say where it starts"
     frame.inputs.append((name, value))
+    if not statement.span.file.library:
+        context.inputs.setdefault(statement.span, []).append(value.type)
 
 
 def _typed_input(context: Context, scope: Scope, statement: tree.Input, value: Node, given: Argument) -> Node:
