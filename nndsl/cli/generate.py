@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nndsl.cli.options import json_option, program_argument, seed_option, set_option, train_option, weights_option
-from nndsl.cli.output import diagnostics_data, print_json
+from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.trained import trained
+
+if TYPE_CHECKING:
+    from nndsl.ir.program import Generation
 
 
 @click.command(short_help="Let a trained network write.")
@@ -30,6 +34,12 @@ from nndsl.cli.trained import trained
     metavar="T",
     help="1 draws by the network's own probabilities, less makes it surer; 0 takes the likeliest each time.",
 )
+@click.option("--top-k", type=click.IntRange(1), metavar="K", help="Draws from the K likeliest only.")
+@click.option(
+    "--by-window",
+    is_flag=True,
+    help="Read the last window anew for each, as in training, and carry nothing on from before it.",
+)
 @weights_option
 @seed_option
 @set_option
@@ -40,6 +50,8 @@ def command(
     prompt: str,
     length: int,
     temperature: float,
+    top_k: int | None,
+    by_window: bool,
     weights: Path | None,
     seed: int,
     sets: dict[str, str],
@@ -49,25 +61,43 @@ def command(
     """Let a network that was trained on a text write one, from a prompt on.
 
     PROGRAM is the `.nn` file or a run folder. The train block predicts the scores of what comes next, as in `predict
-    next = scores`, for the end of a window or for each of its times.
+    next = scores`, for the end of a window or for each of its times. A recurrent network reads what it writes once and
+    goes on from its state; one that looks at several times at once, as attention does, reads the last window anew for
+    each character.
     """
-    from nndsl.data.texts import joined, parts_of, space_before
-    from nndsl.runtime.generation import Writer
+    from nndsl.runtime.generation import Writer, looks_ahead
+    from nndsl.runtime.standalone.texts import joined_text, space_before, text_parts
 
     model, block = trained(program, sets, train, weights)
-    writer = Writer(model, block)
-    begin = parts_of(prompt, writer.level)
-    written: list[str] = []
-    if not as_json:
-        click.echo(f"each of the {writer.level} follows from a window of the last {writer.window}", err=True)
-        click.echo(prompt.removeprefix("\n"), nl=False)
-    for part in writer.write(begin, length, temperature, seed):
-        written.append(part)
-        if not as_json:
-            click.echo(space_before(part, writer.level) + part, nl=False)
+    writer = Writer(model, block, by_window=by_window)
+    ahead = looks_ahead(model, block)
+    warnings = (*model.checked.warnings, *(() if ahead is None else (ahead,)))
+    level = writer.how.level
+    begin = text_parts(prompt, level)
+    parts = writer.write(begin, length, temperature, top_k, seed)
     if as_json:
-        text = joined([*begin, *written], writer.level)
-        result = {"text": text, "by": "window", "window": writer.window, "train": block.name}
-        print_json({"ok": True, "diagnostics": diagnostics_data(model.checked.warnings), **result})
-    else:
-        click.echo()
+        by = "window" if writer.by_window else "state"
+        text = joined_text([*begin, *parts], level)
+        result = {"text": text, "by": by, "window": writer.how.window, "train": block.name}
+        print_json({"ok": True, "diagnostics": diagnostics_data(warnings), **result})
+        return
+    print_diagnostics(() if ahead is None else (ahead,))
+    click.echo(way_of_writing(writer.how, by_window=by_window), err=True)
+    click.echo(prompt.removeprefix("\n"), nl=False)
+    for part in parts:
+        click.echo(space_before(part, level) + part, nl=False)
+    click.echo()
+
+
+def way_of_writing(how: Generation, *, by_window: bool = False) -> str:
+    """How a network goes about writing, in a sentence, and why not in another way."""
+    each = f"each of the {how.level}"
+    if how.one_time is not None and not by_window:
+        if not how.one_time.carries:
+            return f"{each} follows from the one before alone"
+        return f"{each} is read once, and carried on in {', '.join(how.one_time.carries)}"
+    way = f"{each} follows from a window of the last {how.window}"
+    if how.crossing is None or by_window:
+        return way
+    place = "" if how.crossing.span is None else f" ({how.crossing.span.file.name}:{how.crossing.span.line})"
+    return f"{way}, since {how.crossing.step}{place} {how.crossing.why}"

@@ -86,15 +86,5 @@ class TextTable(Table):
 
 
 def parts_of(text: str, level: str) -> list[str]:
-    """A text's characters, or its words: runs of letters and digits, and single marks; spaces are none."""
+    """A text's characters, or its words: as generated programs cut prompts (`runtime/standalone/texts.py`)."""
     return list(text) if level == "characters" else _WORD.findall(text)
-
-
-def joined(parts: Sequence[str], level: str) -> str:
-    """A text of these characters or words."""
-    return "".join(space_before(part, level) + part for part in parts).removeprefix(" " if level == "words" else "")
-
-
-def space_before(part: str, level: str) -> str:
-    """What stands between a word and the one before: nothing before marks that end something."""
-    return "" if level == "characters" or part in ".,;:!?)]}\u2019" else " "

@@ -39,6 +39,7 @@ class DataNames:
 class TrainNames:
     """The functions of a train block; prediction is None where it predicts nothing. fields: what they read.
 
+    generation: the lines of the record of how it writes on from a text; none where it does not.
     shows: function and fields of each `show`. curvature: None where the block has no solver that asks for it.
     """
 
@@ -48,6 +49,7 @@ class TrainNames:
     prediction: str | None
     fields: tuple[str, ...]
     prediction_fields: tuple[str, ...]
+    generation: tuple[str, ...] = ()
     shows: tuple[tuple[str, tuple[str, ...]], ...] = ()
     curvature: str | None = None
 
@@ -241,6 +243,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     if train.shows:
         lines += _group("shows", [_show(show, *made) for show, made in zip(train.shows, names.shows, strict=True)])
     lines += _solver(train, names.curvature)
+    lines += indented(names.generation)
     return [line for text in (*lines, "),") for line in text.split("\n")]
 
 

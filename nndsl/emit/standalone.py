@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.collector import without_collecting
 from nndsl.emit.declaration import TrainNames, layout_lines, program_lines
+from nndsl.emit.generation import generation
 from nndsl.emit.initial import data_functions, initialize
 from nndsl.emit.layout import layout
 from nndsl.emit.module import Module, snake_case
@@ -130,6 +131,7 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
         prediction_name,
         tuple(fields),
         tuple(sorted(needed)),
+        generation(module, train, step),
         shows,
         None if train.curvature is None else _curvature_function(module, train, train.curvature, step),
     )

@@ -53,6 +53,16 @@ def moved_broadcast_of_one(node: Node) -> Node | None:
     return spread(ops.reshape(source, shape=()) if source.type.shape else source, node.type)
 
 
+def slice_of_repeated(node: Node) -> Node | None:
+    """slice(broadcast(x)) -> broadcast(x), of repeated axes only"""
+    (x,) = node.inputs
+    if x.op is not ops.broadcast:
+        return None
+    cut = [axis for axis, size in enumerate(x.type.shape) if size != node.type.shape[axis]]
+    lengths = _lengths_before_broadcast(x)
+    return spread(x.inputs[0], node.type) if all(lengths[axis] == 1 for axis in cut) else None
+
+
 # ------------------------------------------------------------------------------------------------ elementwise
 
 
@@ -143,6 +153,7 @@ SPREADING = table(
     (ops.broadcast, broadcast_of_broadcast),
     (ops.broadcast, broadcast_of_axes_in_front),
     ((ops.reshape, ops.transpose, ops.slice, ops.reverse), moved_broadcast_of_one),
+    (ops.slice, slice_of_repeated),
     (tuple(op for op in ops.OPS.values() if op.elementwise), elementwise_before_broadcast),
     (ops.sum, sum_of_broadcast),
     ((ops.max, ops.min), largest_of_broadcast),

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from nndsl.check import check
-from nndsl.data.texts import joined, parts_of
+from nndsl.data.texts import parts_of
 from nndsl.diagnostics import UserError
 from nndsl.runtime.load import generate
 from nndsl.runtime.modules import Generated
+from nndsl.runtime.standalone.texts import joined_text, text_parts
 from nndsl.source import SourceFile
 
 
@@ -134,8 +135,14 @@ def test_a_text_is_its_characters_or_its_words(opened):
     assert "".join(characters.read(["character"])["character"]) == TEXT
     words = opened("text", "t.txt", TEXT, level="words").read(["word"])["word"].tolist()
     assert words == ["To", "be", ",", "or", "not", "to", "be", ":", "that's", "the", "question", "."]
-    assert joined(words, "words") == "To be, or not to be: that's the question."
-    assert joined(parts_of(TEXT, "characters"), "characters") == TEXT
+    assert joined_text(words, "words") == "To be, or not to be: that's the question."
+    assert joined_text(text_parts(TEXT, "characters"), "characters") == TEXT
+
+
+@pytest.mark.parametrize("level", ["characters", "words"])
+def test_generated_programs_cut_a_prompt_as_the_reader_cuts_a_text(level):
+    text = "She's 3 of\u2019em -- n\u00e4mlich:\tthat_is, \u6f22\u5b57 'quoted'.\n"
+    assert text_parts(text, level) == parts_of(text, level)
 
 
 def test_a_text_may_be_gzipped_and_of_another_encoding(opened):

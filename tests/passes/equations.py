@@ -567,6 +567,12 @@ SPREAD: list[Case] = [
         lambda g: spread(ops.reshape(g.x("x", 1, 1), shape=()), g.x("y", 3, 2)),
     ),
     (
+        spreading.slice_of_repeated,
+        "slice(broadcast(x)) -> broadcast(x), of repeated axes only",
+        lambda g: ops.slice(spread(g.x("x", 3), g.x("y", 4, 3)), starts=(1, 0), stops=(3, 3), steps=(1, 1)),
+        lambda g: spread(g.x("x", 3), g.x("y", 2, 3)),
+    ),
+    (
         spreading.elementwise_before_broadcast,
         "exp(broadcast(x)) -> broadcast(exp(x))",
         lambda g: ops.exp(spread(g.w("w", 3), g.x())),

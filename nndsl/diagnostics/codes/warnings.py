@@ -19,4 +19,15 @@ CODES: tuple[Code, ...] = (
         "model M {\n  input x\n  Dense(3)\n}\n",
         "model M {\n  input x: [4]\n  Dense(3)\n}\n",
     ),
+    Code(
+        "NN903",
+        "an answer that looks ahead",
+        "A network that says at each time of a window what comes next is trained on windows that hold the answers: "
+        "what it says of a time may not depend on later ones, or it learns to copy them, and has nothing to copy when "
+        "it writes. `run` and `generate` try it out: they change the end of some windows, and look whether what was "
+        "answered before it moves. Attention needs `causal=true`, convolutions `padding=causal`; `Bidirectional` "
+        "layers and means over time are for networks that answer once, for the end of the window.",
+        "nndsl generate writer.nn",
+        None,
+    ),
 )

@@ -38,6 +38,8 @@ from nndsl.runtime.standalone.loop import (
 from nndsl.runtime.standalone.networks import apply_network, network_fields
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table, Train
 from nndsl.runtime.standalone.shows import shows_of, write_shown
+from nndsl.runtime.standalone.texts import space_before, text_parts
+from nndsl.runtime.standalone.writing import TextWriter, WritingError
 from nndsl.runtime.standalone.steps import StepDone
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def run_command(program: Program, arguments: Sequence[str]) -> int:
         options = _parser(program).parse_args(arguments)
         with np.errstate(all="ignore"):
             return options.command(program, options)
-    except (DataError, FileError, TrainingError) as error:
+    except (DataError, FileError, TrainingError, WritingError) as error:
         sys.stderr.write(f"error: {error}\n")
         return MISTAKE
     except KeyboardInterrupt:
@@ -139,14 +141,37 @@ def _parser(program: Program) -> ArgumentParser:
     if program.networks:
         predicting.add_argument("--model", choices=list(program.networks), help="this model on its own")
     predicting.add_argument("-o", "--output", type=Path, metavar="OUT", required=True, help="an .npz or .csv file")
+    if any(train.generation is not None for train in program.trains.values()):
+        _add_generating(commands.add_parser("generate", help="write on from a prompt"), program)
     command("check-gradients", _check, "compare the gradients with finite differences, in float64", "?")
     return parser
+
+
+def _add_generating(parser: ArgumentParser, program: Program) -> None:
+    parser.description = "Let the network write on from a prompt."
+    parser.set_defaults(command=_generate)
+    parser.add_argument("--weights", type=Path, metavar="W.npz", required=True, help="what train wrote")
+    parser.add_argument("--prompt", metavar="TEXT", default="\n", help="what it goes on from; a new line if not given")
+    parser.add_argument("--length", type=_count, metavar="N", default=400, help="how many characters or words; 400")
+    parser.add_argument("--temperature", type=_temperature, metavar="T", default=1.0, help="less is surer; 1")
+    parser.add_argument("--top-k", type=_count, metavar="K", help="only the K likeliest are drawn from")
+    parser.add_argument("--by-window", action="store_true", help="carry nothing on: read the last window each time")
+    parser.add_argument("--train", metavar="NAME", choices=list(program.trains), help="which train block")
+    parser.add_argument("--seed", type=_seed, help="what the draws follow from; 0 if not given")
 
 
 def _count(text: str) -> int:
     """A whole number of at least 1; argparse says it where it is not."""
     number = int(text)
     if number < 1:
+        raise ValueError
+    return number
+
+
+def _temperature(text: str) -> float:
+    """A number of at least 0."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
         raise ValueError
     return number
 
@@ -160,6 +185,7 @@ def _seed(text: str) -> int:
 
 
 _count.__name__ = "positive whole number"
+_temperature.__name__ = "temperature (a number from 0 on)"
 _seed.__name__ = "seed (a whole number from 0 on)"
 
 
@@ -273,6 +299,22 @@ def _predict(program: Program, options: Namespace) -> int:
 def _written(path: Path, found: Mapping[str, Array]) -> int:
     write_predictions(path, found)
     sys.stdout.write(f"predictions for {len(next(iter(found.values())))} rows written to {path}\n")
+    return 0
+
+
+def _generate(program: Program, options: Namespace) -> int:
+    memory, about = _trained(program, options)
+    trains = [program.trains[options.train]] if options.train else list(program.trains.values())
+    train = next((train for train in trains if train.generation is not None), trains[0])
+    writer = TextWriter(program, train, memory, int(about.get("seed", 0)), by_window=options.by_window)
+    level = writer.generation.level
+    prompt = text_parts(options.prompt, level)
+    written = writer.write(prompt, options.length, options.temperature, options.top_k, options.seed or 0)
+    sys.stdout.write(options.prompt.removeprefix("\n"))
+    for part in written:
+        sys.stdout.write(space_before(part, level) + part)
+        sys.stdout.flush()
+    sys.stdout.write("\n")
     return 0
 
 

@@ -159,6 +159,41 @@ class Solver:
 
 
 @dataclass(frozen=True, slots=True)
+class OneTime:
+    """A prediction over a window, for one time after another.
+
+    carries: what goes in and comes out. first: the workspace whose outputs are the carries before the first time; None
+    where there are none.
+    step: the workspace of one time: its inputs are `fields` and the carries, its outputs the prediction and the carries
+    for the next time.
+    """
+
+    carries: tuple[str, ...]
+    fields: tuple[str, ...]
+    first: Workspace | None
+    step: Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """How a block writes on from a text.
+
+    prediction: whose scores the next part is drawn by. column: key of the column whose ids they are for. level:
+    "characters" or "words". window: how many of them the network reads. over_time: whether it answers at each of them,
+    or after the last. times: the fields that have them all, and along which axis. one_time: the same for one of them
+    after another, where that is possible.
+    """
+
+    prediction: str
+    column: str
+    level: str
+    window: int
+    over_time: bool
+    times: Mapping[str, int]
+    one_time: OneTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Train:
     """A train block.
 
@@ -176,6 +211,7 @@ class Train:
     blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
     shows: what is drawn while it is trained. solver: what changes the weights in place of optimizers, or None.
+    generation: how it writes on from a text; None where it can't.
     """
 
     name: str
@@ -198,6 +234,7 @@ class Train:
     expectations: tuple[tuple[str, str, str, float], ...] = ()
     shows: tuple[Show, ...] = ()
     solver: Solver | None = None
+    generation: Generation | None = None
 
 
 @dataclass(frozen=True, slots=True)
