@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from nndsl.check.expressions.arithmetic import list_shape
 from nndsl.check.expressions.evaluate import as_whole, weight_node
 from nndsl.check.values import (
     Argument,
@@ -50,8 +51,8 @@ def _shape(context: Context, given: Arguments) -> Value:
         value = value.outputs[0][1]
     if isinstance(value, Node | FieldInfo):
         return value.type.shape
-    if isinstance(value, int | float):
-        return ()
+    if isinstance(value, int | float | tuple):
+        return list_shape(context, value, given.span_of("x"))
     raise context.mistake("NN206", f"{describe(value)} has no shape", given.span_of("x"))
 
 
