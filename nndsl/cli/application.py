@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -18,6 +19,8 @@ COMMANDS = (
     "predict",
     "features",
     "generate",
+    "export",
+    "import",
     "build",
     "summary",
     "explain",
@@ -27,7 +30,7 @@ COMMANDS = (
     "dump",
     "help",
 )
-"""In the order in which a user meets them; `nndsl.cli.<name>` holds `command`."""
+"""In the order in which a user meets them; `nndsl.cli.<name>` holds `command`, `import_` that of `import`."""
 
 
 class Application(click.Group):
@@ -41,7 +44,7 @@ class Application(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        return import_module(f"nndsl.cli.{cmd_name}").command
+        return import_module(f"nndsl.cli.{cmd_name}{'_' if iskeyword(cmd_name) else ''}").command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

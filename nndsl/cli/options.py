@@ -13,16 +13,21 @@ from nndsl.cli.output import remember_json
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-def _sets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    sets: dict[str, str] = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name.strip() or not text.strip():
-            raise click.BadParameter(f"{value!r} should read name=value, as in `--set hidden=128`", ctx, parameter)
-        if name.strip() in sets:
-            raise click.BadParameter(f"{name.strip()!r} is set twice", ctx, parameter)
-        sets[name.strip()] = text.strip()
-    return sets
+def pairs(example: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
+    """A callback that reads `name=value`s, as `example` shows; each name once."""
+
+    def read(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for value in values:
+            name, equals, text = value.partition("=")
+            if not equals or not name.strip() or not text.strip():
+                raise click.BadParameter(f"{value!r} should read name=value, as in `{example}`", ctx, parameter)
+            if name.strip() in found:
+                raise click.BadParameter(f"{name.strip()!r} is set twice", ctx, parameter)
+            found[name.strip()] = text.strip()
+        return found
+
+    return read
 
 
 file_argument = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn")
@@ -42,7 +47,7 @@ set_option = click.option(
     "sets",
     multiple=True,
     metavar="NAME=VALUE",
-    callback=_sets,
+    callback=pairs("--set hidden=128"),
     help="Give the file's `let NAME = ...` another value. May be repeated.",
 )
 
@@ -85,4 +90,10 @@ weights_option = click.option(
     type=click.Path(path_type=Path),
     metavar="RUN|FILE",
     help="A run folder or a weights file.  [default: runs/<train name>]",
+)
+
+channels_last_option = click.option(
+    "--channels-last",
+    is_flag=True,
+    help="The PyTorch model flattens images with channels last, as this language does; by default with channels first.",
 )

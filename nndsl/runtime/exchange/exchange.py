@@ -56,12 +56,14 @@ def imported(
     *,
     renames: Mapping[str, str] | None = None,
     channels_last: bool = False,
+    partial: bool = False,
     source: str = "the file",
 ) -> dict[str, Array]:
     """The program's weights and states (by path) out of those of a model of `framework`.
 
-    renames: names here by names there, of weights or of whole modules. channels_last: as for `exported`. source: what
-    messages call where they come from. Raises UserError: NN604 where they don't fit, NN616 for a bad renaming.
+    renames: names here by names there, of weights or of whole modules. channels_last: as for `exported`. partial:
+    layers that `theirs` lacks are left out, and what no layer wants is passed over. source: what messages call where
+    they come from. Raises UserError: NN604 where they don't fit, NN616 for a bad renaming.
     """
     layout = LAYOUTS[framework]
     places = _places(checked, layout)
@@ -69,10 +71,14 @@ def imported(
     arrays = _renamed(arrays, renames or {}, layout, places)
     wanted = {position: _wanted(place, layout) for position, place in enumerate(places)}
     arrays = _unwrapped(arrays, {name for names in wanted.values() for name in names}, layout.SEPARATOR)
-    _refuse_misfits(arrays, places, wanted, layout, source)
+    if partial:
+        wanted = {position: names for position, names in wanted.items() if arrays.keys() & names.keys()} or wanted
+        arrays = {name: values for name, values in arrays.items() if any(name in names for names in wanted.values())}
+    _refuse_misfits(arrays, wanted, layout, source)
     found: dict[str, Array] = {}
-    for position, place in enumerate(places):
-        own = {short: arrays[name] for name, (short, _) in wanted[position].items()}
+    for position, names in wanted.items():
+        place = places[position]
+        own = {short: arrays[name] for name, (short, _) in names.items()}
         try:
             taken = place.codec.take(own, place.layer.shapes)
         except ValueError as failure:
@@ -89,6 +95,8 @@ def _ordered(
     found = dict(arrays)
     if framework == "pytorch" and not channels_last:
         for path, order in orders_of(checked).items():
+            if path not in found:
+                continue
             turn: Callable[[Array], Array] = getattr(order, way)
             found[path] = turn(found[path])
     return found
@@ -162,7 +170,6 @@ def _unwrapped(arrays: dict[str, Array], wanted: set[str], separator: str) -> di
 
 def _refuse_misfits(
     arrays: Mapping[str, Array],
-    places: Sequence[_Place],
     wanted: Mapping[int, Mapping[str, tuple[str, tuple[int, ...]]]],
     layout: ModuleType,
     source: str,

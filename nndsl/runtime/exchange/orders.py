@@ -81,9 +81,12 @@ class _Search:
             between, ends = _back(operand)
             image = next((end.inputs[0] for end in ends if _flattens(end)), None)
             weight = product.inputs[1 - position]
-            if image is None or weight.op.name != "weight" or not self._is_image(image):
+            letter = _letters(product, position)
+            if image is None or weight.op.name != "weight" or letter not in _letters(product, 1 - position):
                 continue
-            axis = _letters(product, 1 - position).index(_letters(product, position))
+            if not self._is_image(image):
+                continue
+            axis = _letters(product, 1 - position).index(letter)
             found.setdefault(str(weight["path"]), Order(axis, image.type.shape))
             for path in between:
                 found.setdefault(path, Order(0, image.type.shape))
