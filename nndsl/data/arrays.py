@@ -10,15 +10,16 @@ import re
 import struct
 import sys
 import zipfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from nndsl.data import files
 from nndsl.data.files import MOST_COMPRESSED, damaged, mapped, other_kind, read_exactly, reading, reason
-from nndsl.data.table import ColumnInfo, Table
+from nndsl.data.scans import content_key
+from nndsl.data.table import BLOCK_BYTES, ColumnInfo, Place, Table
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ class Header:
         return mapped(
             path, start + self.start, self.dtype, self.shape, source, span, "F" if self.fortran_order else "C"
         )
+
+    @property
+    def row_bytes(self) -> int:
+        """How many bytes a row takes."""
+        return self.size // max(1, self.shape[0])
+
+    def of_rows(self, rows: int) -> Header:
+        """What the header of so many of its rows would say."""
+        return Header(self.dtype, False, (rows, *self.shape[1:]), 0, rows * self.row_bytes)
+
+    def place(self, path: Path, start: int) -> Place | None:
+        """Where the rows lie in a file behind a header that begins at byte `start`; None where columns come first."""
+        if self.fortran_order and len(self.shape) > 1:
+            return None
+        return Place(path, start + self.start, self.dtype, self.shape)
 
     def _read_as(self) -> str:
         """`float64` for `>f8`, as `str(array.dtype)` says it; bytes are read as text."""
@@ -195,6 +211,14 @@ class NpyTable(Table):
             found[name] = array_of(content, header, source, self.span)
         return found
 
+    def lies_at(self, name: str) -> Place | None:
+        """In its file, unless that has columns before rows."""
+        return self._headers[name].place(self._files[name][1], 0)
+
+    def content(self) -> str | None:
+        """By all of its files."""
+        return content_key([path for _, path in self._files.values()], "npy")
+
     def place(self, name: str, row: int) -> str:
         """Each column has a file of its own."""
         return f"{self._files[name][0]}, row {row} (counted from 0)"
@@ -254,6 +278,41 @@ class NpzTable(Table):
                 content = archive.read(member)
                 found[name] = array_of(content[header.start :], header, f"{self.source}, array {name}", self.span)
         return found
+
+    def lies_at(self, name: str) -> Place | None:
+        """In the archive, if that is not compressed."""
+        member, header = self._members[name]
+        return header.place(self._path, self._start(member)) if member.compress_type == zipfile.ZIP_STORED else None
+
+    def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
+        """Unpacked as far as the block."""
+        packed = [name for name in names if not self._members[name][1].fortran_order]
+        if len(packed) < len(names):
+            yield from super().blocks(names)
+            return
+        widths = {name: self._members[name][1].row_bytes for name in names}
+        size = max(1, BLOCK_BYTES // max(1, sum(widths.values())))
+        rows = self.column(names[0]).rows
+        with _unpacking(self.source, self.span), ExitStack() as opened:
+            archive = opened.enter_context(zipfile.ZipFile(self._path))
+            members = {name: opened.enter_context(archive.open(self._members[name][0])) for name in names}
+            for name, member in members.items():
+                member.read(self._members[name][1].start)
+            for start in range(0, rows, size):
+                count = min(size, rows - start)
+                yield {
+                    name: array_of(
+                        member.read(count * widths[name]),
+                        self._members[name][1].of_rows(count),
+                        f"{self.source}, array {name}",
+                        self.span,
+                    )
+                    for name, member in members.items()
+                }
+
+    def content(self) -> str | None:
+        """By the archive."""
+        return content_key([self._path], "npz")
 
     def _start(self, member: zipfile.ZipInfo) -> int:
         """Where the bytes of a member begin that is stored as it is: behind a header of its own."""

@@ -73,13 +73,10 @@ class CsvTable(Table):
     # -------------------------------------------------------------------------------------- scanning
 
     def _scanned(self) -> Scan:
-        file = self._file
         with reading(self.source, self.span):
             if not self._large():
                 return self._scan_file()
-            options = (file.delimiter, file.decimal, file.header, file.names, file.encoding)
-            missing = (sorted(self._missing_numbers), sorted(self._missing_texts))
-            key = content_key([each.path for each in self._files], *options, *missing)
+            key = self.content()
             found = load_scan(key)
             if found is None:
                 found = self._scan_numbers() or self._scan_file()
@@ -161,6 +158,23 @@ class CsvTable(Table):
         if rows != self._scan.rows:
             raise self._changed()
         return {name: np.concatenate(found) for name, found in parts.items()}
+
+    def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
+        """So many lines at a time."""
+        order = [column.name for column in self._scan.columns]
+        positions = {name: order.index(name) for name in names}
+        for chunk in self._chunks():
+            yield {
+                name: self._values(self._columns[name], [cells[position] for cells in chunk])
+                for name, position in positions.items()
+            }
+
+    def content(self) -> str:
+        """By all files and how they are read."""
+        file = self._file
+        options = (file.delimiter, file.decimal, file.header, file.names, file.encoding)
+        missing = (sorted(self._missing_numbers), sorted(self._missing_texts))
+        return content_key([each.path for each in self._files], *options, *missing)
 
     def _plain_columns(self, positions: Mapping[str, int]) -> dict[str, Array] | None:
         """Columns of a large file by the fast way, None where it does not lead there."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from nndsl.data import files
 from nndsl.data.files import damaged, is_gzipped, mapped, open_bytes, other_kind, read_exactly, reading
-from nndsl.data.table import ColumnInfo, Table
+from nndsl.data.scans import content_key
+from nndsl.data.table import ColumnInfo, Place, Table
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
@@ -95,6 +96,19 @@ class IdxTable(Table):
             big_endian = np.dtype(header.dtype).newbyteorder(">")
             found[name] = np.frombuffer(content, big_endian).astype(header.dtype, copy=False).reshape(header.shape)
         return found
+
+    def lies_at(self, name: str) -> Place | None:
+        """In its file, unless that is gzipped."""
+        import numpy as np
+
+        header, path = self._headers[name], self._files[name][1]
+        if is_gzipped(path):
+            return None
+        return Place(path, header.start, np.dtype(header.dtype).newbyteorder(">").str, header.shape)
+
+    def content(self) -> str | None:
+        """By all of its files."""
+        return content_key([path for _, path in self._files.values()], "idx")
 
     def place(self, name: str, row: int) -> str:
         """Each column has a file of its own."""

@@ -36,6 +36,7 @@ CODE_OF_KIND = {
     "split": "NN419",
     "fit": "NN420",
     "field": "NN422",
+    "file": "NN401",
 }
 
 _HELP_OF_KIND = {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nndsl.data.extras import extra
 from nndsl.data.files import damaged, other_kind, reading
 from nndsl.data.names import number_name, sorted_names
+from nndsl.data.scans import content_key
 from nndsl.data.several import in_places
-from nndsl.data.table import ColumnInfo, Table
+from nndsl.data.table import BLOCK_BYTES, ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
@@ -155,13 +157,27 @@ class ParquetTable(Table):
                 pieces.append((here, {name: values[name][wanted] for name in names}))
         return in_places(pieces, names)
 
+    def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
+        """By so many rows at a time as take little memory, however large the file's groups of rows are."""
+        width = sum(8 * prod(self.column(name).shape) for name in names)
+        row = 0
+        with self._opened() as file:
+            for batch in file.iter_batches(max(1, BLOCK_BYTES // max(1, width)), columns=list(names)):
+                yield {name: self._values(batch.column(name), name, row) for name in names}
+                row += batch.num_rows
+
+    def content(self) -> str | None:
+        """By the file."""
+        return content_key([self._path], "parquet")
+
     def _group(self, file: Any, group: int, names: Sequence[str]) -> dict[str, Array]:
         """The values of one group of rows."""
         missing = [name for name in names if (group, name) not in self._recent]
         if missing:
             table = file.read_row_group(group, columns=missing)
+            first_row = sum(self._groups[:group])
             for name in missing:
-                self._recent[group, name] = self._values(table.column(name).combine_chunks(), name, group)
+                self._recent[group, name] = self._values(table.column(name).combine_chunks(), name, first_row)
         found = {name: self._recent[group, name] for name in names}
         kept = sum(values.nbytes for values in self._recent.values())
         for key in list(self._recent):
@@ -170,12 +186,12 @@ class ParquetTable(Table):
             kept -= self._recent.pop(key).nbytes
         return found
 
-    def _values(self, values: Any, name: str, group: int) -> Array:
+    def _values(self, values: Any, name: str, first_row: int) -> Array:
         import numpy as np
 
         column = self.column(name)
         if column.shape:
-            return self._vector_values(values, column, sum(self._groups[:group]))
+            return self._vector_values(values, column, first_row)
         if self._arrow.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if column.kind == "text":

@@ -58,7 +58,7 @@ def content_key(paths: Sequence[Path], *options: object) -> str:
 
 def load_scan(key: str) -> Scan | None:
     """The scan kept under `key`; None where there is none, or none that can be read."""
-    folder = _folder()
+    folder = cache_folder("scans")
     if folder is None:
         return None
     try:
@@ -69,7 +69,7 @@ def load_scan(key: str) -> Scan | None:
 
 def save_scan(key: str, scan: Scan) -> None:
     """Keeps a scan. Where that is impossible the next scan just takes as long as this one."""
-    folder = _folder()
+    folder = cache_folder("scans")
     if folder is None:
         return
     unfinished = folder / f"{key}.{os.getpid()}.unfinished"
@@ -79,12 +79,13 @@ def save_scan(key: str, scan: Scan) -> None:
         unfinished.replace(folder / f"{key}.json")
 
 
-def _folder() -> Path | None:
+def cache_folder(kind: str) -> Path | None:
+    """Where copies of such a kind are kept, in the user's cache folder; None for a user without a home."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if Path(base).is_absolute():
-        return Path(base, "nndsl", "scans")
+        return Path(base, "nndsl", kind)
     try:
-        return Path.home() / ".cache" / "nndsl" / "scans"
+        return Path.home() / ".cache" / "nndsl" / kind
     except RuntimeError:
         return None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from nndsl.data.scans import content_key
 from nndsl.data.table import ColumnInfo, Table, compare_columns
 from nndsl.diagnostics import UserError, error
 
@@ -76,6 +77,20 @@ class SeveralTables(Table):
             places = np.flatnonzero(owners == owner)
             pieces.append((places, self._tables[owner].read_rows(names, rows[places] - starts[owner])))
         return in_places(pieces, names)
+
+    def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
+        """The files' blocks one behind the other, in the types that hold the values of all."""
+        for table in self._tables:
+            for block in table.blocks(names):
+                yield {name: self._of_all(values, name) for name, values in block.items()}
+
+    def _of_all(self, values: Array, name: str) -> Array:
+        return values if values.dtype.kind == "U" else values.astype(self.column(name).dtype, copy=False)
+
+    def content(self) -> str | None:
+        """By that of all files."""
+        keys = [table.content() for table in self._tables]
+        return None if None in keys else content_key([], *keys)
 
     def missing_row(self, name: str) -> int | None:
         """The first row whose value is known to be missing."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -32,6 +35,23 @@ class ColumnInfo:
     dtype: str
     rows: int
     problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a column lies in a file, row after row: its numbers begin at byte `start`, and are NumPy's `dtype`.
+
+    shape: of the whole column, [rows, ...].
+    """
+
+    path: Path
+    start: int
+    dtype: str
+    shape: tuple[int, ...]
+
+
+BLOCK_BYTES = 1 << 22
+"""Columns that do not fit in memory are read about so many bytes at a time."""
 
 
 class Table(ABC):
@@ -83,6 +103,24 @@ class Table(ABC):
         if missing:
             self._kept |= self.read(missing)
         return {name: self._kept[name][rows] for name in names}
+
+    def lies_at(self, name: str) -> Place | None:
+        """Where the column's rows can be read in its file, one by one; None where the file is packed in another way."""
+        del name
+        return None
+
+    def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
+        """As `read`, block of rows after block, from the first to the last: for columns larger than memory."""
+        import numpy as np
+
+        columns = [self.column(name) for name in names]
+        size = max(1, BLOCK_BYTES // max(1, sum(8 * prod(column.shape) for column in columns)))
+        for start in range(0, columns[0].rows, size):
+            yield self.read_rows(names, np.arange(start, min(start + size, columns[0].rows)))
+
+    def content(self) -> str | None:
+        """A key for what is in the table's files now and how they are read; None where there is no such key."""
+        return None
 
     def column(self, name: str, span: Span | None = None) -> ColumnInfo:
         """The column called `name`. Raises UserError where there is none (NN411) or it can't be used (NN417)."""

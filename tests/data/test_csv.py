@@ -261,7 +261,7 @@ def test_scans_are_kept_by_content(opened, monkeypatch, tmp_path):
 def test_a_damaged_cache_is_ignored(opened, monkeypatch, left):
     monkeypatch.setattr(csv_table, "KEPT_FROM_BYTES", 0)
     schema = opened("csv", "t.csv", TITANIC).schema
-    folder = scans._folder()
+    folder = scans.cache_folder("scans")
     (kept,) = folder.iterdir()
     kept.write_text(left)
     assert opened("csv", "t.csv", TITANIC).schema == schema

@@ -227,6 +227,15 @@ _LOADING: tuple[Code, ...] = (
         'The file says `parquet("rows.parquet")`, and pyarrow is not installed.',
         None,
     ),
+    Code(
+        "NN426",
+        "data that does not fit in memory can't be written out",
+        "Data that is larger than memory is read batch by batch. CSV, Parquet and compressed files have no rows that "
+        "can be found one by one, so their columns are first written out into the user's cache folder "
+        "(`~/.cache/nndsl`, or under `XDG_CACHE_HOME`), which needs room on its disk.",
+        "sales.csv takes 30 GB as numbers, and the disk of the home folder has 8 GB left.",
+        None,
+    ),
 )
 
 _BLOCKS: tuple[Code, ...] = (
