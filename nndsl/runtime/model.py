@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nndsl.runtime.gradient_flow import Flow
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.rows import Rows
-    from nndsl.runtime.standalone.loop import Event
-    from nndsl.runtime.standalone.program import Array, Data, Memory, Table, Train
+    from nndsl.runtime.standalone.loop import Event, Fitting
+    from nndsl.runtime.standalone.program import Array, Data, Memory, State, Table, Train
     from nndsl.runtime.standalone.shows import Shown
 
 
@@ -109,6 +109,13 @@ class Model:
 
     def training(self, train: TrainProgram, *, epochs: int | None = None, seed: int | None = None) -> Iterator[Event]:
         """The events of training one block; the weights are this model's. Raises UserError."""
+        yield from self.events(train, self.fitting(train, epochs=epochs, seed=seed))
+
+    def fitting(self, train: TrainProgram, *, epochs: int | None = None, seed: int | None = None) -> Fitting:
+        """Training of one block that is about to begin, or to go on from a state; `events` are its events.
+
+        Raises UserError.
+        """
         if seed is not None:
             self.seed = seed
         if self._untouched:
@@ -118,7 +125,17 @@ class Model:
         self.planned_epochs(train, epochs)
         with self._explained(train):
             parts = self.parts(train, learning=True)
-            yield from self.generated.fit(self._train(train), self.memory, parts, self.seed, epochs)
+            return self.generated.fitting(self._train(train), self.memory, parts, self.seed, epochs)
+
+    def restore(self, train: TrainProgram, fitting: Fitting, state: State) -> None:
+        """Lets training go on from a state; the memory has been given its own before. Raises UserError."""
+        with self._explained(train):
+            fitting.restore(state)
+
+    def events(self, train: TrainProgram, fitting: Fitting) -> Iterator[Event]:
+        """The events of training that `fitting` gave. Raises UserError."""
+        with self._explained(train):
+            yield from fitting.events()
 
     def training_of(self, train: TrainProgram, memory: Memory, *, epochs: int | None = None) -> Iterator[Event]:
         """The events of training weights that are not this model's: those of `memory`. Raises UserError."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.program import Program as CheckedProgram
     from nndsl.runtime.standalone.data import Prepared
-    from nndsl.runtime.standalone.loop import Event
+    from nndsl.runtime.standalone.loop import Event, Fitting
     from nndsl.runtime.standalone.program import Array, Memory, Program, Table
 
 
@@ -44,6 +44,11 @@ class Generated:
     def fit(self) -> Callable[..., Iterator[Event]]:
         """`nndsl.runtime.standalone.loop.fit`, as the module has it."""
         return self.names["fit"]
+
+    @property
+    def fitting(self) -> Callable[..., Fitting]:
+        """`nndsl.runtime.standalone.loop.Fitting`, as the module has it."""
+        return self.names["Fitting"]
 
     @property
     def evaluate(self) -> Callable[..., dict[str, float]]:
