@@ -10,6 +10,7 @@ import click
 from nndsl.cli.compiling import checked
 from nndsl.cli.options import json_option, set_option
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
+from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def command(files: tuple[Path, ...], sets: dict[str, str], as_json: bool) -> Non
     print_diagnostics(warnings)
     for path, program in programs:
         click.echo(_line(path, program))
+        for name, how in writers(program).items():
+            click.echo(f"  {name} writes on: {way_of_writing(how)}")
 
 
 def _facts(path: Path, program: Program) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def _facts(path: Path, program: Program) -> dict[str, Any]:
         "data": [data.name for data in program.data],
         "trains": [train.name for train in program.trains],
         "weights": sum(weight.type.size for weight in program.weights),
+        "writes": {name: writing_data(how) for name, how in writers(program).items()},
     }
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from nndsl.cli.options import json_option, program_argument, seed_option, set_option, train_option, weights_option
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.trained import trained
-
-if TYPE_CHECKING:
-    from nndsl.ir.program import Generation
+from nndsl.cli.writing import way_of_writing
 
 
 @click.command(short_help="Let a trained network write.")
@@ -65,13 +62,12 @@ def command(
     goes on from its state; one that looks at several times at once, as attention does, reads the last window anew for
     each character.
     """
-    from nndsl.runtime.generation import Writer, looks_ahead
+    from nndsl.runtime.generation import Writer, look_ahead
     from nndsl.runtime.standalone.texts import joined_text, space_before, text_parts
 
     model, block = trained(program, sets, train, weights)
     writer = Writer(model, block, by_window=by_window)
-    ahead = looks_ahead(model, block)
-    warnings = (*model.checked.warnings, *(() if ahead is None else (ahead,)))
+    ahead = look_ahead(model, [block])
     level = writer.how.level
     begin = text_parts(prompt, level)
     parts = writer.write(begin, length, temperature, top_k, seed)
@@ -79,25 +75,11 @@ def command(
         by = "window" if writer.by_window else "state"
         text = joined_text([*begin, *parts], level)
         result = {"text": text, "by": by, "window": writer.how.window, "train": block.name}
-        print_json({"ok": True, "diagnostics": diagnostics_data(warnings), **result})
+        print_json({"ok": True, "diagnostics": diagnostics_data([*model.checked.warnings, *ahead]), **result})
         return
-    print_diagnostics(() if ahead is None else (ahead,))
+    print_diagnostics(ahead)
     click.echo(way_of_writing(writer.how, by_window=by_window), err=True)
     click.echo(prompt.removeprefix("\n"), nl=False)
     for part in parts:
         click.echo(space_before(part, level) + part, nl=False)
     click.echo()
-
-
-def way_of_writing(how: Generation, *, by_window: bool = False) -> str:
-    """How a network goes about writing, in a sentence, and why not in another way."""
-    each = f"each of the {how.level}"
-    if how.one_time is not None and not by_window:
-        if not how.one_time.carries:
-            return f"{each} follows from the one before alone"
-        return f"{each} is read once, and carried on in {', '.join(how.one_time.carries)}"
-    way = f"{each} follows from a window of the last {how.window}"
-    if how.crossing is None or by_window:
-        return way
-    place = "" if how.crossing.span is None else f" ({how.crossing.span.file.name}:{how.crossing.span.line})"
-    return f"{way}, since {how.crossing.step}{place} {how.crossing.why}"

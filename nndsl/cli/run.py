@@ -81,9 +81,12 @@ def command(
 
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values
+    from nndsl.runtime.generation import look_ahead
     from nndsl.runtime.progress import Silence, progress_for
     from nndsl.runtime.trainer import run
 
+    ahead = look_ahead(model, [block for block in model.checked.trains if train in (None, block.name)])
+    print_diagnostics(() if as_json else ahead)
     progress = Silence() if as_json else progress_for(sys.stdout)
     draw = draw_values if has_matplotlib() else None
     outcomes = run(model, train=train, out=out, epochs=epochs, progress=progress, draw=draw)
@@ -92,7 +95,7 @@ def command(
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:
-        warnings = model.checked.warnings
+        warnings = (*model.checked.warnings, *ahead)
         runs = [_data(outcome) for outcome in outcomes]
         ok = not failed and not interrupted
         print_json({"ok": ok, "diagnostics": diagnostics_data([*failed, *warnings]), "runs": runs})

@@ -12,6 +12,7 @@ import click
 from nndsl.cli.compiling import checked
 from nndsl.cli.options import file_argument, json_option, precision_option, set_option, train_option
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
+from nndsl.cli.writing import way_of_writing, writers, writing_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +55,7 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
                 "diagnostics": diagnostics_data(program.warnings),
                 "models": {name: [asdict(row) for row in rows] for name, rows in models.items()},
                 "trains": {name: _report_data(report) for name, report in reports.items()},
+                "writes": {name: writing_data(how) for name, how in writers(program).items()},
             }
         )
         return
@@ -62,6 +64,8 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
         _print_model(model, models[model.name])
     for name, report in reports.items():
         _print_report(name, report)
+    for name, how in writers(program).items():
+        click.echo(f"{name} writes on: {way_of_writing(how)}")
 
 
 def _reports(program: Program, float_bytes: int) -> dict[str, MemoryReport]:

@@ -5,7 +5,7 @@ The writing itself is in `nndsl.runtime.standalone.writing`, for standalone file
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -64,18 +64,32 @@ class Writer:
             raise UserError(error("NN622", str(failure), help=getattr(failure, "help", None))) from None
 
 
-def looks_ahead(model: Model, train: TrainProgram) -> Diagnostic | None:
-    """A warning where the answers at earlier times of a window move with what stands at its end.
+def look_ahead(model: Model, trains: Iterable[TrainProgram]) -> list[Diagnostic]:
+    """A warning for each block whose answers at earlier times of a window move with what stands at its end."""
+    return [
+        warning(
+            "NN903",
+            f"what {train.name} answers at a time depends on what comes later in the window",
+            train.span,
+            help="what is to learn what comes next may not see it: `causal=true` in attention, `padding=causal` in "
+            "convolutions, no Bidirectional; or let it answer for the end of the window alone",
+        )
+        for train in trains
+        if _looks_ahead(model, train)
+    ]
 
-    That is tried out, on windows of random values and with the weights that there are. None for a block that does not
-    write on from a text, or that answers only at the end.
+
+def _looks_ahead(model: Model, train: TrainProgram) -> bool:
+    """Whether they do, tried out on windows of random values and with the weights that there are.
+
+    False for a block that does not write on from a text, or that answers only at the end.
     """
     import numpy as np
 
     block = model.generated.program.trains[train.name]
     found = block.generation
     if found is None or not found.over_time or found.one_time is not None or block.prediction is None:
-        return None
+        return False
     step = block.prediction(_RUNS, model.memory, model.seed)
     draws = np.random.default_rng(0)
     for buffer in step.inputs.values():
@@ -87,12 +101,4 @@ def looks_ahead(model: Model, train: TrainProgram) -> Diagnostic | None:
         last[...] = last + 1 if last.dtype.kind == "f" else last == 0
     step.run(0, 0, 0)
     moved = np.abs(step.outputs[found.prediction][:, :-1] - before).max(initial=0.0)
-    if moved <= 1e-5 * np.abs(before).max(initial=0.0):
-        return None
-    return warning(
-        "NN903",
-        f"what {train.name} answers at a time depends on what comes later in the window",
-        train.span,
-        help="what is to learn what comes next may not see it: `causal=true` in attention, `padding=causal` in "
-        "convolutions, no Bidirectional; or let it answer for the end of the window alone",
-    )
+    return bool(moved > 1e-5 * np.abs(before).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""Text written by a trained network: windows, temperature, prompts, and networks that can't."""
+"""Text written by a trained network: prompts, windows, what is carried on, temperature, and networks that can't."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nndsl.diagnostics import UserError
-from nndsl.runtime.generation import Writer
+from nndsl.runtime.generation import Writer, look_ahead
 from nndsl.runtime.load import load
 
 PROGRAM = """data letters from text("letters.txt"LEVEL) {
@@ -20,7 +20,7 @@ PROGRAM = """data letters from text("letters.txt"LEVEL) {
 model Net {
   input past
   Embedding(letters.past.classes, 4)
-  GRU(12SEQUENCES)
+  LAYER
   Dense(letters.following.classes)
 }
 train Net on letters {
@@ -37,10 +37,10 @@ PLAIN = {
     "STRIDE": "2",
     "COLUMN": "character",
     "TARGET": "past",
-    "SEQUENCES": ", return_sequences=true",
+    "LAYER": "GRU(12, return_sequences=true)",
     "PREDICTED": "scores",
 }
-LAST = {"TARGET": "part", "SEQUENCES": "", "STRIDE": "1"}
+LAST = {"TARGET": "part", "LAYER": "GRU(12)", "STRIDE": "1"}
 WORDS = {"LEVEL": ", level=words", "COLUMN": "word"}
 
 
@@ -62,8 +62,9 @@ def model(tmp_path: Path):
     return trained
 
 
-def written(model, prompt, count, temperature=0.0, seed=0):
-    return list(Writer(model, model.checked.trains[0]).write(prompt, count, temperature, seed))
+def written(model, prompt, count, temperature=0.0, seed=0, top_k=None, *, by_window=False):
+    writer = Writer(model, model.checked.trains[0], by_window=by_window)
+    return list(writer.write(prompt, count, temperature, top_k, seed))
 
 
 @pytest.mark.parametrize("changed", [{}, {"ROLE": "class"}, {"PREDICTED": "softmax(scores)"}], ids=str)
@@ -73,9 +74,15 @@ def test_it_goes_on_as_the_text_does(changed, model):
 
 def test_a_network_that_answers_at_the_end_of_a_window_needs_a_whole_one(model):
     made = model(**LAST)
-    assert "".join(written(made, list("abcabcdef"), 7)) == "abcdefa"
+    assert "".join(written(made, list("abcabcdef"), 7, by_window=True)) == "abcdefa"
     with pytest.raises(UserError, match="the prompt has 5 characters, and the network reads 6"):
-        written(made, list("abcde"), 1)
+        written(made, list("abcde"), 1, by_window=True)
+
+
+def test_a_network_that_goes_on_from_its_state_begins_from_any_prompt(model):
+    made = model(**LAST)
+    assert "".join(written(made, list("abcdef"), 1)) == "".join(written(made, list("abcdef"), 1, by_window=True))
+    assert len(written(made, list("a"), 3)) == 3
 
 
 def test_words_are_written_too(model):
@@ -84,12 +91,12 @@ def test_words_are_written_too(model):
 
 
 def test_every_part_follows_from_the_window_before_it(model):
-    made = model()
+    made = model(LAYER="MultiHeadAttention(2, 8, causal=true)")
     writer = Writer(made, made.checked.trains[0])
-    assert (writer.level, writer.window) == ("characters", 6)
+    assert (writer.how.level, writer.how.window, writer.by_window) == ("characters", 6, True)
     prompt = list("fabcdefabcd")
     scores = made.predict({"character": np.array(prompt[-6:])})["next"][0, -1]
-    assert "abcdef"[int(np.argmax(scores[1:]))] == written(made, prompt, 1)[0] == "e"
+    assert "abcdef"[int(np.argmax(scores[1:]))] == written(made, prompt, 1)[0]
 
 
 def test_the_seed_draws_and_the_temperature_spreads(model):
@@ -102,13 +109,43 @@ def test_the_seed_draws_and_the_temperature_spreads(model):
 
 def test_what_training_never_saw_is_never_written(model):
     made = model("abcdef" * 60 + "xyz" * 6)
-    text = written(made, list("x"), 60, 50.0)
+    text = written(made, list("a"), 60, 50.0)
     assert set(text) == set("abcdef")
 
 
-def test_a_class_that_the_network_does_not_know_is_a_mistake(model):
-    with pytest.raises(UserError, match="never seen 'q', 'z'"):
-        written(model(ROLE="class"), list("zaq"), 1)
+@pytest.mark.parametrize("role", ["class", "category"])
+def test_a_prompt_that_the_network_does_not_know_is_a_mistake(role, model):
+    with pytest.raises(UserError, match="never seen 'q', 'z'") as mistake:
+        Writer(made := model(ROLE=role), made.checked.trains[0]).write(list("zaq"), 1)
+    assert mistake.value.diagnostics[0].help == "from its text it knows 'abcdef'"
+
+
+def test_only_the_likeliest_are_drawn_from(model):
+    made = model()
+    assert written(made, list("a"), 12, 50.0, top_k=1) == written(made, list("a"), 12)
+    assert len(set(written(made, list("a"), 60, 50.0, top_k=2))) > 2
+    assert written(made, list("a"), 30, 50.0, top_k=6) == written(made, list("a"), 30, 50.0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "ahead"),
+    [
+        ("MultiHeadAttention(2, 8)", True),
+        ("MultiHeadAttention(2, 8, causal=true)", False),
+        ("Bidirectional(GRU(4, return_sequences=true))", True),
+        ("Conv1D(4, 3, padding=same)", True),
+        ("Conv1D(4, 3, padding=causal)", False),
+        ("GRU(4, return_sequences=true)", False),
+    ],
+)
+def test_answers_that_move_with_what_comes_later_are_warned_about(layer, ahead, model):
+    made = model(LAYER=layer)
+    assert [warning.code for warning in look_ahead(made, made.checked.trains)] == ["NN903"] * ahead
+
+
+def test_a_network_that_answers_at_the_end_may_look_at_all_of_its_window(model):
+    made = model(TARGET="part", STRIDE="1", LAYER="Bidirectional(GRU(4))")
+    assert look_ahead(made, made.checked.trains) == []
 
 
 @pytest.mark.parametrize(
