@@ -161,7 +161,8 @@ def _conversion(path: Path) -> str | None:
     if start.startswith(b"\x89HDF") or any(name.endswith(".weights.h5") for name in names):
         return (
             "a Keras model writes its weights so that they can be read: `safetensors.numpy.save_file({w.path: "
-            f'np.asarray(w) for w in model.weights}}, "{path.stem}.safetensors")`, then `nndsl import --format keras`'
+            f'np.ascontiguousarray(w) for w in model.weights}}, "{path.stem}.safetensors")`, then `nndsl import '
+            "--format keras`"
         )
     return None
 
