@@ -92,6 +92,13 @@ weights_option = click.option(
     help="A run folder or a weights file.  [default: runs/<train name>]",
 )
 
+weights_to_start_from = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="RUN|FILE",
+    help="Start from the weights of a run folder or a weights file, not from new ones.",
+)
+
 channels_last_option = click.option(
     "--channels-last",
     is_flag=True,

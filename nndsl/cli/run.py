@@ -20,9 +20,10 @@ from nndsl.cli.options import (
     set_option,
     train_option,
     verify_option,
+    weights_to_start_from,
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
-from nndsl.cli.trained import write_start
+from nndsl.cli.trained import start_from, write_start
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="The run folder.  [default: runs/<train name>]"
 )
+@weights_to_start_from
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
 @precision_option
 @level_option
@@ -54,6 +56,7 @@ def command(
     seed: int,
     epochs: int | None,
     out: Path | None,
+    weights: Path | None,
     device: str,
     precision: str,
     level: int,
@@ -78,6 +81,8 @@ def command(
         verify=verify,
         device=device,
     )
+    if weights is not None:
+        start_from(model, weights)
 
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values

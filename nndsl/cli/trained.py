@@ -85,6 +85,16 @@ def trained(
     return model, block
 
 
+def start_from(model: Model, weights: Path) -> None:
+    """Give the model the weights of a run folder or a weights file; all that is random stays as its own seed has it.
+
+    Raises UserError: NN601, NN603, NN604 or NN605.
+    """
+    seed = model.seed
+    model.load_weights(weights)
+    model.seed = seed
+
+
 def _read_start(folder: Path) -> Start:
     """How the run in `folder` was started. Raises UserError NN603."""
     try:
