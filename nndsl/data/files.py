@@ -58,7 +58,7 @@ def find_files(text: str, folder: Path, span: Span | None) -> list[tuple[str, Pa
         return [(text, find_file(text, folder, span))]
     start = Path(glob.escape(str(folder)))
     try:
-        found = sorted(glob.glob(str(start / text), recursive=True), key=_by_numbers)  # noqa: PTH207, paths can't escape
+        found = sorted(glob.glob(str(start / text), recursive=True), key=by_numbers)  # noqa: PTH207, paths can't escape
     except OSError as failure:
         raise UserError(error("NN401", f'"{text}" can\'t be read: {reason(failure)}', span)) from None
     paths = [Path(each) for each in found if Path(each).is_file()]
@@ -67,7 +67,23 @@ def find_files(text: str, folder: Path, span: Span | None) -> list[tuple[str, Pa
     return [(os.path.relpath(path, folder) if not Path(text).is_absolute() else str(path), path) for path in paths]
 
 
-def _by_numbers(name: str) -> tuple[list[str | int], str]:
+def find_folder(text: str, folder: Path, span: Span | None) -> Path:
+    """The folder that a `.nn` file calls `text`, relative to `folder`. Raises UserError NN401 if there is none."""
+    path = folder / text
+    if not text or "\0" in text:
+        raise UserError(error("NN401", f"{text!r} is not the name of a folder", span))
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise UserError(error("NN401", f'there is no folder "{text}"', span, _looked_in(path))) from None
+    except (OSError, ValueError) as failure:
+        raise UserError(error("NN401", f'"{text}" can\'t be read: {reason(failure)}', span)) from None
+    if not stat.S_ISDIR(mode):
+        raise UserError(error("NN401", f'"{text}" is not a folder', span))
+    return path
+
+
+def by_numbers(name: str) -> tuple[list[str | int], str]:
     """A key that sorts numbers inside names by their size; texts and numbers take turns, so any two compare."""
     parts = re.split(r"(\d+)", name)
     return [int(part) if position % 2 else part for position, part in enumerate(parts)], name

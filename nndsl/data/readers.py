@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeGuard, cast
 
 from nndsl.data.builtin import BUILTINS, BuiltinTable
 from nndsl.data.files import find_file, find_files
+from nndsl.data.images import COLOR_MODES, ENDINGS, RESIZES
 from nndsl.data.table import Table
 from nndsl.diagnostics import UserError, did_you_mean, error
 
@@ -17,13 +18,23 @@ if TYPE_CHECKING:
     from nndsl.ir.program import ReaderCall
     from nndsl.source import Span
 
-KINDS = {"text": "a text", "bool": "true or false", "texts": "a list of texts", "option": "one of its words"}
+KINDS = {
+    "text": "a text",
+    "bool": "true or false",
+    "texts": "a list of texts",
+    "option": "one of its words",
+    "size": "a height and a width: [32, 32]",
+}
 """Kinds of parameters, and how messages call them."""
+
+
+MOST_PIXELS = 1 << 14
+"""How high or wide a picture may be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a reader. kind: one of `KINDS` (texts are a tuple of str); default None: it may be left out.
+    """A parameter of a reader. kind: one of `KINDS` (lists are tuples); default None: it may be left out.
 
     options: the words that a parameter of the kind "option" may be.
     """
@@ -64,7 +75,20 @@ Arguments = Mapping[str, "Attribute"]
 
 def open_table(call: ReaderCall) -> Table:
     """The table that a call reads. Raises UserError: NN402 for its arguments, others for the file."""
-    return open_reader(call.reader, dict(call.arguments), call.folder, call.span)
+    table = open_reader(call.reader, dict(call.arguments), call.folder, call.span)
+    return with_pictures(table, call, (call.folder / str(dict(call.arguments).get("path", ""))).parent)
+
+
+def with_pictures(table: Table, call: ReaderCall, folder: Path) -> Table:
+    """The table with the pictures that the program reads by its names; `folder` is where they are if it does not say.
+
+    Those of columns that the table lacks are left out: new rows need not have all.
+    """
+    from nndsl.data.images import TableWithPictures
+
+    names = {column.name for column in table.schema} if call.pictures else set[str]()
+    wanted = [pictures for pictures in call.pictures if pictures.column in names]
+    return TableWithPictures(table, wanted, folder, call.folder) if wanted else table
 
 
 def open_reader(name: str, arguments: Arguments, folder: Path, span: Span | None = None) -> Table:
@@ -102,7 +126,15 @@ def open_like(path: Path, call: ReaderCall | None) -> Table:
     So it is read where the file is of the reader's kind, else as `open_file` does. A .tsv file beside a program that
     reads another ending has tabs. call: None where the program reads no file.
     """
-    if call is None or _kind(path) not in _ENDINGS.get(call.reader, ()):
+    if call is None:
+        return open_file(path)
+    return with_pictures(_open_like(path, call), call, path.parent)
+
+
+def _open_like(path: Path, call: ReaderCall) -> Table:
+    if call.reader == "images" and (path.is_dir() or path.suffix.lower() in ENDINGS):
+        return open_reader("images", {**dict(call.arguments), "path": path.name}, path.parent)
+    if _kind(path) not in _ENDINGS.get(call.reader, ()):
         return open_file(path)
     arguments = {**dict(call.arguments), "path": path.name}
     if _kind(path) == ".tsv" and _kind(Path(str(dict(call.arguments).get("path")))) != ".tsv":
@@ -117,6 +149,14 @@ def _kind(path: Path) -> str:
     return kind if kind in (".csv", ".tsv", ".txt", ".npz", ".npy", ".parquet") else ""
 
 
+def is_size(value: object) -> TypeGuard[tuple[int, int]]:
+    """Whether a value says a height and a width that a picture may have."""
+    if not isinstance(value, tuple):
+        return False
+    lengths = cast("tuple[object, ...]", value)
+    return len(lengths) == 2 and all(type(length) is int and 0 < length <= MOST_PIXELS for length in lengths)
+
+
 def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Span | None) -> None:
     if value is None and not parameter.required:
         return
@@ -127,6 +167,8 @@ def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Sp
             fits = isinstance(value, bool)
         case "option":
             fits = value in parameter.options
+        case "size":
+            fits = is_size(value)
         case _:
             fits = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
     if not fits:
@@ -169,6 +211,14 @@ def _open_text(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     text, encoding = str(arguments["path"]), str(arguments["encoding"])
     check_encoding(encoding, span)
     return TextTable(TextFile(find_file(text, folder, span), text, str(arguments["level"]), encoding), span)
+
+
+def _open_images(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.images import PictureForm, open_images
+
+    size, color_mode, resize = arguments["size"], str(arguments["color_mode"]), str(arguments["resize"])
+    form = PictureForm(size if is_size(size) else None, color_mode, resize)
+    return open_images(str(arguments["path"]), folder, form, span)
 
 
 def _open_npz(arguments: Arguments, folder: Path, span: Span | None) -> Table:
@@ -267,6 +317,26 @@ READERS: dict[str, Reader] = {
                 Parameter("missing", "texts", "values that stand for a missing one, in place of the usual ones"),
             ),
             _open_csv,
+        ),
+        Reader(
+            "images",
+            "A folder that holds a folder of pictures for each class: the columns `image`, of shape [height, width,\n"
+            "channels] and from 0 to 255, `label` (the folder's name) and `file`. Pictures without such folders have\n"
+            "no label. Rows come by label, then by file name. Pictures that a camera turned are turned back;\n"
+            "transparency is left out. Needs the extra `images`.",
+            (
+                Parameter("path", "text", "the folder, from the folder of the `.nn` file", required=True),
+                Parameter("size", "size", "what all are made into: [height, width]; without, all must have one size"),
+                Parameter("color_mode", "option", "rgb (3 channels) or grayscale (1)", "rgb", options=COLOR_MODES),
+                Parameter(
+                    "resize",
+                    "option",
+                    "how other proportions are made to fit: stretch, crop (the middle stays) or pad (with black)",
+                    "stretch",
+                    options=RESIZES,
+                ),
+            ),
+            _open_images,
         ),
         Reader(
             "text",

@@ -65,13 +65,34 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures:
+    """`image(column("file"))`: a column of pictures, called `name`, that the column `column` of the table names.
+
+    size: [height, width] that they are made into; None where all have one. color_mode, resize: as the reader `images`
+    has them. folder: where they are; None: beside the table.
+    """
+
+    name: str
+    column: str
+    size: tuple[int, int] | None
+    color_mode: str
+    resize: str
+    folder: str | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderCall:
-    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start at."""
+    """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start at.
+
+    pictures: columns of pictures that its table names.
+    """
 
     reader: str
     arguments: tuple[tuple[str, Attribute], ...]
     folder: Path
     span: Span
+    pictures: tuple[Pictures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +240,8 @@ class Update:
 
     Graphs here have the leaves `flat_weight`, `flat_gradient` and `slot(name=...)` (float[size] shared, size = all
     weights of the group together), scalar slots (kind STEP), `step` and `epoch`. `weight` is the new flat weight,
-    `slots` the new slots in their order. Clipping is part of the graph.
+    `slots` the new slots in their order. Clipping is part of the graph. learning_rate: the number of that name (kind
+    STEP) where it may change while training goes on.
     """
 
     optimizer: str
@@ -228,6 +250,7 @@ class Update:
     new_weight: Node
     new_slots: tuple[Node, ...]
     origin: Origin
+    learning_rate: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +274,8 @@ class Minimize:
 
     loss: what is differentiated: a shared scalar, the mean over the batch (weights counted) plus shared terms.
     gradients: (path, gradient of the loss by that weight), filled by `autodiff`. every: acts on each `every`th step.
-    solver: what changes the weights, between steps; then there are no updates.
+    solver: what changes the weights, between steps; then there are no updates. counted: the total of the samples'
+    weights that the mean divides by; None where each sample counts as one.
     """
 
     index: int
@@ -261,6 +285,7 @@ class Minimize:
     span: Span
     gradients: tuple[tuple[str, Node], ...] = ()
     solver: Solver | None = None
+    counted: int | None = None
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -311,10 +336,17 @@ def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
         minimize,
         loss=new(minimize.loss),
         gradients=tuple((path, new(node)) for path, node in minimize.gradients),
-        updates=tuple(
-            replace(u, new_weight=new(u.new_weight), new_slots=tuple(map(new, u.new_slots))) for u in minimize.updates
-        ),
+        updates=tuple(_update_over(update, new) for update in minimize.updates),
         solver=None if minimize.solver is None else _solver_over(minimize.solver, new),
+    )
+
+
+def _update_over(update: Update, new: Callable[[Node], Node]) -> Update:
+    return replace(
+        update,
+        new_weight=new(update.new_weight),
+        new_slots=tuple(map(new, update.new_slots)),
+        learning_rate=None if update.learning_rate is None else new(update.learning_rate),
     )
 
 

@@ -20,7 +20,7 @@ from nndsl.check.values import (
     is_number,
 )
 from nndsl.ir import DType, Kind, Node, TensorType, reachable
-from nndsl.ir.program import Column, Fit, Series, Window
+from nndsl.ir.program import Column, Fit, Pictures, ReaderCall, Series, Window
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 class DataNotes:
     """What a data block gathers while its fields are checked.
 
-    table: the rows in the file, None where they are written in the block (`inline`, by column name).
+    reader, table: the rows in the file, None where they are written in the block (`inline`, by column name).
+    pictures: those that columns of the table name.
     names: class names behind each id (by node), `ids`: how many ids a node may hold. series, windows, stride: see
     `DataProgram`.
     """
 
     table: Table | None
+    reader: ReaderCall | None = None
     columns: dict[str, Column] = field(default_factory=dict[str, Column])
     fits: list[Fit] = field(default_factory=list[Fit])
     inline: dict[str, tuple[Value, ...]] = field(default_factory=dict[str, tuple[Value, ...]])
@@ -46,7 +48,16 @@ class DataNotes:
     series: list[Series] = field(default_factory=list[Series])
     windows: list[Window] = field(default_factory=list[Window])
     stride: int | None = None
+    pictures: list[Pictures] = field(default_factory=list[Pictures])
     field: str = ""
+
+    def add_pictures(self, pictures: Pictures) -> None:
+        """Makes the pictures a column of the table. Raises UserError where they can't be read."""
+        from nndsl.data import open_table
+
+        assert self.reader is not None
+        self.table = open_table(replace(self.reader, pictures=(*self.pictures, pictures)))
+        self.pictures.append(pictures)
 
 
 def notes(context: Context, span: Span, what: str) -> DataNotes:

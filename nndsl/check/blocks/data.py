@@ -16,6 +16,7 @@ from nndsl.check.blocks.columns import (
     number_column,
     side_by_side,
 )
+from nndsl.check.blocks.pictures import PICTURE_BUILTINS, PICTURE_OPTIONS
 from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.bodies.places import misplaced
 from nndsl.check.bodies.statements import attempt, check_assert, run_control
@@ -48,10 +49,11 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
             table = open_table(reader)
     if hurt:
         return None
-    for name, builtin in (DATA_BUILTINS | WINDOW_BUILTINS).items():
+    for name, builtin in (DATA_BUILTINS | WINDOW_BUILTINS | PICTURE_BUILTINS).items():
         scope.bind(name, Function(builtin, None))
-    scope.bind("median", Option("median"))
-    context.data = DataNotes(table)
+    for word in ("median", *PICTURE_OPTIONS):
+        scope.bind(word, Option(word))
+    context.data = DataNotes(table, reader)
     frame = Frame("data", block.name.name, None, "", "")
     walk = _DataWalk(context, scope, frame)
     try:
@@ -202,6 +204,8 @@ class _DataWalk:
                 )
             return None
         self._check_order()
+        pictures = tuple(self.notes.pictures)
+        reader = None if reader is None else replace(reader, pictures=pictures)
         inline = tuple((name, _plain_rows(rows)) for name, rows in self.notes.inline.items())
         program = DataProgram(
             block.name.name,
@@ -211,7 +215,7 @@ class _DataWalk:
             tuple(self.notes.fits),
             tuple(self.fields.values()),
             self.split,
-            tuple(self.readers.items()),
+            tuple((part, replace(call, pictures=pictures)) for part, call in self.readers.items()),
             block.span,
             tuple(self.notes.series),
             tuple(self.notes.windows),
@@ -278,16 +282,20 @@ def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> 
 
 
 def _reader_value(context: Context, scope: Scope, item: tree.Argument, parameter: Parameter) -> Attribute:
+    from nndsl.data.readers import KINDS, is_size
+
     if parameter.kind == "option":
         return _reader_option(context, item, parameter)
     value = evaluate(context, scope, item.value)
     match (parameter.kind, value):
         case ("text", str()) | ("bool", bool()):
             return plain(value)
+        case ("size", tuple()) if is_size(value):
+            return plain(value)
         case ("texts", tuple()) if all(isinstance(text, str) for text in value):
             return plain(value)
         case _:
-            kinds = {"text": 'a text: "..."', "bool": "true or false"}
+            kinds = {"text": 'a text: "..."', "bool": "true or false", "size": KINDS["size"]}
             wanted = kinds.get(parameter.kind, 'a list of texts: ["a", "b"]')
             raise context.mistake("NN402", f"this must be {wanted}, not {describe(value)}", item.value.span)
 
