@@ -8,7 +8,8 @@ import click
 
 from nndsl.cli.compiling import modelled
 from nndsl.cli.files import open_program
-from nndsl.cli.options import file_argument, precision_option, seed_option, set_option, train_option
+from nndsl.cli.options import file_argument, precision_option, seed_option, set_option, train_option, weights_to_start_from
+from nndsl.cli.trained import start_from
 from nndsl.diagnostics import UserError, error
 from nndsl.pictures.figure import checked_picture
 
@@ -38,6 +39,7 @@ from nndsl.pictures.figure import checked_picture
     metavar="PART",
     help="How far the picture reaches beyond the paths, as a part of their extent.",
 )
+@weights_to_start_from
 @precision_option
 @click.option(
     "-o",
@@ -55,6 +57,7 @@ def command(
     paths: int,
     points: int,
     margin: float,
+    weights: Path | None,
     precision: str,
     output: Path | None,
 ) -> None:
@@ -68,11 +71,16 @@ def command(
     from nndsl.runtime.landscape import survey
 
     picture = None if output is None else checked_picture(output)
+    if weights is not None and paths > 1:
+        raise click.UsageError("--weights is one start, and --paths asks for several")
     model = modelled(open_program(file), sets, train=train, seed=seed, precision=precision)
     block = model.train_named(train)
     if block.data is None and epochs is not None:
         raise UserError(error("NN616", f"the train block {block.name} has no data and so no epochs", block.span))
-    landscape = survey(model, block, paths=paths, points=points, margin=margin, epochs=epochs)
+    if weights is not None:
+        start_from(model, weights)
+    trained = weights is not None
+    landscape = survey(model, block, paths=paths, points=points, margin=margin, epochs=epochs, trained=trained)
     picture = picture or Path("runs", block.name, "landscape.png")
     draw_landscape(landscape, picture)
     for trace in landscape.traces:

@@ -83,13 +83,19 @@ class Terrain:
             for index in range(size if self.places.size == 2 else 0)
         )
 
-    def trace(self, seed: int, epochs: int | None) -> tuple[Trace, Memory]:
-        """Trains from the weights that `seed` draws; the data are split and shuffled by the model's own seed."""
+    def trace(self, seed: int, epochs: int | None, start: Memory | None = None) -> tuple[Trace, Memory]:
+        """Trains from the weights that `seed` draws, or from those of `start`.
+
+        The data are split and shuffled by the model's own seed.
+        """
         import numpy as np
 
         points: list[Floats] = []
         every = 1
         memory = self.model.generated.memory(seed)
+        if start is not None:
+            memory.weights[...] = start.weights
+            memory.states[...] = start.states
         points.append(self._weights(memory))
         for count, event in enumerate(self.model.training_of(self.train, memory, epochs=epochs), start=1):
             if type(event).__name__ == "StepDone" and count % every == 0:
@@ -150,17 +156,19 @@ def survey(
     points: int = 51,
     margin: float = 0.4,
     epochs: int | None = None,
+    trained: bool = False,
 ) -> Landscape:
     """Trains from `paths` starts, and measures the loss on a grid of `points` by `points` around where that led.
 
     margin: how far the grid reaches beyond the paths, as a part of their extent. With two weights the directions are
-    the weights themselves, with more those along which the paths lead furthest. Raises UserError.
+    the weights themselves, with more those along which the paths lead furthest. trained: the path starts from the
+    model's own weights, not from new ones. Raises UserError.
     """
     import numpy as np
 
     with np.errstate(all="ignore"):
         terrain = Terrain(model, train)
-        traced = [terrain.trace(model.seed + number, epochs) for number in range(paths)]
+        traced = [terrain.trace(model.seed + number, epochs, model.memory if trained else None) for number in range(paths)]
         traces, memory = tuple(trace for trace, _ in traced), traced[0][1]
         plane = _plane(traces, terrain.names)
         inside = np.concatenate([plane.places(trace.weights) for trace in traces])
