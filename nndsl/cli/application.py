@@ -24,6 +24,7 @@ COMMANDS = (
     "build",
     "summary",
     "explain",
+    "compare",
     "plot",
     "gradients",
     "landscape",
