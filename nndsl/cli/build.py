@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     metavar="FILE.npz",
     help="Also write the raw columns of the data, as the Python file reads them.",
 )
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="RUN|FILE",
+    help="Also write the weights of a run folder or a weights file, as the Python file reads them: <name>.weights.npz.",
+)
 @set_option
 @train_option
 @precision_option
@@ -47,6 +53,7 @@ def command(
     file: Path,
     output: Path | None,
     columns: Path | None,
+    weights: Path | None,
     sets: dict[str, str],
     train: str | None,
     precision: str,
@@ -57,7 +64,7 @@ def command(
 
     The file can be imported, and has a command line of its own: `python digits.py train columns.npz`.
     """
-    from nndsl.runtime.load import generate
+    from nndsl.runtime.load import generate, model_of
 
     program = checked(file, sets, train)
     print_diagnostics(program.warnings)
@@ -70,6 +77,13 @@ def command(
         target = _not_a_program(output, file) if output is not None else _default(file)
         write_text(target, source)
         click.echo(f"wrote {target}")
+    if weights is not None:
+        model = model_of(program, precision=precision)
+        model.load_weights(weights)
+        beside = Path(f"{module_name(file)}.py") if output is None or str(output) == "-" else output
+        beside = beside.with_suffix(".weights.npz")
+        model.save(beside)
+        click.echo(f"wrote {beside}: weights for `--weights` of that file", err=str(output) == "-")
     if columns is not None:
         rows = write_columns(program, columns)
         click.echo(f"wrote {columns}: {rows}")

@@ -66,10 +66,13 @@ def write_new(path: Path, text: str) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, over one that is there. Raises UserError NN608."""
+    from nndsl.runtime.standalone.files import FileError, write_whole
+
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as failure:
-        raise UserError(error("NN608", f"can't write {path}: {_reason(failure)}")) from None
+        # Whole or not at all, and never through a link that somebody put there.
+        write_whole(path, lambda file: file.write(text), text=True)
+    except FileError as failure:
+        raise UserError(error("NN608", str(failure))) from None
 
 
 def _reason(failure: OSError) -> str:

@@ -31,6 +31,9 @@ FITTED = "fitted:"
 OTHER_TABLE = "::"
 """Stands between the part and the column in the names of columns that belong to one part only."""
 
+RUN_WEIGHTS = ("weights.safetensors", "weights.npz")
+"""What the weights in a run folder may be called."""
+
 ABOUT = ":about"
 """The name of the text that says what a weights file is."""
 
@@ -133,10 +136,12 @@ def read_weights(path: Path, program: Program, memory: Memory) -> dict[str, Any]
 
 
 def read_weights_file(path: Path, program: Program) -> tuple[Table, dict[str, Any]]:
-    """The arrays of a weights file, of whichever kind it is, and what it says about itself.
+    """The arrays of a weights file, or of the one in a run folder, and what it says about itself.
 
     None of an `.npz` file is unpacked before all are known to fit. Raises FileError, WeightsError among them.
     """
+    if path.is_dir():
+        path = next((found for name in RUN_WEIGHTS if (found := path / name).is_file()), path / RUN_WEIGHTS[0])
     arrays, about = _safetensors_or_about(path)
     try:
         if arrays is None:

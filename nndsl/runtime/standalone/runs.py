@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nndsl.runtime.standalone.array_files import FileError, read_arrays, read_safetensors_file
+from nndsl.runtime.standalone.files import RUN_WEIGHTS
 from nndsl.runtime.standalone.program import Memory, Table
 
 RUN_FOLDERS: dict[str, Path] = {}
@@ -33,8 +34,7 @@ def take_from_run(memory: Memory, run: str, paths: Mapping[str, str]) -> None:
 
 def run_arrays(folder: Path) -> Table:
     """All arrays of a run folder's weights, by name. Raises FileError."""
-    if (folder / "weights.safetensors").is_file():
-        return read_safetensors_file(folder / "weights.safetensors")[0]
-    if (folder / "weights.npz").is_file():
-        return read_arrays(folder / "weights.npz")
+    for path in (folder / name for name in RUN_WEIGHTS):
+        if path.is_file():
+            return read_arrays(path) if path.suffix == ".npz" else read_safetensors_file(path)[0]
     raise FileError(f"there is no run {folder}: the training begins with its weights.safetensors")
