@@ -168,7 +168,7 @@ class ImagesTable(Table):
         if alone and labelled:
             message = f"{self.source} holds pictures ({alone[0].name}) beside folders of pictures ({labelled[0][0]})"
             help = "a folder for each class, or pictures alone"
-            raise UserError(error("NN426", message, self.span, help=help))
+            raise UserError(error("NN427", message, self.span, help=help))
         if not alone and not labelled:
             message = f"{self.source} holds no pictures"
             raise UserError(error("NN410", message, self.span, help=f"their names end in {', '.join(ENDINGS)}"))
@@ -270,7 +270,7 @@ class TableWithPictures(Table):
             if not text or "\0" in text or Path(inside).is_absolute() or inside.startswith(".."):
                 place = self._table.place(pictures.column, row)
                 message = f"{place}: {text!r} is not the name of a picture in {folder}"
-                raise UserError(error("NN426", message, pictures.span))
+                raise UserError(error("NN427", message, pictures.span))
             if not (folder / inside).is_file():
                 place = self._table.place(pictures.column, row)
                 message = f'{place}: there is no file "{text}"'

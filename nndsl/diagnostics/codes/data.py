@@ -229,20 +229,20 @@ _LOADING: tuple[Code, ...] = (
     ),
     Code(
         "NN426",
-        "pictures in another place than they should be",
-        "`images` reads a folder that holds a folder of pictures for each class, or pictures alone, not both. A table "
-        "that names pictures names them from its own folder on (or from the one that `folder=` says), and none outside "
-        "of it.",
-        "The folder animals holds the folders cat and dog, and horse.jpg beside them.",
-        None,
-    ),
-    Code(
-        "NN426",
         "data that does not fit in memory can't be written out",
         "Data that is larger than memory is read batch by batch. CSV, Parquet and compressed files have no rows that "
         "can be found one by one, so their columns are first written out into the user's cache folder "
         "(`~/.cache/nndsl`, or under `XDG_CACHE_HOME`), which needs room on its disk.",
         "sales.csv takes 30 GB as numbers, and the disk of the home folder has 8 GB left.",
+        None,
+    ),
+    Code(
+        "NN427",
+        "pictures in another place than they should be",
+        "`images` reads a folder that holds a folder of pictures for each class, or pictures alone, not both. A table "
+        "that names pictures names them from its own folder on (or from the one that `folder=` says), and none outside "
+        "of it.",
+        "The folder animals holds the folders cat and dog, and horse.jpg beside them.",
         None,
     ),
 )
