@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from nndsl.cli.compiling import modelled
 from nndsl.cli.failures import INTERRUPTED, MISTAKE
@@ -23,13 +25,18 @@ from nndsl.cli.options import (
     weights_to_start_from,
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
+from nndsl.cli.sweep import is_sweep, sweep
 from nndsl.cli.trained import start_from, write_start
 from nndsl.diagnostics import UserError, error
+from nndsl.runtime.resuming import Started
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from nndsl.runtime.trainer import Outcome
+    from nndsl.source import SourceFile
+
+_OPTIONS = ("seed", "precision", "level")
 
 
 @click.command(short_help="Train, evaluate on the test data, save.")
@@ -40,6 +47,14 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=int, metavar="N", help="Instead of the file's `epochs`.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="The run folder.  [default: runs/<train name>]"
+)
+@click.option("--resume", is_flag=True, help="Go on with the run that was left in the run folder.")
+@click.option("--restart", is_flag=True, help="Begin anew, even if the run in the folder is not finished.")
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Instead of the file's `checkpoint_every`.  [default: 60]",
 )
 @weights_to_start_from
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
@@ -56,6 +71,9 @@ def command(
     seed: int,
     epochs: int | None,
     out: Path | None,
+    resume: bool,
+    restart: bool,
+    checkpoint_every: float | None,
     weights: Path | None,
     device: str,
     precision: str,
@@ -68,16 +86,33 @@ def command(
     Fills the run folder with the weights (weights.safetensors), the history (history.csv), the results
     (summary.json), the program and the NumPy source that ran. Ends with 1 where something that the file expects
     does not hold. Ctrl-C lets the step end, saves, and ends with 130.
+
+    Every now and then all that training goes on from is saved, so that `--resume` goes on with a run that was
+    interrupted or killed; with the seed and the `--set`s that it was started with.
+
+    `--set hidden=16,64,256` runs once for each value (of several such options for each combination), each into a
+    folder of its own, and compares them. A list in brackets is one value.
     """
+    if is_sweep(sets):
+        sweep(ctx, command)
     if epochs is not None and epochs < 1:
         raise UserError(error("NN616", f"--epochs is a whole number of at least 1, not {epochs}"))
+    if resume and restart:
+        raise click.UsageError("give --resume or --restart, not both")
+    if resume and weights is not None:
+        raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
+    program = open_program(file)
+    started = Started(seed, sets, precision, level, epochs)
+    if resume:
+        given = {name for name in _OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        started = _as_before(started, program, train, out, given)
     model = modelled(
-        open_program(file),
-        sets,
+        program,
+        started.sets,
         train=train,
-        seed=seed,
-        precision=precision,
-        level=level,
+        seed=started.seed,
+        precision=started.precision,
+        level=started.level,
         verify=verify,
         device=device,
     )
@@ -94,9 +129,21 @@ def command(
     print_diagnostics(() if as_json else ahead)
     progress = Silence() if as_json else progress_for(sys.stdout)
     draw = draw_values if has_matplotlib() else None
-    outcomes = run(model, train=train, out=out, epochs=epochs, progress=progress, draw=draw)
+    outcomes = run(
+        model,
+        train=train,
+        out=out,
+        epochs=started.epochs,
+        progress=progress,
+        draw=draw,
+        resume=resume,
+        restart=restart,
+        checkpoint_every=checkpoint_every,
+        started=started,
+    )
     for outcome in outcomes:
-        write_start(outcome.folder, file, outcome.train, sets, precision, model.checked)
+        if not outcome.before:
+            write_start(outcome.folder, file, outcome.train, started.sets, started.precision, model.checked)
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:
@@ -110,10 +157,36 @@ def command(
     ctx.exit(INTERRUPTED if interrupted else MISTAKE if failed else 0)
 
 
+def _as_before(
+    started: Started, program: SourceFile, train: str | None, out: Path | None, given: Collection[str]
+) -> Started:
+    """How the run that goes on was started, with the options that are given now. Raises UserError NN633."""
+    from nndsl.runtime.run_folder import folder_for
+    from nndsl.runtime.sessions import started_before
+    from nndsl.syntax import parse
+    from nndsl.syntax.tree import Train
+
+    names = [each.name.name for each in parse(program).items if isinstance(each, Train)]
+    chosen = [name for name in names if train in (None, name)]
+    before = started_before({name: folder_for(name, out, len(chosen)) for name in chosen})
+    if before is None:
+        return started
+    for name in ("seed", "precision", "level"):
+        was, now = getattr(before, name), getattr(started, name)
+        if name in given and was != now:
+            option = "-O" if name == "level" else f"--{name} "
+            message = f"the run was started with {option}{was}, and can't go on with {option}{now}"
+            raise UserError(error("NN633", message, help="leave the option out; `--restart` begins anew"))
+    epochs = started.epochs if started.epochs is not None else before.epochs
+    return replace(before, sets={**before.sets, **started.sets}, epochs=epochs)
+
+
 def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
     from nndsl.runtime.standalone.main import numbers_line
 
     for outcome in outcomes:
+        if outcome.before:
+            continue
         name = f"{outcome.train} " if len(outcomes) > 1 else ""
         for part, numbers in outcome.part_numbers.items():
             click.echo(f"{name}{part}  {numbers_line(numbers)}")
@@ -126,6 +199,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         "train": outcome.train,
         "folder": str(outcome.folder),
         "interrupted": outcome.interrupted,
+        "finished_before": outcome.before,
         "stopped": outcome.stopped,
         "summary": outcome.summary(),
         "evaluated": outcome.part_numbers,

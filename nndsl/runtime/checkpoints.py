@@ -1,8 +1,8 @@
 """Checkpoints of a run: files that hold all that a killed run goes on from, whole and checked, the last two of them.
 
-A checkpoint is a `.safetensors` file, so any reader of these can take the weights out of it. A checksum over all that it
-holds stands in its head. It is written under another name, pushed to the disk, and only then takes the place of the one
-before, which is kept: whenever a process or a machine dies, one of the two is there and whole.
+A checkpoint is a `.safetensors` file, so any reader of these can take the weights out of it. A checksum over all that
+it holds stands in its head. It is written under another name, pushed to the disk, and only then takes the place of the
+one before, which is kept: whenever a process or a machine dies, one of the two is there and whole.
 """
 
 from __future__ import annotations
@@ -77,8 +77,14 @@ class Checkpoint:
 
     @property
     def moment(self) -> str:
-        """How far the run had come: `epoch 3, step 300`."""
-        return f"epoch {self.about['state']['epoch']}, step {self.about['state']['step']}"
+        """How far the run had come: `epoch 3, step 300`, or `after epoch 3, step 345`."""
+        return moment(self.about["state"])
+
+
+def moment(state: Mapping[str, Any]) -> str:
+    """How far training had come, of a state of its loop."""
+    where = f"epoch {state['epoch']}" if state["samples"] else f"after epoch {state['epoch'] - 1}"
+    return f"{where}, step {state['step']}"
 
 
 # ------------------------------------------------------------------------------------------------ a run's files
@@ -101,6 +107,10 @@ class CheckpointFiles:
             part.replace(last)
         self._last_is_whole = True
         return last
+
+    def unfinished(self) -> bool:
+        """Whether a run that was not finished has left checkpoints."""
+        return any((self.folder / name).exists() for name in (UNFINISHED, PREVIOUS))
 
     def read(self) -> Checkpoint | None:
         """The last checkpoint that is whole, or None where there is none. Raises CheckpointError: none is whole."""
@@ -202,7 +212,7 @@ def _write(file: IO[bytes], arrays: Mapping[str, Array], about: Mapping[str, Any
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
     for values in numbers.values():
-        file.write(memoryview(np.ascontiguousarray(values).reshape(-1)).cast("B") if values.size else b"")
+        file.write(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data if values.size else b"")
 
 
 def read_checkpoint(path: Path) -> tuple[Table, dict[str, Any]]:
@@ -225,7 +235,8 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     for name in (UNFINISHED, PREVIOUS, FINISHED):
         try:
             with _opened(folder / name) as file:
-                return _checked(json.loads((file.metadata() or {})[_ABOUT]), folder / name)
+                metadata: dict[str, str] = file.metadata() or {}
+                return _checked(json.loads(metadata[_ABOUT]), folder / name)
         except CheckpointError:
             continue  # whether one is whole is found out when the run goes on
     return None
@@ -250,12 +261,13 @@ def _checked(about: Any, path: Path) -> dict[str, Any]:
     """`about`, which has every entry that a checkpoint has, of its kind. Raises CheckpointError."""
     if about["format"] != _FORMAT:
         raise CheckpointError(f"{path} was written by another version of nndsl")
-    for name, kind in _ENTRIES.items():
-        if not isinstance(about[name], kind):
+    whole = dict.fromkeys(("epoch", "step", "samples"), int)
+    layouts = dict.fromkeys(("weights", "states", "slots"), dict)
+    for entries, kinds in ((about, _ENTRIES), (about["state"], whole), (about["declared"], layouts)):
+        if any(not isinstance(entries[name], kind) for name, kind in kinds.items()):
             raise CheckpointError(f"{path} is damaged, or is not a checkpoint")
-    for name in ("epoch", "step", "samples"):
-        if not isinstance(about["state"][name], int):
-            raise CheckpointError(f"{path} is damaged, or is not a checkpoint")
+    if not all(isinstance(value, int | float) for value in about["scalars"].values()):
+        raise CheckpointError(f"{path} is damaged, or is not a checkpoint")
     return about
 
 
@@ -268,7 +280,7 @@ def _checksum(said: str, arrays: Mapping[str, Array]) -> str:
         values = arrays[name]
         found.update(f"\0{name}\0{_kind(values)}\0{values.shape}\0".encode())
         if values.size:
-            found.update(memoryview(np.ascontiguousarray(values).reshape(-1)).cast("B"))
+            found.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 HISTORY_FILE = "history.csv"
 SUMMARY_FILE = "summary.json"
 CHECKPOINT_NAME = re.compile(r"checkpoint(-\d{4,})?\.safetensors")
+SHOW_FOLDER = "show"
+"""Where in a run folder the pictures of `show` lines lie."""
+
+SHOWN_NAME = re.compile(r".+_(step_)?\d+\.(png|npz)")
 IMPORTED_FOLDER = "imported"
 """Where copies of imported `.nn` files lie that are not in the program's own folder or below."""
 
@@ -53,11 +57,21 @@ def write_run(
     from nndsl.runtime.standalone.files import FileError, write_history
 
     try:
-        for name, text in _texts(model).items():
-            _write_text(folder / name, text)
+        write_sources(folder, model)
         model.save(folder / WEIGHTS_FILE, about)
         write_history(folder / HISTORY_FILE, rows)
         _write_text(folder / SUMMARY_FILE, json.dumps(_finite(summary), indent=2, ensure_ascii=False) + "\n")
+    except FileError as failure:
+        raise UserError(error("NN608", str(failure))) from None
+
+
+def write_sources(folder: Path, model: Model) -> None:
+    """Writes the program and the source that runs. Raises UserError NN608."""
+    from nndsl.runtime.standalone.files import FileError
+
+    try:
+        for name, text in _texts(model).items():
+            _write_text(folder / name, text)
     except FileError as failure:
         raise UserError(error("NN608", str(failure))) from None
 
@@ -72,27 +86,65 @@ def write_checkpoint(folder: Path, model: Model, epoch: int, best_only: bool, ab
     return path
 
 
-def remove_checkpoints(folder: Path, train: str, kept: Set[Path]) -> None:
-    """Removes what `write_checkpoint` wrote in earlier runs of the train block, and no other files.
+def has_results(folder: Path) -> bool:
+    """Whether an earlier run has left its results here."""
+    return any((folder / name).exists() for name in (SUMMARY_FILE, WEIGHTS_FILE, HISTORY_FILE))
 
-    Raises UserError NN608.
+
+def remove_results(folder: Path, train: str) -> None:
+    """Removes what earlier runs of the train block have left: results, pictures of `show` lines, callbacks' weights.
+
+    No other files. Raises UserError NN608.
     """
-    from nndsl.runtime.standalone.files import FileError, read_safetensors_file
-
-    for path in folder.glob("checkpoint*.safetensors"):
-        if path in kept or not CHECKPOINT_NAME.fullmatch(path.name):
-            continue
-        try:
-            _, about = read_safetensors_file(path)
-        except FileError:
-            continue  # not ours: nothing of ours is ever there in part
-        if about.get("train") != train or "source_hash" not in about:
-            continue
+    # The summary first: without it nobody takes for whole what is left.
+    paths = [folder / name for name in (SUMMARY_FILE, HISTORY_FILE, WEIGHTS_FILE)]
+    paths += [path for path in (folder / SHOW_FOLDER).glob("*_*") if SHOWN_NAME.fullmatch(path.name)]
+    paths += [path for path in folder.glob("checkpoint*.safetensors") if _is_callbacks(path, train)]
+    for path in paths:
         try:
             path.unlink(missing_ok=True)
         except OSError as failure:
             reason = (failure.strerror or str(failure)).lower()
             raise UserError(error("NN608", f"can't remove the earlier run's {path}: {reason}")) from None
+
+
+def _is_callbacks(path: Path, train: str) -> bool:
+    """Whether `write_checkpoint` wrote the file in a run of the train block."""
+    from nndsl.runtime.standalone.files import FileError, read_safetensors_file
+
+    if not CHECKPOINT_NAME.fullmatch(path.name):
+        return False
+    try:
+        _, about = read_safetensors_file(path)
+    except FileError:
+        return False  # nothing of ours is ever there in part
+    return about.get("train") == train and "source_hash" in about
+
+
+class History:
+    """The history of a run, written to its file as training goes: a row after each epoch."""
+
+    def __init__(self, folder: Path, rows: list[dict[str, float]]) -> None:
+        self.path = folder / HISTORY_FILE
+        self.rows = rows
+        self._written = 0
+
+    def write(self) -> None:
+        """Writes the rows that the file lacks. Where that can't be done now, it is later."""
+        from nndsl.runtime.standalone.files import FileError, write_history
+
+        header = list(self.rows[0]) if self.rows else ["epoch"]
+        try:
+            if self._written and all(list(row) == header for row in self.rows[self._written :]):
+                lines = [",".join(map(repr, row.values())) for row in self.rows[self._written :]]
+                with self.path.open("a", encoding="utf-8", newline="") as file:
+                    file.writelines(f"{line}\n" for line in lines)
+            else:
+                write_history(self.path, self.rows)
+        except (OSError, FileError):
+            self._written = 0
+            return
+        self._written = len(self.rows)
 
 
 def _texts(model: Model) -> dict[str, str]:

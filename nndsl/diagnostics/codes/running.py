@@ -173,4 +173,38 @@ CODES: tuple[Code, ...] = (
         "nndsl generate digits.nn",
         None,
     ),
+    Code(
+        "NN630",
+        "a run that is not finished is in the way",
+        "The run folder holds checkpoints of a run that was interrupted or killed after more than a minute. A new run "
+        "would remove them. Fix: `--resume` goes on with it, `--restart` removes it, `--out DIR` leaves it alone.",
+        "nndsl run digits.nn",
+        None,
+    ),
+    Code(
+        "NN631",
+        "another run is writing into the folder",
+        "One process at a time trains in a run folder; the file `run.lock` in it says which. When that process ends, "
+        "however it ends, the folder is free. Fix: wait for it, or give each run a folder of its own by `--out`.",
+        "nndsl run digits.nn & nndsl run digits.nn",
+        None,
+    ),
+    Code(
+        "NN632",
+        "no checkpoint is whole",
+        "A checkpoint has a checksum over all that it holds. None of those in the run folder has the right one: they "
+        "were cut off, or changed by the disk or by hand. Nothing of them is used. Fix: another copy of the folder, or "
+        "`--restart`, which begins anew.",
+        "nndsl run digits.nn --resume",
+        None,
+    ),
+    Code(
+        "NN633",
+        "a run can't go on with another program",
+        "What training remembers belongs to the program that it was left with. Epochs, learning rates, callbacks and "
+        "what is shown may change; weights, their shapes, the optimizer, the data and their split, what is reported, "
+        "the seed and the precision may not. Fix: the program as it was, which lies in the run folder, or `--restart`.",
+        "nndsl run digits.nn --resume --seed 7",
+        None,
+    ),
 )

@@ -54,23 +54,23 @@ TOLD_EPOCHS = 50
 
 
 class Interruption:
-    """While it is entered, Ctrl-C sets `asked` and lets the step end; a second Ctrl-C interrupts as usual."""
+    """While it is entered, Ctrl-C and SIGTERM set `asked` and let the step end; a second one interrupts at once."""
 
     def __init__(self) -> None:
         self.asked = False
-        self._before: Any = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
-        try:
-            self._before = signal.signal(signal.SIGINT, self._ask)
-        except ValueError:
-            # Not the main thread: it gets no signals, whoever runs it stops it in another way.
-            self._before = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._before[number] = signal.signal(number, self._ask)
+            except ValueError:
+                break  # Not the main thread: it gets no signals, whoever runs it stops it in another way.
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+        for number, before in self._before.items():
+            signal.signal(number, before)
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
