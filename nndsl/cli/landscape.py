@@ -8,7 +8,14 @@ import click
 
 from nndsl.cli.compiling import modelled
 from nndsl.cli.files import open_program
-from nndsl.cli.options import file_argument, precision_option, seed_option, set_option, train_option, weights_to_start_from
+from nndsl.cli.options import (
+    file_argument,
+    precision_option,
+    seed_option,
+    set_option,
+    train_option,
+    weights_to_start_from,
+)
 from nndsl.cli.trained import start_from
 from nndsl.diagnostics import UserError, error
 from nndsl.pictures.figure import checked_picture

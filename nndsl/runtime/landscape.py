@@ -168,7 +168,8 @@ def survey(
 
     with np.errstate(all="ignore"):
         terrain = Terrain(model, train)
-        traced = [terrain.trace(model.seed + number, epochs, model.memory if trained else None) for number in range(paths)]
+        start = model.memory if trained else None
+        traced = [terrain.trace(model.seed + number, epochs, start) for number in range(paths)]
         traces, memory = tuple(trace for trace, _ in traced), traced[0][1]
         plane = _plane(traces, terrain.names)
         inside = np.concatenate([plane.places(trace.weights) for trace in traces])
