@@ -187,7 +187,7 @@ class _Checker:
 
     def _set_value(self, item: tree.Let, value: Value, text: str, scope: Scope) -> Value:
         """The text of `--set name=text` as a value of the same kind as the one in the file."""
-        if isinstance(value, str):
+        if isinstance(value, str) and not text.startswith('"'):
             return text
         source = SourceFile(f"--set {item.name.name}", f"let {item.name.name} = {text}\n")
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from nndsl.cli.failures import INTERRUPTED, MISTAKE
+from nndsl.cli.failures import INTERRUPTED, MISTAKE, reporting_failures
 from nndsl.cli.files import open_program
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.diagnostics import UserError, error
@@ -68,8 +68,8 @@ def is_sweep(sets: Mapping[str, str]) -> bool:
 def sweep(ctx: click.Context, command: click.Command) -> NoReturn:
     """Run `command` for every combination of the values that its `--set`s have, then compare; ends the command.
 
-    All are checked before the first one runs. One that fails leaves the others as they are, and the code is 1 at the
-    end; Ctrl-C ends the sweep with 130. Raises UserError NN616.
+    All are checked before the first one runs. One that fails leaves the others as they are; the worst code is that of
+    the sweep. Ctrl-C ends it. Raises UserError NN616.
     """
     as_json: bool = ctx.params["as_json"]
     sets: dict[str, str] = ctx.params["sets"]
@@ -81,11 +81,10 @@ def sweep(ctx: click.Context, command: click.Command) -> NoReturn:
             continue
         if not as_json:
             click.echo(f"{'' if number == 1 else chr(10)}{trial.title(swept)}  (run {number} of {len(trials)})")
-        if _run(ctx, command, trial, as_json) == INTERRUPTED:
+        if _run(ctx, command, trial, as_json) >= INTERRUPTED:
             break
     _report(trials, swept, as_json)
-    codes = {trial.code for trial in trials}
-    ctx.exit(INTERRUPTED if INTERRUPTED in codes else MISTAKE if codes - {0} else 0)
+    ctx.exit(max(trial.code for trial in trials if trial.code is not None))
 
 
 def _trials(sets: Mapping[str, str], file: Path, out: Path | None) -> list[Trial]:
@@ -120,41 +119,23 @@ def _check(trials: Sequence[Trial], file: Path, train: str | None, swept: Sequen
         try:
             check(open_program(file), sets=trial.sets, only=train)
         except UserError as mistake:
-            _fail(trial, mistake, swept, quiet=quiet)
+            trial.code, trial.diagnostics = MISTAKE, list(mistake.diagnostics)
+            if not quiet:
+                click.echo(f"{trial.title(swept)}:", err=True)
+                print_diagnostics(mistake.diagnostics)
     if all(trial.code is not None for trial in trials) and not quiet:
         click.echo("none of these can run", err=True)
 
 
-def _fail(trial: Trial, mistake: UserError, swept: Sequence[str], *, quiet: bool) -> None:
-    trial.code = MISTAKE
-    trial.diagnostics = list(mistake.diagnostics)
-    if not quiet:
-        click.echo(f"{trial.title(swept)}:", err=True)
-        print_diagnostics(mistake.diagnostics)
-
-
-def _run(ctx: click.Context, command: click.Command, trial: Trial, as_json: bool) -> int | None:
+def _run(ctx: click.Context, command: click.Command, trial: Trial, as_json: bool) -> int:
     """Run the command once, and give its code; what it prints as JSON becomes the trial's report."""
     printed = io.StringIO()
+    trial.code = 0
     try:
-        if as_json:
-            with redirect_stdout(printed):
-                ctx.invoke(command, **{**ctx.params, "sets": trial.sets, "out": trial.folder})
-        else:
+        with redirect_stdout(printed) if as_json else nullcontext(), reporting_failures(ctx):
             ctx.invoke(command, **{**ctx.params, "sets": trial.sets, "out": trial.folder})
-        trial.code = 0
     except click.exceptions.Exit as ended:
         trial.code = ended.exit_code
-    except UserError as mistake:
-        _fail(trial, mistake, (), quiet=True)
-        if not as_json:
-            print_diagnostics(mistake.diagnostics)
-    except MemoryError as failure:
-        _fail(trial, UserError(error("NN618", f"out of memory: {failure}")), (), quiet=True)
-        if not as_json:
-            print_diagnostics(trial.diagnostics)
-    except KeyboardInterrupt:
-        trial.code = INTERRUPTED
     if printed.getvalue().strip():
         trial.report = json.loads(printed.getvalue())
     return trial.code
@@ -169,7 +150,7 @@ def _report(trials: Sequence[Trial], swept: Sequence[str], as_json: bool) -> Non
         try:
             return read_runs([trial.folder]) if trial.code is not None and not trial.diagnostics else []
         except UserError:
-            return []  # it ended before its folder was filled, and has said why
+            return []  # it ended before its folder was filled, and said why
 
     found = [run for trial in trials for run in runs_of(trial)]
     if as_json:
