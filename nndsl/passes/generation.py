@@ -1,8 +1,12 @@
-"""How a train block writes on from a text: by which prediction, over which window, one time after another or not."""
+"""How a train block goes on from what there is.
+
+From a text: by which prediction, over which window, one time after another or not. From a series of numbers: by which
+predictions.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -57,6 +61,54 @@ def generation_of(program: Program, train: TrainProgram) -> Generation:
         return replace(found, crossing=failure.crossing)
     found = replace(found, times=tuple((name, axis) for name, axis in times.items() if axis is not None))
     return _one_by_one(found, times, node, train)
+
+
+# ------------------------------------------------------------------------------------------------ numbers
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesContinuation:
+    """How a block goes on from a series: its predictions are the next row of the columns of the same names.
+
+    columns: names of all columns that the predictions read. window: how many rows they read. over_time: the predictions
+    that answer for each row of the window; of these the last counts.
+    """
+
+    columns: tuple[str, ...]
+    window: int
+    over_time: frozenset[str]
+
+
+def continuation_of(program: Program, train: TrainProgram) -> SeriesContinuation:
+    """How a block goes on from a series of numbers. Raises UserError NN622 where it does not."""
+    data = next((data for data in program.data if data.name == train.data), None)
+    if data is None:
+        raise UserError(error("NN622", f"{train.name} is not trained on data", train.span))
+    fields = _fields_behind(data, [node for _, node, _ in train.evaluation.predictions])
+    window = _window(data, fields, train)
+    predictions = {name: node.type for name, node, classes in train.evaluation.predictions if classes is None}
+    columns: dict[str, None] = {}
+    over_time: set[str] = set()
+    for column in _raw_columns(data, fields):
+        columns[column.name] = None
+        type = predictions.get(column.name)
+        shapes = [column.type.shape, (window, *column.type.shape)]
+        if type is None or column.role != "number" or type.shape not in shapes:
+            message = f"what {train.name} reads of the next row, it does not predict: the column {column.name}"
+            help = f"add a line `predict {column.name} = ...`: its number in the next row, in the column's own units"
+            raise UserError(error("NN622", message, train.span, help=help))
+        if type.shape == shapes[1]:
+            over_time.add(column.name)
+    return SeriesContinuation(tuple(columns), window, frozenset(over_time))
+
+
+def _raw_columns(data: DataProgram, fields: Iterable[Field]) -> list[Column]:
+    """The columns that fields, and the windows that they have, are computed from."""
+    series = {each.name: each.node for each in data.series}
+    leaves = [leaf for each in fields for leaf in _columns_of(each.node)]
+    behind = [each for leaf in leaves for window in _known(data, leaf) for each in _columns_of(series[window.series])]
+    keys = {leaf["name"] for leaf in (*leaves, *behind)}
+    return [column for column in data.columns if column.key in keys]
 
 
 # ------------------------------------------------------------------------------------------------ what it reads

@@ -1,4 +1,4 @@
-"""`nndsl generate`: what it prints, and gives to programs."""
+"""`nndsl generate`: what it prints, writes into files and gives to programs, of texts and of series."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ATTENTION = "MultiHeadAttention(1, 4, causal=true)"
@@ -100,3 +101,113 @@ def test_a_prompt_without_words_is_a_mistake(run):
     done = run("generate", "runs/Net")
     assert done.exit_code == 1
     assert "NN622" in done.stderr
+
+
+# ------------------------------------------------------------------------------------------------ series
+
+SERIES = """data wave from csv("wave.csv") {
+  height = column("height") / 10
+  LINE
+  past = window(height, 8)
+  coming = next(height)
+  split train 80%, test 20% in order
+}
+model Net {
+  input past
+  LAST
+}
+train Net on wave {
+  epochs = 60
+  forecast = Net(past)
+  minimize mse(forecast, COMING) using Adam(learning_rate=0.02)
+  predict PREDICTED
+}
+"""
+PLAIN = {
+    "LINE": "",
+    "LAST": "past -> Dense(1) -> Reshape([])",
+    "PREDICTED": "height = 10 * forecast",
+    "COMING": "coming",
+}
+OVER_TIME = {
+    "LAST": "past -> Reshape([8, 1]) -> GRU(8, return_sequences=true) -> Dense(1) -> Reshape([8])",
+    "COMING": "following",
+}
+
+
+@pytest.fixture
+def series(nndsl):
+    """`series(LAST="...", ...)`: the command line, after a network was trained on a wave."""
+    height = 10 * np.sin(np.arange(200) * 2 * np.pi / 12)
+    rows = "".join(f"{number},{value:.6f}\n" for number, value in enumerate(height))
+    Path("wave.csv").write_text(f"hour,height\n{rows}", encoding="utf-8")
+
+    def trained(**changed):
+        text = SERIES
+        for name, value in (PLAIN | changed).items():
+            text = text.replace(name, value)
+        Path("net.nn").write_text(text, encoding="utf-8")
+        done = nndsl("run", "net.nn")
+        assert done.exit_code == 0, done.stderr
+        return nndsl
+
+    return trained
+
+
+def test_a_series_goes_on_from_its_end(series):
+    done = series()("generate", "net.nn", "--length", 24)
+    first, *numbers = done.stdout.splitlines()
+    assert (first, done.stderr) == ("height", "each row follows from a window of the last 8\n")
+    coming = 10 * np.sin(np.arange(200, 224) * 2 * np.pi / 12)
+    assert np.abs(np.array(numbers, float) - coming).max() < 1
+
+
+def test_each_row_is_what_predict_says_of_those_before_it(series):
+    run = series()
+    found = json.loads(run("generate", "net.nn", "--length", 2, "--json").stdout)
+    assert (found["rows"], found["window"], list(found["numbers"])) == (2, 8, ["height"])
+    before = [*Path("wave.csv").read_text(encoding="utf-8").splitlines()[-7:], f"200,{found['numbers']['height'][0]!r}"]
+    Path("last.csv").write_text("\n".join(["hour,height", *before]) + "\n", encoding="utf-8")
+    said = json.loads(run("predict", "net.nn", "last.csv", "--json").stdout)["predictions"]["height"]
+    assert np.allclose(said, found["numbers"]["height"][1:], rtol=1e-6)
+
+
+def test_a_series_goes_on_from_other_rows_into_a_file(series):
+    run = series()
+    Path("flat.csv").write_text("height\n" + "0\n" * 9, encoding="utf-8")
+    done = run("generate", "net.nn", "--rows", "flat.csv", "--length", 3, "-o", "flat_on.csv")
+    assert done.stdout == "wrote flat_on.csv: 3 rows of height\n"
+    assert Path("flat_on.csv").read_text(encoding="utf-8").splitlines()[0] == "height"
+    Path("short.csv").write_text("height\n" + "0\n" * 5, encoding="utf-8")
+    failed = run("generate", "net.nn", "--rows", "short.csv")
+    assert failed.exit_code == 1
+    assert "there are 5 rows to go on from, and the network reads 8" in failed.stderr
+
+
+@pytest.mark.slow
+def test_of_answers_over_time_the_last_counts(series):
+    run = series(**OVER_TIME, LINE="following = next(window(height, 8))")
+    numbers = json.loads(run("generate", "net.nn", "--length", 1, "--json").stdout)["numbers"]["height"]
+    said = json.loads(run("predict", "net.nn", "wave.csv", "--json").stdout)["predictions"]["height"]
+    assert np.allclose(numbers, said[-1][-1], rtol=1e-6)
+
+
+def test_a_network_that_predicts_something_else_can_not_go_on(series):
+    failed = series(PREDICTED="depth = -10 * forecast")("generate", "net.nn")
+    assert failed.exit_code == 1
+    assert "what Net reads of the next row, it does not predict: the column height" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [["--prompt", "a"], ["--temperature", "1"], ["--top-k", "3"], ["--by-window"]], ids=str
+)
+def test_options_of_texts_are_refused_for_numbers(option, series):
+    failed = series()("generate", "net.nn", *option)
+    assert failed.exit_code == 2
+    assert f"{option[0]} is not for Net: it is trained on numbers" in failed.stderr
+
+
+def test_options_of_series_are_refused_for_texts(run):
+    failed = run("generate", "net.nn", "--rows", "letters.txt")
+    assert failed.exit_code == 2
+    assert "--rows is not for Net: it is trained on a text" in failed.stderr

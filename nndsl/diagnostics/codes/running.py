@@ -169,7 +169,8 @@ CODES: tuple[Code, ...] = (
         "`nndsl generate` asks a network for what comes next in a text: its data is read by `text`, what it reads is a "
         "`window` of it, and a line such as `predict next = scores` gives a number for each character or word, at the "
         "end of the window or at each of its times. A prompt has only what the training text had, and as much as the "
-        "network reads where it answers only at the end.",
+        "network reads where it answers only at the end of whole windows. Of numbers, `generate` continues the series: "
+        "what is predicted is called like the columns that it is predicted from, as in `predict sunspots = ...`.",
         "nndsl generate digits.nn",
         None,
     ),
