@@ -105,6 +105,9 @@ _ARGUMENTS = {
     "kernel_regularizer": "penalties are terms of the loss: `minimize loss + l2(Model, 1e-4) using ...`",
     "bias_regularizer": "penalties are terms of the loss: `minimize loss + l2(Model, 1e-4) using ...`",
     "activity_regularizer": "penalties are terms of the loss: `minimize loss + l2(Model, 1e-4) using ...`",
+    "use_ema": "it is a setting of the train block: `use_ema = true`",
+    "ema_momentum": "it is a setting of the train block, beside `use_ema = true`",
+    "gradient_accumulation_steps": "it is a setting of the train block",
     "clipnorm": "clipping stands after the optimizer: `using Adam(1e-3) clip_norm=1.0`",
     "clipvalue": "clipping stands after the optimizer: `using Adam(1e-3) clip_value=0.5`",
     "global_clipnorm": "clipping stands after the optimizer: `using Adam(1e-3) clip_global_norm=1.0`",
@@ -114,6 +117,25 @@ _ARGUMENTS = {
     "dim": "it is called `axis`",
     "return_state": "name what is wanted in a layer of your own",
 }
+
+
+_CALLBACKS = {
+    "TerminateOnNaN": "leave it out: training always stops at a loss that is not finite, and says what became so first",
+    "CSVLogger": "leave it out: every run folder has a history.csv",
+    "History": "leave it out: every run folder has a history.csv",
+    "ProgbarLogger": "leave it out: `nndsl run` shows how it goes",
+    "TensorBoard": "it is asked for when running: `nndsl run --tensorboard`",
+    "BackupAndRestore": "leave it out: a run that was ended goes on with `nndsl run --resume`",
+    "LearningRateScheduler": "a schedule stands in the learning rate's place: `Adam(cosine_decay(peak=1e-3, steps=99))`",
+    "SwapEMAWeights": "leave it out: with `use_ema = true` the averaged weights are evaluated and saved",
+    "LambdaCallback": "`metric name = expression` logs any value, `show value every 10 epochs` draws it",
+    "ReduceLRonPlateau": "did you mean `ReduceLROnPlateau`?",
+}
+
+
+def for_callback(name: str) -> str | None:
+    """Help for a callback from elsewhere."""
+    return _CALLBACKS.get(name)
 
 
 def for_name(name: str) -> str | None:

@@ -40,7 +40,8 @@ class TrainNames:
     """The functions of a train block; prediction is None where it predicts nothing. fields: what they read.
 
     generation: the lines of the record of how it writes on from a text; none where it does not.
-    shows: function and fields of each `show`. curvature: None where the block has no solver that asks for it.
+    shows: function and fields of each `show`. curvature: None where the block has no solver that asks for it. rates:
+    None where no learning rate changes.
     """
 
     training: str
@@ -52,6 +53,7 @@ class TrainNames:
     generation: tuple[str, ...] = ()
     shows: tuple[tuple[str, tuple[str, ...]], ...] = ()
     curvature: str | None = None
+    rates: str | None = None
 
 
 def layout_lines(name: str, remark: str, kept: Iterable[Weight] | Iterable[State]) -> list[str]:
@@ -224,6 +226,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         f"    evaluation={names.evaluation},",
         _argument("reported", tuple(each.name for each in train.evaluation.reported)),
         f"    report={names.report},",
+        *([] if names.rates is None else [f"    rates={names.rates},"]),
     ]
     if names.prediction is not None:
         lines.append(f"    prediction={names.prediction},")

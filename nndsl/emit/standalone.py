@@ -14,6 +14,7 @@ from nndsl.emit.layout import layout
 from nndsl.emit.module import Module, snake_case
 from nndsl.emit.names import Names, NodeNames
 from nndsl.emit.paste import Runtime, runtime
+from nndsl.emit.rates import rates
 from nndsl.emit.steps import Part, field_types, planned_step, report
 from nndsl.emit.text import WIDTH, Spelling, plain, ruled, wrapped
 from nndsl.emit.textbook_steps import textbook_step
@@ -134,6 +135,7 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
         generation(module, train, step),
         shows,
         None if train.curvature is None else _curvature_function(module, train, train.curvature, step),
+        rates(module, train),
     )
 
 

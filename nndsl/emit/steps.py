@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.emit.definitions import DTYPES, Definition, Surroundings, array_shape, number_name
+from nndsl.emit.definitions import DTYPES, Definition, Surroundings, array_shape, count_text, number_name
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostLeaf, HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
@@ -15,7 +15,7 @@ from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
 from nndsl.emit.updates import planned_update
 from nndsl.ir.graph import reachable
-from nndsl.ops import array, batch_size, constant, direction, epoch, state, step, total, weight
+from nndsl.ops import array, batch_size, constant, direction, epoch, learnt, state, step, total, weight
 from nndsl.ops import field as field_leaf
 from nndsl.plan.schedule import ApplyUpdate
 
@@ -45,6 +45,11 @@ class Part:
     title: str
     graph: StepGraph
     fields: tuple[tuple[str, TensorType], ...]
+
+
+def learnt_text(node: Node) -> str:
+    """What data taught, out of the memory."""
+    return f"memory.learnt({string(str(node['data']))}, {string(str(node['name']))}, {shape(node.type.shape)})"
 
 
 def update_key(train: TrainProgram, minimize: int, number: int, slot: str) -> str:
@@ -97,6 +102,10 @@ class PlannedStep(Surroundings):
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     uses: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
+    conditions: Conditions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.conditions = Conditions(self.part.graph, self.names)
 
     def given(self, node: Node) -> Definition:
         """A field's buffer, a part of the memory, or a constant."""
@@ -113,6 +122,8 @@ class PlannedStep(Surroundings):
             return Definition("weights", name, f"memory.direction({string(path)})", _shape(node))
         if node.op is state:
             return self.state(str(node["path"]))
+        if node.op is learnt:
+            return Definition("weights", str(node["name"]), learnt_text(node), _shape(node))
         wish = self.module.node_names.wish(node)
         if node.op is constant:
             value = number(node["value"], node.type.dtype.value).strip("()")
@@ -170,7 +181,7 @@ class PlannedStep(Surroundings):
         counted = counted_step(self.train, str(action.minimize)).strip("()")
         call = f"{called}({', '.join([counted, 'epoch', *places])})"
         lines = [*before, f"{', '.join(places)} = {call}" if places else call, *after]
-        lines = when_due(self.train, minimize, lines)
+        lines = self.conditions.guarded(self.train, minimize, action.number, lines)
         return ["", ruled("update", inset=8), "", update_comment(update), *lines]
 
     def _flat_arguments(self, update: Update) -> tuple[list[str], list[str], list[str]]:
@@ -197,15 +208,51 @@ class PlannedStep(Surroundings):
         return before, gathered, after[: len(ranges)]
 
 
-def when_due(train: TrainProgram, minimize: Minimize, lines: list[str]) -> list[str]:
-    """The lines of an update, under the condition that they depend on: some act on each `every`th step.
+@dataclass(slots=True)
+class Conditions:
+    """What the updates of a training step depend on, and the variables that they need for it.
 
-    Where a block has several minimizes, a check of their gradients asks for none of them to act.
+    Some act on each `every`th step. Where a block has several minimizes, a check of their gradients asks for none of
+    them to act. Where gradients are accumulated, the last batch of each group acts; the others only add to a sum.
     """
-    conditions = ["memory.updating"] if len(train.training.minimizes) > 1 else []
-    if minimize.every > 1:
-        conditions.append(f"step % {minimize.every} == 0")
-    return [f"if {' and '.join(conditions)}:", *indented(lines)] if conditions else lines
+
+    graph: StepGraph
+    names: Names
+    _whole: dict[int, str] = field(default_factory=dict[int, str])
+    _before: dict[int, str] = field(default_factory=dict[int, str])
+
+    def guarded(self, train: TrainProgram, minimize: Minimize, number: int, lines: list[str]) -> list[str]:
+        """The lines of the update `number` of a minimize, under its conditions."""
+        conditions = ["memory.updating"] if len(train.training.minimizes) > 1 else []
+        if minimize.every > 1:
+            conditions.append(f"step % {minimize.every} == 0")
+        if not accumulates(train):
+            return [f"if {' and '.join(conditions)}:", *indented(lines)] if conditions else lines
+        if number == 0:
+            self._whole[minimize.index] = self.names.unique("whole")
+            conditions.append(f"memory.accumulated({self._counted(minimize)})")
+        whole = self._whole[minimize.index]
+        first = [f"{whole} = {' and '.join(conditions)}"] if number == 0 else []
+        return [*first, f"if {whole}:", *indented(lines)]
+
+    def start(self) -> list[str]:
+        """Lines for the start of the step, after all updates are written."""
+        return [f"{name} = float(totals[{index}])" for index, name in self._before.items()]
+
+    def _counted(self, minimize: Minimize) -> str:
+        """The weight of this batch's gradient among others: its samples, or the sum of their weights."""
+        if minimize.counted is None:
+            return "n"
+        node = self.graph.totals[minimize.counted].node
+        if node.op is constant:
+            return count_text(node)
+        before = self._before[minimize.counted] = self.names.unique("weight_before")
+        return f"totals[{minimize.counted}] - {before}"
+
+
+def accumulates(train: TrainProgram) -> bool:
+    """Whether the gradients of several batches make one update."""
+    return dict(train.settings).get("gradient_accumulation_steps", 1) != 1
 
 
 def update_comment(update: Update) -> str:
@@ -250,7 +297,7 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     result = f"Step(run, {mapping(surroundings.inputs)}, {mapping(outputs)}, totals)"
     definitions = code.definitions(also=[result])
     uses_real = any(REAL in line for line in definitions)
-    lines = _without_leading_blank(code.lines)
+    lines = [*surroundings.conditions.start(), *_without_leading_blank(code.lines)]
     body = [
         *documentation(part),
         *([_SHORT_FIRST_BLOCK] if len(definitions) > _MANY_DEFINITIONS else []),

@@ -12,21 +12,22 @@ from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
 from nndsl.emit.steps import (
     LOCALS,
+    Conditions,
     Part,
     counted_step,
     documentation,
+    learnt_text,
     mapping,
     step_leaf,
     total_uses,
     update_comment,
     update_key,
-    when_due,
 )
 from nndsl.emit.text import REAL, one_line, ruled, shape, string
 from nndsl.emit.textbook import TextbookCode
 from nndsl.emit.updates import slot_names, update_documentation, update_leaf
 from nndsl.ir.graph import reachable
-from nndsl.ops import constant, direction, flat_gradient, flat_weight, slot, state, weight
+from nndsl.ops import constant, direction, flat_gradient, flat_weight, learnt, slot, state, weight
 from nndsl.ops import field as field_leaf
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ class TextbookStep:
     definitions: list[str] = field(default_factory=list[str])
     functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
     counts: list[str] = field(default_factory=list[str])
+    conditions: Conditions = field(init=False)
 
     def __post_init__(self) -> None:
+        self.conditions = Conditions(self.part.graph, self.names)
         module, graph = self.module, self.part.graph
         host = HostNumbers(lambda node: step_leaf(self.train, node), self.names, module.node_names)
         headings = Headings(two_ways=bool(graph.minimizes))
@@ -69,13 +72,18 @@ class TextbookStep:
             return self.hold("weight", str(node["path"]), node.type)
         if node.op is direction:
             return self.hold("direction", str(node["path"]), node.type, "_direction")
+        if node.op is learnt:
+            return self.define(learnt_text(node), str(node["name"]), node.type)
         return self.hold("state", str(node["path"]), node.type) if node.op is state else None
 
     def hold(self, kind: str, path: str, type: TensorType, ending: str = "") -> str:
         """A variable for a weight, a direction's part or a state, made once outside of the step."""
-        value = f"memory.{kind}({string(path)})"
+        return self.define(f"memory.{kind}({string(path)})", f"{self.module.node_names.path(path)}{ending}", type)
+
+    def define(self, value: str, wish: str, type: TensorType) -> str:
+        """A variable for what is made once outside of the step."""
         if value not in self.held:
-            self.held[value] = self.names.unique(f"{self.module.node_names.path(path)}{ending}")
+            self.held[value] = self.names.unique(wish)
             self.definitions.append(f"{self.held[value]} = {value}  # {shape(type.shape)}")
         return self.held[value]
 
@@ -153,6 +161,7 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
     made.write_values()
     made.write_results()
     lines = made.code.lines
+    lines = [*made.conditions.start(), *(lines[1:] if lines and not lines[0] else lines)]
     uses_real = any(REAL in line for line in (*inputs, *lines))
     outputs = "outputs" if part.graph.predictions else "{}"
     body = [
@@ -164,7 +173,7 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
         *(["outputs = {}"] if part.graph.predictions else []),
         "",
         "def run(step, epoch, first):",
-        *(indented(lines[1:] if lines and not lines[0] else lines) or ["    pass"]),
+        *(indented(lines) or ["    pass"]),
         "",
         f"return Step(run, {mapping(made.inputs)}, {outputs}, totals)",
     ]
@@ -241,7 +250,7 @@ def _update_call(made: TextbookStep, minimize: Minimize, number: int, update: Up
     call = [f"{function}(", *(f"    {argument}," for argument in arguments), ")"]
     if scalars:
         call[0] = f"{', '.join(scalars)} = {call[0]}"
-    return when_due(train, minimize, [*before, *call, *after])
+    return made.conditions.guarded(train, minimize, number, [*before, *call, *after])
 
 
 def _copied(code: TextbookCode, node: Node) -> str:

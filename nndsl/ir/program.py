@@ -251,6 +251,7 @@ class Update:
     new_slots: tuple[Node, ...]
     origin: Origin
     learning_rate: Node | None = None
+    learning_rate: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +286,7 @@ class Minimize:
     span: Span
     gradients: tuple[tuple[str, Node], ...] = ()
     solver: Solver | None = None
+    counted: int | None = None
     counted: int | None = None
 
     @property
@@ -338,6 +340,15 @@ def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
         gradients=tuple((path, new(node)) for path, node in minimize.gradients),
         updates=tuple(_update_over(update, new) for update in minimize.updates),
         solver=None if minimize.solver is None else _solver_over(minimize.solver, new),
+    )
+
+
+def _update_over(update: Update, new: Callable[[Node], Node]) -> Update:
+    return replace(
+        update,
+        new_weight=new(update.new_weight),
+        new_slots=tuple(map(new, update.new_slots)),
+        learning_rate=None if update.learning_rate is None else new(update.learning_rate),
     )
 
 

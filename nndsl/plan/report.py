@@ -80,14 +80,18 @@ def report(
         tally.layer(weight.origin.scope).parameters += weight.type.size
     tally.count_all(schedule)
     parameters = sum(sizes.values())
+    settings = dict(train.settings)
     given = [node for node, place in schedule.places.items() if isinstance(place, Given) and node.op is field_of_data]
     return MemoryReport(
         batch_size=batch_size,
         float_bytes=float_bytes,
         parameters=parameters,
         weights=parameters * float_bytes,
-        gradients=parameters * float_bytes if updates else 0,
+        gradients=parameters * float_bytes * (2 if settings.get("gradient_accumulation_steps", 1) != 1 else 1)
+        if updates
+        else 0,
         slots=sum(_slot_bytes(u, sizes, float_bytes) for m in train.training.minimizes for u in m.updates)
+        + (2 * parameters * float_bytes if settings.get("use_ema") else 0)
         if updates
         else 0,
         states=sum(s.type.size for s in program.states) * float_bytes,

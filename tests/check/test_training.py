@@ -32,7 +32,15 @@ def versions(node: Node) -> dict[str, set[int]]:
 
 
 def test_every_setting_has_its_default() -> None:
-    assert dict(only(training(LOSS)).settings) == {"epochs": 1, "batch_size": 32, "steps": None, "shuffle": True}
+    assert dict(only(training(LOSS)).settings) == {
+        "epochs": 1,
+        "batch_size": 32,
+        "steps": None,
+        "shuffle": True,
+        "gradient_accumulation_steps": 1,
+        "use_ema": False,
+        "ema_momentum": 0.99,
+    }
 
 
 def test_settings_are_read() -> None:

@@ -73,6 +73,10 @@ def setting_value(context: Context, setting: Setting, value: Value, span: Span) 
             if is_number(value):
                 return float(value)
             raise context.mistake("NN502", f"`{name}` is a number, not {describe(value)}", span)
+        case "share":
+            if is_number(value) and 0 < value < 1:
+                return float(value)
+            raise context.mistake("NN502", f"`{name}` is a number between 0 and 1, not {describe(value)}", span)
         case "bool":
             if isinstance(value, bool):
                 return value
@@ -87,6 +91,21 @@ def callback_name(statement: tree.Apply) -> str | None:
     if isinstance(value, tree.Call):
         value = value.function
     return value.name if isinstance(value, tree.Name) and value.name in CALLBACKS else None
+
+
+def has_callback(statements: Sequence[tree.Statement], name: str) -> bool:
+    """Whether a callback of that name is among the statements or, maybe, in what they run at compile time."""
+    for statement in statements:
+        match statement:
+            case tree.Apply() if callback_name(statement) == name:
+                return True
+            case tree.If(body=body, otherwise=otherwise) if has_callback((*body, *otherwise), name):
+                return True
+            case tree.For(body=body) | tree.Repeat(body=body) if has_callback(body, name):
+                return True
+            case _:
+                pass
+    return False
 
 
 def read_callback(context: Context, scope: Scope, statement: tree.Apply) -> Callback:

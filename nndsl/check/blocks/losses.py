@@ -49,7 +49,7 @@ def read_minimize(context: Context, scope: Scope, statement: tree.MinimizeStatem
             )  # fmt: skip
     loss = sample_mean(context, value, span, "the loss")
     weight = _sample_weight(context, scope, statement)
-    mean, reported = _batch_mean_loss(context, loss, weight, span)
+    mean, reported, counted = _batch_mean_loss(context, loss, weight, span)
     walk.losses.append(Reported("loss", reported, span))
     if not context.mode.training:
         return
@@ -58,11 +58,11 @@ def read_minimize(context: Context, scope: Scope, statement: tree.MinimizeStatem
     if solver is not None:
         walk.minimizes.append(Minimize(index, mean, (), 1, statement.span, solver=solver))
         return
-    updates = updates_of(context, scope, statement, mean, index)
+    updates = updates_of(context, scope, statement, mean, index, scaled=walk.scaled)
     every = 1 if statement.every is None else whole_number(context, scope, statement.every, "`every`")
     if every < 1:
         raise context.mistake("NN209", f"`every` counts steps from 1, and this is {every}", statement.span)
-    walk.minimizes.append(Minimize(index, mean, updates, every, statement.span))
+    walk.minimizes.append(Minimize(index, mean, updates, every, statement.span, counted=counted))
     for update in updates:
         for path in update.weights:
             context.mode.versions[path] = context.mode.versions.get(path, 0) + 1
@@ -84,18 +84,24 @@ def _sample_weight(context: Context, scope: Scope, statement: tree.MinimizeState
     return cast(context, node, DType.FLOAT, span)
 
 
-def _batch_mean_loss(context: Context, loss: Node, weight: Node | None, span: Span) -> tuple[Node, Node]:
-    """(what is differentiated: the mean over the batch; what is reported: the mean over the split)."""
+def _batch_mean_loss(context: Context, loss: Node, weight: Node | None, span: Span) -> tuple[Node, Node, int | None]:
+    """What is differentiated: the mean over the batch; what is reported: the mean over the split; total of the weights.
+
+    The last is that total's number, None where each sample counts as one.
+    """
     loss = broadcast(context, loss, (), Kind.SAMPLE, span)
     if weight is None:
         total, count = batch_total(context, loss, span), context.apply(ops.from_step, [batch_size(context)], span)
         samples = total_of(context, context.constant(1.0, TensorType(DType.FLOAT, (), Kind.SAMPLE)), span)
         reported = divided(context, total_of(context, loss, span), samples, span)
-        return context.apply(ops.divide, [total, count], span).named("loss"), reported
+        return context.apply(ops.divide, [total, count], span).named("loss"), reported, None
     weighted = context.apply(ops.multiply, [loss, weight], span)
     total, count = batch_total(context, weighted, span), _no_zero(context, batch_total(context, weight, span), span)
-    reported = divided(context, total_of(context, weighted, span), total_of(context, weight, span), span)
-    return context.apply(ops.divide, [total, count], span).named("loss"), reported
+    weighted_total, weights = total_of(context, weighted, span), total_of(context, weight, span)
+    index = weights["index"]
+    assert isinstance(index, int)
+    reported = divided(context, weighted_total, weights, span)
+    return context.apply(ops.divide, [total, count], span).named("loss"), reported, index
 
 
 def _no_zero(context: Context, count: Node, span: Span) -> Node:

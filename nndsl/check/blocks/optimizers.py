@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.check.blocks.settings import REDUCE_ON_PLATEAU
 from nndsl.check.bodies.statements import run_statements, warn_unused
 from nndsl.check.builtins.compile_time import weight_paths
 from nndsl.check.context import Frame
-from nndsl.check.expressions.arithmetic import alike, as_node, broadcast
+from nndsl.check.expressions.arithmetic import alike, arithmetic, as_node, broadcast
 from nndsl.check.expressions.binding import bind_parameters
 from nndsl.check.expressions.calls import apply_function
 from nndsl.check.expressions.evaluate import evaluate
@@ -25,14 +26,18 @@ if TYPE_CHECKING:
     from nndsl.check.context import Context
     from nndsl.source import Span
 
+SCALE = "learning_rate_scale"
+"""The slot of an update that its learning rate is multiplied by, where a callback may reduce it."""
+
+_CHANGING = (ops.step, ops.epoch, ops.slot)
 _CLIPS = ("clip_value", "clip_norm", "clip_global_norm")
 _NUMBER = TensorType(DType.FLOAT, (), Kind.STEP)
 
 
 def updates_of(
-    context: Context, scope: Scope, statement: tree.MinimizeStatement, loss: Node, index: int
+    context: Context, scope: Scope, statement: tree.MinimizeStatement, loss: Node, index: int, *, scaled: bool = False
 ) -> tuple[Update, ...]:
-    """The updates of one minimize, a group each."""
+    """The updates of one minimize, a group each. scaled: a callback scales their learning rates."""
     reached = _unfrozen(context, reached_weights(context, loss), statement)
     taken: dict[str, Span] = {}
     updates: list[Update] = []
@@ -45,7 +50,7 @@ def updates_of(
         )
     for number, group in enumerate(statement.groups):
         paths = group_weights(context, scope, group, reached, taken, statement)
-        updates.append(_update(context, scope, group, paths, f"{index}.{number}", str(index)))
+        updates.append(_update(context, scope, group, paths, (index, number), scaled=scaled))
     return tuple(updates)
 
 
@@ -171,8 +176,16 @@ class _Slots:
 
 
 def _update(
-    context: Context, scope: Scope, group: tree.OverUsing, paths: tuple[str, ...], update: str, counts: str
+    context: Context,
+    scope: Scope,
+    group: tree.OverUsing,
+    paths: tuple[str, ...],
+    place: tuple[int, int],
+    *,
+    scaled: bool,
 ) -> Update:
+    """The update of a group. place: the number of its `minimize` in the block, and its own in that."""
+    update, counts = f"{place[0]}.{place[1]}", str(place[0])
     optimizer = _optimizer(context, scope, group)
     definition = optimizer.definition
     sizes = tuple(context.weights[path].type.size for path in paths)
@@ -188,6 +201,7 @@ def _update(
         gradient = context.leaf(ops.flat_gradient, vector, span, update=update).named("gradient")
         weight = context.leaf(ops.flat_weight, vector, span, update=update).named("weight")
         bind_parameters(context, body, definition, arguments, span)
+        rate = _learning_rate(context, body, optimizer, known, span, scaled=scaled)
         body.bind("gradient", _clipped(context, scope, group, gradient, sizes))
         body.bind("weight", weight)
         body.bind("step", step)
@@ -206,7 +220,7 @@ def _update(
         )
         warn_unused(context, body)
         origin = Origin(context.user_place(span), "", frame.title)
-    return Update(optimizer.name, paths, tuple(known.slots), new_weight, new_slots, origin)
+    return Update(optimizer.name, paths, tuple(known.slots), new_weight, new_slots, origin, rate)
 
 
 def _optimizer(context: Context, scope: Scope, group: tree.OverUsing) -> Optimizer:
@@ -217,6 +231,30 @@ def _optimizer(context: Context, scope: Scope, group: tree.OverUsing) -> Optimiz
         "NN515", f"`using` wants an optimizer, not {describe(value)}", group.optimizer.span,
         help="for example `using Adam(learning_rate=1e-3)`",
     )  # fmt: skip
+
+
+def _learning_rate(
+    context: Context, body: Scope, optimizer: Optimizer, known: _Slots, span: Span, *, scaled: bool
+) -> Node | None:
+    """The optimizer's learning rate where it may change; scaled: by a number that the update keeps for a callback."""
+    given = body.find("learning_rate")
+    if given is None and scaled:
+        raise context.mistake(
+            "NN509", f"{optimizer.name} has no parameter `learning_rate`, which {REDUCE_ON_PLATEAU} would reduce",
+            span, help="leave the callback out, or call the optimizer's parameter `learning_rate`",
+        )  # fmt: skip
+    if given is None:
+        return None
+    if scaled:
+        known.slots.append(Slot(SCALE, 1.0, scalar=True))
+        scale = context.leaf(ops.slot, _NUMBER, span, update=known.update, name=SCALE).named(SCALE)
+        body.bind(SCALE, scale)
+        given = arithmetic(context, "*", Argument(given, span), Argument(scale, span), span)
+        body.bind("learning_rate", given)
+    rate = as_node(context, given, span)
+    if not isinstance(rate, Node) or not any(node.op in _CHANGING for node in reachable([rate])):
+        return None
+    return rate
 
 
 def _at_step(context: Context, given: Argument, step: Node) -> Argument:

@@ -11,7 +11,8 @@ from nndsl.ir import Attribute
 class Setting:
     """A setting, or an argument of a callback.
 
-    kind: "count" (whole, at least 1), "whole" (at least 0), "number", "bool", "metric", or the words to choose from.
+    kind: "count" (whole, at least 1), "whole" (at least 0), "number", "share" (more than 0, less than 1), "bool",
+    "metric", or the words to choose from.
     """
 
     name: str
@@ -34,6 +35,19 @@ SETTINGS = (
     Setting("batch_size", "count", 32, "Samples a step."),
     Setting("steps", "count", None, "Steps in all, for a block without data; it replaces `epochs`."),
     Setting("shuffle", "bool", True, "Whether each epoch takes the rows in a new order."),
+    Setting(
+        "gradient_accumulation_steps",
+        "count",
+        1,
+        "Batches whose gradients are averaged for one update: as good as batches so many times as large.",
+    ),
+    Setting(
+        "use_ema",
+        "bool",
+        False,
+        "Whether a moving average of the weights is what is evaluated, watched and saved, in place of the last ones.",
+    ),
+    Setting("ema_momentum", "share", 0.99, "How much of the moving average stays at each step."),
 )
 
 _MONITOR = Setting(
@@ -46,6 +60,9 @@ _MODE = Setting(
 RISING = ("accuracy", "precision", "recall", "f1", "r2", "auc")
 FALLING = ("loss", "error", "mse", "mae", "rmse", "cross_entropy", "divergence", "huber", "hinge")
 """Endings of names by which `mode=auto` tells what is better, more or less."""
+
+REDUCE_ON_PLATEAU = "ReduceLROnPlateau"
+"""The callback that scales learning rates."""
 
 CALLBACKS = {
     callback.name: callback
@@ -71,6 +88,20 @@ CALLBACKS = {
                 Setting("every", "count", 1, "Saves every so many epochs."),
             ),
             "Saves the weights into the run folder while training.",
+        ),
+        CallbackKind(
+            REDUCE_ON_PLATEAU,
+            (
+                _MONITOR,
+                Setting("factor", "share", 0.1, "What the learning rate is multiplied by."),
+                Setting("patience", "whole", 10, "Epochs to wait for something better."),
+                _MODE,
+                Setting("min_delta", "number", 1e-4, "The least change that counts as better."),
+                Setting("cooldown", "whole", 0, "Epochs after a reduction in which nothing is counted."),
+                Setting("min_lr", "number", 0.0, "The learning rate never becomes less than this."),
+            ),
+            "Multiplies every learning rate by `factor` when the monitored number has not become better for `patience` "
+            "epochs.",
         ),
     )
 }

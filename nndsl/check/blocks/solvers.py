@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nndsl import ops
 from nndsl.check.blocks.callbacks import read_arguments
 from nndsl.check.blocks.optimizers import group_weights, reached_weights
-from nndsl.check.blocks.settings import Setting
+from nndsl.check.blocks.settings import REDUCE_ON_PLATEAU, Setting
 from nndsl.check.files import library_scope
 from nndsl.check.values import Function, Value
 from nndsl.diagnostics import Label, did_you_mean, error
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from nndsl.check.context import Context
     from nndsl.check.scope import Scope
     from nndsl.ir import Attribute
+    from nndsl.ir.program import Callback
     from nndsl.source import Span
 
 SQUARES = "least_squares"
 """The loss whose residual a solver may ask for."""
 
 _OF_BATCHES = ("batch_size", "shuffle")
+_OF_UPDATES = ("gradient_accumulation_steps", "use_ema", "ema_momentum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,23 @@ def solver_of(
 
 
 def check_solver_settings(
-    context: Context, minimizes: Iterable[Minimize], settings: Iterable[str], *, has_data: bool
+    context: Context,
+    minimizes: Iterable[Minimize],
+    settings: Iterable[str],
+    callbacks: Iterable[tuple[Callback, tree.Apply]],
+    *,
+    has_data: bool,
 ) -> None:
-    """Refuses settings about batches in a block that a solver trains on all samples at once."""
+    """Refuses what is about batches or updates in a block that a solver trains on all samples at once."""
     solver = next((minimize.solver for minimize in minimizes if minimize.solver is not None), None)
-    given = [name for name in _OF_BATCHES if name in settings]
-    if solver is not None and has_data and given:
+    if solver is None:
+        return
+    for callback, _ in callbacks:
+        if callback.name == REDUCE_ON_PLATEAU:
+            message = f"{solver.name} finds the length of its steps itself: there is no learning rate to reduce"
+            context.report(error("NN531", message, callback.span, help="leave it out"))
+    given = [name for name in (*(_OF_BATCHES if has_data else ()), *_OF_UPDATES) if name in settings]
+    if given:
         message = f"{solver.name} takes all samples at once, so `{given[0]}` means nothing to it"
         context.report(error("NN531", message, solver.span, help=f"leave `{given[0]} = ...` out"))
 

@@ -10,13 +10,14 @@ from nndsl.check.blocks.callbacks import (
     callback_name,
     checked_callback,
     checked_expectation,
+    has_callback,
     read_callback,
     read_expectation,
     read_setting,
 )
 from nndsl.check.blocks.losses import read_minimize
 from nndsl.check.blocks.metrics import read_metric, read_predictions
-from nndsl.check.blocks.settings import CALLBACKS, SETTINGS
+from nndsl.check.blocks.settings import CALLBACKS, REDUCE_ON_PLATEAU, SETTINGS
 from nndsl.check.blocks.shows import read_shows
 from nndsl.check.blocks.solvers import check_solver_settings
 from nndsl.check.blocks.walk import Walk
@@ -25,7 +26,7 @@ from nndsl.check.bodies.statements import attempt, bind_names, check_assert, run
 from nndsl.check.context import Frame, Mode
 from nndsl.check.scope import Scope
 from nndsl.check.values import SilencedError
-from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.diagnostics import Label, UserError, did_you_mean, error
 from nndsl.ir import DType, Kind, TensorType, reachable
 from nndsl.ir.program import Reported, StepGraph, TrainProgram
 from nndsl.syntax import tree
@@ -43,6 +44,7 @@ def check_train(
     context.field_classes = (
         {f.name: f.classes for f in data.fields if f.classes is not None} if data is not None else {}
     )
+    context.data_name = data.name if data is not None else None
     before = len(context.diagnostics)
     training = _walk(context, file_scope, block, data, training=True)
     if training is None:
@@ -53,7 +55,8 @@ def check_train(
     (walk, graph), (evaluating, evaluated) = training, evaluation
     _refuse_other_reports(context, block, graph, evaluated)
     settings = _settings(context, block, walk, data)
-    check_solver_settings(context, walk.minimizes, walk.settings, has_data=data is not None)
+    check_solver_settings(context, walk.minimizes, walk.settings, walk.callbacks, has_data=data is not None)
+    _check_updates(context, block, walk)
     reported = [report.name for report in graph.reported]
     return TrainProgram(
         name=block.name.name,
@@ -104,6 +107,18 @@ def _settings(context: Context, block: tree.Train, walk: Walk, data: DataProgram
     return settings
 
 
+def _check_updates(context: Context, block: tree.Train, walk: Walk) -> None:
+    """Refuses settings about updates that mean nothing to this block."""
+    if walk.settings.get("gradient_accumulation_steps", 1) != 1 and len(walk.minimizes) > 1:
+        first, second = walk.minimizes[0].span, walk.minimizes[1].span
+        message = "gradients are accumulated for one `minimize`, and this is another"
+        help = "a larger `batch_size`, without `gradient_accumulation_steps`"
+        context.report(error("NN540", message, second, more=[Label(first, "the first is here")], help=help))
+    if "ema_momentum" in walk.settings and walk.settings.get("use_ema") is not True:
+        message = "`ema_momentum` means nothing without a moving average of the weights"
+        context.report(error("NN501", message, block.name.span, help="say `use_ema = true`"))
+
+
 def _fields_read(*graphs: StepGraph) -> tuple[str, ...]:
     nodes = reachable(node for graph in graphs for node in (*graph.roots(), *(t.node for t in graph.totals)))
     return tuple(dict.fromkeys(str(node["name"]) for node in nodes if node.op is ops.field))
@@ -123,7 +138,7 @@ def _walk(
         type = item.node.type
         scope.bind(item.name, context.leaf(ops.field, type, item.span, name=item.name).named(item.name))
     frame = Frame("train", block.name.name, None, "", "")
-    walk = Walk(has_data=data is not None)
+    walk = Walk(has_data=data is not None, scaled=has_callback(block.body, REDUCE_ON_PLATEAU))
     with context.inside(frame):
         _statements(context, scope, frame, block.body, walk)
         warn_unused(context, scope)
@@ -199,6 +214,7 @@ def _stray_line(context: Context, scope: Scope, statement: tree.Apply) -> Except
     if isinstance(name, tree.Name) and scope.lookup(name.name) is None:
         close = did_you_mean(name.name, CALLBACKS)
         help = f"did you mean `{close}`?" if close else f"the callbacks are {', '.join(CALLBACKS)}"
+        help = hints.for_callback(name.name) or help
         return context.mistake("NN509", f"there is no callback `{name.name}`", statement.span, help=help)
     if isinstance(name, tree.Member) and (reflex := hints.for_method(name.name)) is not None:
         return context.mistake("NN102", f"there is no `.{name.name}` here", name.name_span, help=reflex)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Walk:
-    """What one walk through a train block gathers."""
+    """What one walk through a train block gathers. scaled: a callback scales the learning rates."""
 
     has_data: bool
+    scaled: bool
     losses: list[Reported] = field(default_factory=list[Reported])
     metrics: list[Reported] = field(default_factory=list[Reported])
     predictions: list[tuple[str, Node, tuple[str, ...] | None]] = field(

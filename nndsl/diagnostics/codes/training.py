@@ -28,7 +28,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN501",
         "not a setting",
-        "The settings of a train block are epochs, batch_size, steps and shuffle.",
+        "The settings of a train block are a closed list: epochs, batch_size, steps, shuffle and others that "
+        "`nndsl help settings` lists.",
         _train("epoch = 30"),
         _train("epochs = 30"),
     ),
@@ -184,5 +185,16 @@ CODES: tuple[Code, ...] = (
         "Optimizers see a loss's gradient only. `mse(prediction, target)` is the same loss for them.",
         _train(minimize="minimize least_squares(softmax(scores) - one_hot(label, 10)) using Adam"),
         _train(minimize="minimize mse(softmax(scores), one_hot(label, 10)) using Adam"),
+    ),
+    Code(
+        "NN540",
+        "gradients of several `minimize`s that are to be accumulated",
+        "A later `minimize` sees the weights that the ones before it have updated. With gradients of several batches "
+        "added up there would be no such weights for all batches but the last.",
+        _train(
+            "minimize mse(softmax(scores), one_hot(label, 10)) using SGD",
+            "gradient_accumulation_steps = 4",
+        ),
+        _train("gradient_accumulation_steps = 4"),
     ),
 )

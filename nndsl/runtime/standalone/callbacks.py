@@ -211,9 +211,93 @@ class ModelCheckpoint:
             self.monitor.restore(state)
 
 
-CALLBACKS: dict[str, Any] = {"EarlyStopping": EarlyStopping, "ModelCheckpoint": ModelCheckpoint}
+class ReduceLROnPlateau:
+    """Multiplies every learning rate by `factor` when there was no improvement for `patience` epochs; Keras 3's rules.
+
+    After that nothing is counted for `cooldown` epochs. No learning rate goes below `min_lr`. The updates multiply
+    their learning rates by numbers that lie in the memory's scalars; with a schedule the reduction is of what it gives.
+    """
+
+    def __init__(
+        self,
+        reported: Sequence[str],
+        monitor: str = "loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        scales: Sequence[str] = (),
+    ) -> None:
+        self.monitor = Monitor(monitor, mode, min_delta, reported)
+        self.factor = factor
+        self.patience = patience
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self.scales = scales
+        self.waited = 0
+        self.cooling = 0
+        self.stop: str | None = None
+        self.save = False
+        self.best_only = False
+
+    def after_epoch(
+        self, epoch: int, train: Mapping[str, float], validation: Mapping[str, float], memory: Memory
+    ) -> None:
+        """Counts how long there was no improvement; reduces the learning rates when that is too long."""
+        value = self.monitor.value(train, validation)
+        if value is None:
+            return
+        if self.cooling:
+            self.cooling -= 1
+            self.waited = 0
+        if self.monitor.improves(value):
+            self.waited = 0
+        elif not self.cooling:
+            self.waited += 1
+            if self.waited >= self.patience and self._reduce(train, memory):
+                self.cooling = self.cooldown
+                self.waited = 0
+
+    def _reduce(self, train: Mapping[str, float], memory: Memory) -> bool:
+        """Reduces the learning rates that are above the least; whether there was any."""
+        reduced = False
+        for number, scale in enumerate(self.scales, 1):
+            rate = train["learning_rate" if number == 1 else f"learning_rate_{number}"]
+            if rate > self.min_lr * (1 + 1e-12):
+                memory.scalars[scale] *= max(self.factor, self.min_lr / rate)
+                reduced = True
+        return reduced
+
+    def after_training(self, memory: Memory) -> int | None:
+        """Nothing is left to do."""
+        return None
+
+    def state(self) -> State:
+        """The best number so far, how long there was nothing better, how long nothing is counted yet."""
+        return {**self.monitor.state(), "waited": self.waited, "cooling": self.cooling}
+
+    def restore(self, state: State) -> None:
+        """Goes on from that; begins anew where another number is watched."""
+        if self.monitor.restore(state):
+            self.waited, self.cooling = state["waited"], state["cooling"]
+
+
+CALLBACKS: dict[str, Any] = {
+    "EarlyStopping": EarlyStopping,
+    "ModelCheckpoint": ModelCheckpoint,
+    "ReduceLROnPlateau": ReduceLROnPlateau,
+}
+SCALE = "/learning_rate_scale"
+"""How the names of the numbers end that updates multiply their learning rates by."""
 
 
 def make_callbacks(train: Train) -> list[Callback]:
     """The callbacks of a train block, fresh. Raises TrainingError for what they can't watch."""
-    return [CALLBACKS[name](train.reported, **arguments) for name, arguments in train.callbacks]
+    scales = tuple(name for name, _ in train.scalars if name.endswith(SCALE))
+    found: list[Callback] = []
+    for name, arguments in train.callbacks:
+        more = {"scales": scales} if name == "ReduceLROnPlateau" else {}
+        found.append(CALLBACKS[name](train.reported, **arguments, **more))
+    return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nndsl.runtime.standalone.averaging import average_of
 from nndsl.runtime.standalone.batches import DataPart, filled_batches, len_of, take_rows
 from nndsl.runtime.standalone.callbacks import Callback, TrainingError, make_callbacks
 from nndsl.runtime.standalone.program import Array, Memory, State, Step, Train
@@ -16,6 +17,9 @@ from nndsl.runtime.standalone.solvers import Solving
 from nndsl.runtime.standalone.steps import (
     StepDone,
     Workspaces,
+    batches_of_step,
+    check_losses,
+    check_weights,
     iterations,
     reported_numbers,
     solving_of,
@@ -33,7 +37,8 @@ ROWS_WITHOUT_DATA = 100
 class EpochDone:
     """An epoch is done, with what it reported; `validation` is empty where the data has no such part.
 
-    save: a callback asks for this epoch's weights to be saved, under a name of `best_only` or of the epoch.
+    save: a callback asks for this epoch's weights to be saved, under a name of `best_only` or of the epoch. rates: the
+    learning rates of its last step, those that change.
     """
 
     epoch: int
@@ -42,13 +47,15 @@ class EpochDone:
     validation: dict[str, float]
     save: bool = False
     best_only: bool = False
+    rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def row(self) -> dict[str, float]:
-        """The epoch as a row of the history: epoch, train.loss, ..., validation.loss, ..."""
+        """The epoch as a row of the history: epoch, train.loss, ..., validation.loss, ..., learning_rate."""
         return {
             "epoch": self.epoch,
             **{f"train.{name}": value for name, value in self.train.items()},
             **{f"validation.{name}": value for name, value in self.validation.items()},
+            **self.rates,
         }
 
 
@@ -104,6 +111,7 @@ class Fitting:
         self._training = Workspaces(train.training, memory, seed)
         self._validation = Workspaces(train.evaluation, memory, seed)
         self._solving: Solving | None = None
+        self._average = average_of(train, memory)
         self._done = self._beginning(1, 0)
 
     @property
@@ -121,6 +129,8 @@ class Fitting:
         """All that training goes on from, besides the memory, after the event that came last; valid until the next."""
         done = self._done
         state: State = {"epoch": done.epoch, "step": done.step, "samples": done.samples}
+        if self._average is not None:
+            state["averaged"] = self._average.placed
         if done.samples:
             state |= self._training.state()
         for name, callback in _named(self.callbacks):
@@ -147,7 +157,14 @@ class Fitting:
         if self.train.solver is not None:
             self._solving = solving_of(self.train, self._training, self._fields, self.batch_size)
             self._solving.restore(_below(state, "solver"))
+        if self._average is not None:
+            self._average.placed = bool(state["averaged"])
         self._training.restore(state)
+
+    def settle(self) -> None:
+        """Puts the weights in place that are evaluated and saved, if that is their average; `events` takes it away."""
+        if self._average is not None and self._done.step:
+            self._average.place()
 
     def events(self) -> Iterator[Event]:
         """A StepDone after each step, an EpochDone after each epoch, FitDone at last.
@@ -166,29 +183,40 @@ class Fitting:
 
     def _epoch(self) -> Iterator[Event]:
         """What is left of the epoch under way."""
-        done, train = self._done, self.train
+        done, train, average = self._done, self.train, self._average
+        if average is not None:
+            average.take_away()
         if done.samples == 0:
             self._training.clear()
         if self._solving is not None:
-            steps = iterations(self._training, self._solving, self._last_step(done.epoch), done)
+            steps = iterations(train, self._training, self._solving, self._last_step(done.epoch), done)
         elif train.data is None:
-            steps = steps_without_data(self._training, self._last_step(done.epoch), self.batch_size, done)
+            steps = steps_without_data(train, self._training, self._last_step(done.epoch), self.batch_size, done)
         else:
             steps = steps_over_data(train, self._training, self._fields, self.batch_size, done)
-        yield from steps
+        if average is None:
+            yield from steps
+        else:
+            for each in steps:
+                average.take_in(each.step)
+                yield each
         if done.samples == 0:
             raise TrainingError("there are no samples to train on")
         reported = done.reported()
+        check_losses(train, done, reported)
+        check_weights(self.memory, done)
+        self.settle()
         held_out: dict[str, float] = {}
         if len_of(self._held_out):
             totals, samples = _totals_over(self._validation, self._held_out or {}, self.batch_size)
             held_out = reported_numbers(train, totals, samples, done.step, done.epoch)
+        rates = {} if train.rates is None else train.rates(self.memory, done.step, done.epoch)
         for callback in self.callbacks:
-            callback.after_epoch(done.epoch, reported, held_out, self.memory)
+            callback.after_epoch(done.epoch, {**reported, **rates}, held_out, self.memory)
         saving = [callback for callback in self.callbacks if callback.save]
         best_only = bool(saving) and all(callback.best_only for callback in saving)
         self._done = self._beginning(done.epoch + 1, done.step)
-        yield EpochDone(done.epoch, done.step, reported, held_out, bool(saving), best_only)
+        yield EpochDone(done.epoch, done.step, reported, held_out, bool(saving), best_only, rates)
 
     def _beginning(self, epoch: int, step: int) -> StepDone:
         """Where `epoch` stands before its first step, `step` steps being done."""
@@ -197,7 +225,8 @@ class Fitting:
         elif self.train.solver is not None:
             samples = self.batch_size
         else:
-            samples = (self._last_step(epoch) - self._last_step(epoch - 1)) * self.batch_size
+            steps = self._last_step(epoch) - self._last_step(epoch - 1)
+            samples = steps * self.batch_size * batches_of_step(self.train)
         return StepDone(epoch, step, 0, samples, self.train, self._training)
 
     def _last_step(self, epoch: int) -> int:

@@ -390,6 +390,8 @@ def epoch_line(event: EpochDone, epochs: int) -> str:
     parts = [_column(event.train)]
     if event.validation:
         parts.append(f"validation: {_column(event.validation)}")
+    if event.rates:
+        parts.append(_column(event.rates))
     return f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {'  '.join(parts)}".rstrip()
 
 

@@ -32,6 +32,8 @@ class Memory:
     updating: whether the optimizers of a block with several minimizes act; a check of its gradients asks them not to.
     After a training step `gradients` still holds the gradients as differentiation gave them, before any clipping.
     fitted: for each data block what was learnt from its training rows, by name.
+    last_of_step: whether the next batch is the last one of its step; where gradients are accumulated, the others only
+    add theirs up, and it makes the update with their mean.
 
     The vectors are made once and never replaced, so workspaces may keep views of them.
     """
@@ -48,6 +50,10 @@ class Memory:
         self.scalars: dict[str, float] = {}
         self.fitted: dict[str, Table] = {}
         self.updating = True
+        self.last_of_step = True
+        self._sums: Array = np.zeros(0, self.dtype)
+        self._summed = 0.0
+        self._batches = 0
 
     def weight(self, path: str) -> Array:
         """The weight at `path`, a view in its own shape."""
@@ -77,8 +83,31 @@ class Memory:
         start, stop, shape = self._state_places[path]
         return self.states[start:stop].reshape(shape)
 
+    def accumulated(self, weight: float) -> bool:
+        """Takes in the gradients of a batch; says whether the step is complete: `gradients` then hold the mean of all.
+
+        weight: of this batch in that mean, the number of its samples or the sum of their weights.
+        """
+        if self.last_of_step and not self._batches:
+            return True
+        if not self._batches:
+            self._sums = np.zeros_like(self.gradients) if not self._sums.size else self._sums
+            self._sums.fill(0.0)
+            self._summed = 0.0
+        self.gradients *= float(weight)
+        self._sums += self.gradients
+        self._summed += float(weight)
+        self._batches += 1
+        if not self.last_of_step:
+            return False
+        np.divide(self._sums, self._summed or 1.0, out=self.gradients)
+        self._batches = 0
+        return True
+
     def begin(self, train: Train) -> None:
         """Gives the optimizers of `train` their initial slots and numbers. Comes before its workspaces are made."""
+        self.last_of_step = True
+        self._batches = 0
         if train.solver is not None and not self.directions.size:
             self.directions = np.zeros_like(self.weights)
         for name, size, initial in train.slots:
@@ -87,6 +116,13 @@ class Memory:
             self.slots[name].fill(initial)
         for name, initial in train.scalars:
             self.scalars[name] = initial
+        if train.settings.get("use_ema"):
+            self.slots[average_slot(train)] = np.zeros_like(self.weights)
+
+
+def average_slot(train: Train) -> str:
+    """What the memory calls the moving average of a block's weights."""
+    return f"{train.name}/average"
 
 
 def _places(layout: Layout) -> dict[str, tuple[int, int, tuple[int, ...]]]:
@@ -203,6 +239,7 @@ class Train:
     reported: names of what `report` gives, "loss" first.
     report: `report(totals, samples, step, epoch)`: the reported numbers by name, from the sums over `samples` samples.
         What is not defined (0 / 0) is nan, never an exception.
+    rates: `rates(memory, step, epoch)`: the learning rates that change, by name; None where none does.
     prediction_classes: for each predicted value, in order, the class names of its ids, or None.
     settings: every setting of the block, defaults included: "epochs" or "steps", "batch_size", "shuffle", ...
     trained: paths of the weights that some `minimize` of the block updates.
@@ -222,6 +259,7 @@ class Train:
     evaluation: Workspace
     reported: tuple[str, ...]
     report: Callable[[NDArray[np.float64], int, int, int], dict[str, float]]
+    rates: Callable[[Memory, int, int], dict[str, float]] | None = None
     prediction: Workspace | None = None
     prediction_fields: tuple[str, ...] = ()
     prediction_classes: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict[str, tuple[str, ...] | None])

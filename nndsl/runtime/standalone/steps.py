@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -17,10 +17,10 @@ from nndsl.runtime.standalone.solvers import Solving
 
 
 class DivergedError(TrainingError):
-    """The loss became infinite or nan: `value`, at `step` (counted over the whole training) of `epoch`."""
+    """`what`, a loss, became infinite or nan: `value`, at `step` (counted over the whole training) of `epoch`."""
 
-    def __init__(self, value: float, epoch: int, step: int) -> None:
-        super().__init__(f"the loss became {value} at epoch {epoch}, step {step}")
+    def __init__(self, value: float, epoch: int, step: int, what: str = "the loss") -> None:
+        super().__init__(f"{what} became {value} at epoch {epoch}, step {step}")
         self.value = value
         self.epoch = epoch
         self.step = step
@@ -107,14 +107,26 @@ def steps_over_data(
     done: where the epoch stands; it is given after every step, with new numbers.
     """
     order = epoch_order(train, done.of, training.seed, done.epoch)
-    step = done.step
+    step, batches, memory = done.step, batches_of_step(train), training.memory
+    taken = 0
     for first, n, workspace in filled_batches(part, order, batch_size, training.of, done.samples):
+        if batches > 1:
+            taken += 1
+            memory.last_of_step = taken % batches == 0 or first + n == done.of
+            if not memory.last_of_step:
+                workspace.run(step + 1, done.epoch, first)
+                continue
         step += 1
         workspace.run(step, done.epoch, first)
         done.step = step
         done.samples = first + n
-        _check_finite(workspace, done)
+        _check_finite(train, workspace, done)
         yield done
+
+
+def batches_of_step(train: Train) -> int:
+    """How many batches make an update; the last of an epoch may have fewer. The number of a step counts updates."""
+    return int(train.settings.get("gradient_accumulation_steps") or 1)
 
 
 def epoch_order(train: Train, samples: int, seed: int, epoch: int) -> NDArray[np.intp] | None:
@@ -122,15 +134,20 @@ def epoch_order(train: Train, samples: int, seed: int, epoch: int) -> NDArray[np
     return shuffled(samples, seed, epoch) if train.settings.get("shuffle", True) else None
 
 
-def steps_without_data(training: Workspaces, last: int, batch_size: int, done: StepDone) -> Iterator[StepDone]:
+def steps_without_data(
+    train: Train, training: Workspaces, last: int, batch_size: int, done: StepDone
+) -> Iterator[StepDone]:
     """The steps up to the `last`, each over fresh draws. done: as in `steps_over_data`."""
     workspace = training.of(batch_size)
+    batches = batches_of_step(train)
     while done.step < last:
         step = done.step + 1
-        workspace.run(step, done.epoch, 0)
+        for number in range(batches):
+            training.memory.last_of_step = number == batches - 1
+            workspace.run(step, done.epoch, number * batch_size)
         done.step = step
-        done.samples += batch_size
-        _check_finite(workspace, done)
+        done.samples += batches * batch_size
+        _check_finite(train, workspace, done)
         yield done
 
 
@@ -144,21 +161,34 @@ def solving_of(train: Train, training: Workspaces, part: DataPart | None, batch_
     return solving
 
 
-def iterations(training: Workspaces, solving: Solving, last: int, done: StepDone) -> Iterator[StepDone]:
+def iterations(train: Train, training: Workspaces, solving: Solving, last: int, done: StepDone) -> Iterator[StepDone]:
     """The iterations of a solver up to the `last`. done: as in `steps_over_data`."""
     while done.step < last and not (solving.finished and done.step):
         step = done.step + 1
         solving.iterate()
         done.step = step
         done.samples = solving.samples
-        _check_finite(training.of(solving.samples), done)
+        _check_finite(train, training.of(solving.samples), done)
         yield done
 
 
-def _check_finite(workspace: Step, done: StepDone) -> None:
-    """Raises DivergedError where the loss is infinite or nan; computes it only where one of the totals is."""
-    if isfinite(workspace.totals.dot(workspace.totals)):
-        return
-    loss = done.reported()["loss"]
-    if not isfinite(loss):
-        raise DivergedError(loss, done.epoch, done.step)
+def _check_finite(train: Train, workspace: Step, done: StepDone) -> None:
+    """Raises DivergedError where a loss is infinite or nan; computes them only where one of the totals is."""
+    if not isfinite(workspace.totals.dot(workspace.totals)):
+        check_losses(train, done, done.reported())
+
+
+def check_losses(train: Train, done: StepDone, reported: Mapping[str, float]) -> None:
+    """Raises DivergedError where one of the reported losses is infinite or nan."""
+    for name in ("loss", *sorted(set(train.losses.values()) - {"loss"})):
+        if not isfinite(reported[name]):
+            what = "the loss" if name == "loss" else f"the loss {name}"
+            raise DivergedError(reported[name], done.epoch, done.step, what)
+
+
+def check_weights(memory: Memory, done: StepDone) -> None:
+    """Raises DivergedError where a weight became infinite or nan although the losses did not."""
+    if memory.weights.size:
+        lowest, highest = float(memory.weights.min()), float(memory.weights.max())
+        if not isfinite(lowest) or not isfinite(highest):
+            raise DivergedError(lowest if not isfinite(lowest) else highest, done.epoch, done.step, "a weight")
