@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.check.endless import MOST_STATEMENTS, EndlessError, endless
 from nndsl.check.values import SilencedError
 from nndsl.diagnostics import Diagnostic, InternalError, Label, Severity, UserError, error
 from nndsl.ir import Builder, Node, NodeAttribute, Op, Origin, RuleError
@@ -104,6 +105,7 @@ class Context:
         self.inputs: dict[Span, list[TensorType]] = {}
         self.data: DataNotes | None = None
         self._loops = 0
+        self._statements = 0
         self._reported: set[tuple[str, Span | None]] = set()
 
     # -------------------------------------------------------------------------------------- mistakes
@@ -126,6 +128,8 @@ class Context:
         hurt: list[bool] = []
         try:
             yield hurt
+        except EndlessError:
+            raise
         except UserError as mistake:
             for diagnostic in mistake.diagnostics:
                 self.report(diagnostic)
@@ -216,6 +220,12 @@ class Context:
         """A number for the next loop's parameters."""
         self._loops += 1
         return self._loops
+
+    def count_statement(self, span: Span) -> None:
+        """Count one more statement that is walked. Raises EndlessError for a program that would never end."""
+        self._statements += 1
+        if self._statements > MOST_STATEMENTS:
+            raise endless(self.user_place(span))
 
     def draw_site(self) -> str:
         """A name for the next random draw here: the step's path and how many it has drawn in this walk."""

@@ -56,6 +56,7 @@ def run_body(context: Context, scope: Scope, frame: Frame, definition: tree.Defi
 def run_statements(context: Context, scope: Scope, frame: Frame, statements: Sequence[tree.Statement]) -> None:
     """Walk statements in order. In a user's body each is tried, so that several mistakes are said in one go."""
     for statement in statements:
+        context.count_statement(statement.span)
         if statement.span.file.library:
             run_statement(context, scope, frame, statement)
         else:
@@ -159,6 +160,7 @@ def run_control(
                     help="for example `for units in [64, 32]`, `for i in range(3)`",
                 )
             for turn, value in enumerate(values):
+                context.count_statement(statement.span)
                 scope.bind(statement.name.name, value)
                 _turn(frame, turn, statement.body, walk)
         case tree.Repeat():
@@ -166,6 +168,7 @@ def run_control(
             if count < 0 or count > 100_000:
                 raise context.mistake("NN209", f"a repeat can't be done {count} times", statement.count.span)
             for turn in range(count):
+                context.count_statement(statement.span)
                 _turn(frame, turn, statement.body, walk)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check.builtins.movement import whole_numbers
+from nndsl.check.endless import LONGEST_LIST, too_long
 from nndsl.check.expressions.arithmetic import arithmetic, as_node
 from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value, is_number
@@ -13,6 +14,7 @@ from nndsl.ir import DType, Kind, Node, TensorType
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
+    from nndsl.source import Span
 
 _SHAPE = BuiltinParameter("shape")
 
@@ -99,8 +101,15 @@ def _full(context: Context, given: Arguments) -> Value:
 def _range(context: Context, given: Arguments) -> Value:
     start = as_whole(context, Argument(given["start"], given.span_of("start")), "a range's end")
     if "stop" not in given.values:
-        return tuple(range(start))
-    return tuple(range(start, as_whole(context, Argument(given["stop"], given.span_of("stop")), "a range's end")))
+        return _numbers(context, 0, start, given.span_of("start"))
+    stop = as_whole(context, Argument(given["stop"], given.span_of("stop")), "a range's end")
+    return _numbers(context, start, stop, given.span_of("stop"))
+
+
+def _numbers(context: Context, start: int, stop: int, span: Span) -> Value:
+    if stop - start > LONGEST_LIST:
+        raise too_long(context, span)
+    return tuple(range(start, stop))
 
 
 BUILTINS = (

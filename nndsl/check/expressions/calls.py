@@ -9,7 +9,7 @@ from nndsl.check import hints
 from nndsl.check.context import Frame
 from nndsl.check.expressions.binding import Signature, bind, bind_parameters, input_names, layer_signature
 from nndsl.check.expressions.evaluate import argument, evaluate, named
-from nndsl.check.lints import refuse_probabilities, remember_probabilities
+from nndsl.check.lints import refuse_classes, refuse_probabilities, remember_probabilities
 from nndsl.check.record import record_call
 from nndsl.check.scope import Scope
 from nndsl.check.values import (
@@ -168,7 +168,9 @@ def run_function(context: Context, function: Function, given: dict[str, Argument
     definition = function.definition
     assert isinstance(definition, tree.Definition)
     refuse_probabilities(context, function, given, span)
+    refuse_classes(context, function, given)
     scope = Scope(function.scope)
+    context.count_statement(span)
     frame = Frame("function", definition.name.name, span, context.path, "")
     with context.inside(frame):
         bind_parameters(context, scope, definition, given, span)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from nndsl import ops
 from nndsl.check import hints
 from nndsl.check.expressions import arithmetic
+from nndsl.check.endless import refuse_long
 from nndsl.check.record import record_call
 from nndsl.check.values import (
     BROKEN,
@@ -51,7 +52,10 @@ def evaluate(context: Context, scope: Scope, expression: tree.Expression) -> Val
         case tree.Binary():
             return _binary(context, scope, expression)
         case tree.ListOf(items=items):
-            return tuple(evaluate(context, scope, item) for item in items)
+            values = tuple(evaluate(context, scope, item) for item in items)
+            if any(isinstance(value, tuple) for value in values):
+                refuse_long(context, values, expression.span)
+            return values
         case tree.Dots():
             return AllLeading()
         case tree.Unary(operator=operator, operand=operand):

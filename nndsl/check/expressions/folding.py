@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nndsl.check.endless import refuse_long
 from nndsl.check.values import Argument, Number, Option, Value, describe
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def folded(context: Context, symbol: str, left: Argument, right: Argument, span:
         same = a == b and isinstance(a, bool) == isinstance(b, bool)
         return same if symbol == "==" else not same
     if isinstance(a, tuple) and isinstance(b, tuple) and symbol == "+":
+        refuse_long(context, (a, b), span)
         return (*a, *b)
     if isinstance(a, tuple) or isinstance(b, tuple):
         return None
