@@ -90,8 +90,8 @@ def command(
     once and goes on from its state; one that looks at several times at once, as attention does, reads the last window
     anew for each character.
 
-    For series, what is predicted is called like the columns that it is predicted from: each row that is predicted is
-    read with those before it.
+    For series, what is predicted is called like the columns that it is predicted from, or like their fields: each row
+    that is predicted is read with those before it.
     """
     model, block = trained(program, sets, train, weights)
     text = text_behind(model.checked, block) is not None
@@ -148,7 +148,7 @@ def _go_on(
             click.echo(",".join(f"{value:.6g}" for values in row.values() for value in np.ravel(values)))
         return
     made = list(following)
-    table = {name: np.stack([row[name] for row in made]) for name in how.columns}
+    table = {name: np.stack([row[name] for row in made]) for name in continuer.columns}
     if output is not None:
         write(output, table)
     if as_json:

@@ -67,16 +67,24 @@ def generation_of(program: Program, train: TrainProgram) -> Generation:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesContinuation:
-    """How a block goes on from a series: its predictions are the next row of the columns of the same names.
+class NextValue:
+    """Where a column's number in the next row comes from: a prediction that is called like it, or like a `field` of it.
 
-    columns: names of all columns that the predictions read. window: how many rows they read. over_time: the predictions
-    that answer for each row of the window; of these the last counts.
+    over_time: the prediction answers for each row of the window, and the last answer counts.
     """
 
-    columns: tuple[str, ...]
+    column: str
+    prediction: str
+    field: str | None
+    over_time: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesContinuation:
+    """How a block goes on from a series: the next row of each column that its predictions read, and how many rows."""
+
+    values: tuple[NextValue, ...]
     window: int
-    over_time: frozenset[str]
 
 
 def continuation_of(program: Program, train: TrainProgram) -> SeriesContinuation:
@@ -86,20 +94,22 @@ def continuation_of(program: Program, train: TrainProgram) -> SeriesContinuation
         raise UserError(error("NN622", f"{train.name} is not trained on data", train.span))
     fields = _fields_behind(data, [node for _, node, _ in train.evaluation.predictions])
     window = _window(data, fields, train)
-    predictions = {name: node.type for name, node, classes in train.evaluation.predictions if classes is None}
-    columns: dict[str, None] = {}
-    over_time: set[str] = set()
-    for column in _raw_columns(data, fields):
-        columns[column.name] = None
-        type = predictions.get(column.name)
-        shapes = [column.type.shape, (window, *column.type.shape)]
-        if type is None or column.role != "number" or type.shape not in shapes:
-            message = f"what {train.name} reads of the next row, it does not predict: the column {column.name}"
-            help = f"add a line `predict {column.name} = ...`: its number in the next row, in the column's own units"
-            raise UserError(error("NN622", message, train.span, help=help))
-        if type.shape == shapes[1]:
-            over_time.add(column.name)
-    return SeriesContinuation(tuple(columns), window, frozenset(over_time))
+    columns = {column.name: column for column in _raw_columns(data, fields)}
+    return SeriesContinuation(tuple(_next_value(data, each, window, train) for each in columns.values()), window)
+
+
+def _next_value(data: DataProgram, column: Column, window: int, train: TrainProgram) -> NextValue:
+    shapes = {name: node.type.shape for name, node, classes in train.evaluation.predictions if classes is None}
+    own = [each.name for each in data.fields if [leaf["name"] for leaf in _columns_of(each.node)] == [column.key]]
+    field = next((name for name in own if name in shapes), None)
+    prediction = column.name if field is None else field
+    if column.role == "number" and shapes.get(prediction) in (column.type.shape, (window, *column.type.shape)):
+        return NextValue(column.name, prediction, field, shapes[prediction] != column.type.shape)
+    message = f"what {train.name} reads of the next row, it does not predict: the column {column.name}"
+    help = (
+        f"add a line `predict {column.name} = ...`, its number in the next row, or `predict {(*own, 'FIELD')[0]} = ...`"
+    )
+    raise UserError(error("NN622", message, train.span, help=help))
 
 
 def _raw_columns(data: DataProgram, fields: Iterable[Field]) -> list[Column]:

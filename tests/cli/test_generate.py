@@ -106,10 +106,10 @@ def test_a_prompt_without_words_is_a_mistake(run):
 # ------------------------------------------------------------------------------------------------ series
 
 SERIES = """data wave from csv("wave.csv") {
-  height = column("height") / 10
+  level = column("height") / 10
   LINE
-  past = window(height, 8)
-  coming = next(height)
+  past = window(level, 8)
+  coming = next(level)
   split train 80%, test 20% in order
 }
 model Net {
@@ -186,16 +186,37 @@ def test_a_series_goes_on_from_other_rows_into_a_file(series):
 
 @pytest.mark.slow
 def test_of_answers_over_time_the_last_counts(series):
-    run = series(**OVER_TIME, LINE="following = next(window(height, 8))")
+    run = series(**OVER_TIME, LINE="following = next(window(level, 8))")
     numbers = json.loads(run("generate", "net.nn", "--length", 1, "--json").stdout)["numbers"]["height"]
     said = json.loads(run("predict", "net.nn", "wave.csv", "--json").stdout)["predictions"]["height"]
     assert np.allclose(numbers, said[-1][-1], rtol=1e-6)
 
 
-def test_a_network_that_predicts_something_else_can_not_go_on(series):
-    failed = series(PREDICTED="depth = -10 * forecast")("generate", "net.nn")
+@pytest.mark.parametrize("field", ['standardize(column("height"))', '3 - 0.2 * column("height")'])
+def test_what_is_predicted_of_a_field_is_written_in_the_units_of_its_column(field, series):
+    run = series(**{"PREDICTED": "level = forecast", 'column("height") / 10': field})
+    found = json.loads(run("generate", "net.nn", "--length", 12, "--json").stdout)["numbers"]["height"]
+    assert np.abs(np.array(found) - 10 * np.sin(np.arange(200, 212) * 2 * np.pi / 12)).max() < 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"PREDICTED": "depth = -10 * forecast"},
+            "what Net reads of the next row, it does not predict: the column height",
+        ),
+        (
+            {"PREDICTED": "level = forecast", 'column("height") / 10': 'abs(column("height")) / 10'},
+            "what the column height is in the next row can't be told from the field level",
+        ),
+        ({"level": "height"}, "height is a column and a field with other numbers: which of them is predicted?"),
+    ],
+)
+def test_what_can_not_go_on_says_why(changed, message, series):
+    failed = series(**changed)("generate", "net.nn")
     assert failed.exit_code == 1
-    assert "what Net reads of the next row, it does not predict: the column height" in failed.stderr
+    assert message in failed.stderr
 
 
 @pytest.mark.parametrize(
