@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from nndsl.check.blocks.columns import DataNotes
     from nndsl.check.record import Call
     from nndsl.check.scope import Scope
-    from nndsl.check.values import FieldInfo, Model, Run, Value
+    from nndsl.check.values import DataSet, FieldInfo, Model, Run, Value
     from nndsl.ir import TensorType
+    from nndsl.ir.program import Limits
     from nndsl.source import SourceFile, Span
     from nndsl.syntax import tree
 
@@ -98,6 +99,8 @@ class Context:
         self.frames: list[Frame] = []
         self.initializing: str | None = None
         self.field_classes: dict[str, tuple[str, ...]] = {}
+        self.reading: DataSet | None = None
+        self.limits: dict[tuple[str, str], Limits] = {}
         self.score_classes: dict[int, tuple[str, ...]] = {}
         self.probabilities: dict[int, Span] = {}
         self.bound: set[Span] = set()

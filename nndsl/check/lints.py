@@ -1,9 +1,10 @@
-"""What is allowed by the rules and never meant: probabilities given to a loss that wants scores."""
+"""What is allowed by the rules and never meant: probabilities for a loss that wants scores, classes for one of two."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nndsl.check.limits import limit_targets
 from nndsl.check.values import Argument, Function, Value
 from nndsl.diagnostics import Label
 from nndsl.ir import Node
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nndsl.source import Span
 
 _GIVES_PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "log_softmax"}
+_OF_TWO_CLASSES = ("binary_cross_entropy", "hinge")
 _WANTS_SCORES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
@@ -28,6 +30,13 @@ def remember_probabilities(context: Context, function: Function, result: Value, 
     """Keep in mind that `result` came out of softmax or sigmoid."""
     if _library_name(function) in _GIVES_PROBABILITIES and isinstance(result, Node):
         context.probabilities[result.id] = context.user_place(span)
+
+
+def refuse_classes(context: Context, function: Function, given: dict[str, Argument]) -> None:
+    """A loss between two classes whose target is one of more, or some other number."""
+    name, target = _library_name(function), given.get("target")
+    if name in _OF_TWO_CLASSES and target is not None and isinstance(target.value, Node):
+        limit_targets(context, name, target.value, target.span)
 
 
 def refuse_probabilities(context: Context, function: Function, given: dict[str, Argument], span: Span) -> None:

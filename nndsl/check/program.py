@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from nndsl import ops
 from nndsl.check import hints
@@ -16,7 +16,9 @@ from nndsl.check.expressions.binding import Signature, bind, input_names
 from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
+from nndsl.check.limits import limited
 from nndsl.check.networks import networks
+from nndsl.check.places import folder_of, leads_out, read_text, refuse_foreign
 from nndsl.check.record import Record, record_call
 from nndsl.check.scope import Scope
 from nndsl.check.values import BROKEN, Argument, DataSet, FieldInfo, Model, Run, SilencedError, Value, describe
@@ -26,6 +28,9 @@ from nndsl.ir import DType, Kind, Node, TensorType
 from nndsl.ir.program import DataProgram, Network, Program, TrainProgram
 from nndsl.source import SourceFile
 from nndsl.syntax import parse, tree
+
+IMPORTED_FOLDER = "imported"
+"""Where in a run folder copies of imported files lie that were not below the program's own folder."""
 
 
 @without_collecting
@@ -70,6 +75,7 @@ class _Checker:
     def run(self) -> Program:
         """Everything in the file, in order; definitions first, wherever they stand."""
         context = self.context
+        context.main = self.file
         context.open_program = self._open_program
         program = parse(self.file)
         self.sources.append(self.file)
@@ -88,7 +94,7 @@ class _Checker:
             builder=context.builder,
             weights=tuple(context.weights.values()),
             states=tuple(context.states.values()),
-            data=tuple(self.data.values()),
+            data=tuple(limited(data, context.limits) for data in self.data.values()),
             models=tuple(context.models.values()),
             trains=tuple(self.trains),
             warnings=tuple(d for d in _in_order(context.diagnostics) if d.severity is Severity.WARNING),
@@ -235,6 +241,7 @@ class _Checker:
     def _import(self, item: tree.Import, scope: Scope, opened: tuple[Path | None, ...]) -> None:
         """`import Residual, Block from "blocks.nn"`: definitions of another file, which sees its own names only."""
         path = self._imported_path(item)
+        self._refuse_place(item, path)
         if path in opened:
             raise self.context.mistake(
                 "NN108", f"{item.path.value} imports itself, by way of {len(opened)} file(s)", item.span
@@ -254,14 +261,29 @@ class _Checker:
             scope.bind(name.name, value)
 
     def _imported_path(self, item: tree.Import) -> Path:
-        base = item.span.file.path.parent if item.span.file.path is not None else Path()
-        return (base / item.path.value).resolve()
+        """Where the file lies that is imported. A run folder has copies of those that lay elsewhere."""
+        path = folder_of(item.path) / item.path.value
+        if self.of_run is not None and (leads_out(item.path.value) or not path.exists()):
+            path = self.of_run.folder / IMPORTED_FOLDER / PurePosixPath(item.path.value).name
+        try:
+            return path.resolve()
+        except (OSError, RuntimeError, ValueError):
+            return path.absolute()
+
+    def _refuse_place(self, item: tree.Import, path: Path) -> None:
+        if path.suffix != ".nn":
+            raise self.context.mistake("NN107", f"{item.path.value} is no `.nn` file", item.path.span)
+        if self.of_run is None:
+            refuse_foreign(self.context, item.path, folder_of(item.path) / item.path.value, folder_of(item.path))
+        elif not path.is_relative_to(self.of_run.folder):
+            message = f"{item.path.value} is not in the run folder {self.of_run.name}"
+            raise self.context.mistake("NN107", message, item.path.span)
 
     def _imported_program(self, item: tree.Import, path: Path) -> tree.Program:
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError, ValueError) as failure:
-            why = "it is not UTF-8 text" if isinstance(failure, ValueError) else "there is no such file"
+            text = read_text(path)
+        except (OSError, ValueError) as failure:
+            why = str(failure) if isinstance(failure, ValueError) else "there is no such file"
             if isinstance(failure, OSError) and path.exists():
                 why = failure.strerror or "it can't be read"
             near = path.parent.glob("*.nn") if path.parent.is_dir() else ()
@@ -278,8 +300,12 @@ class _Checker:
 
     def _data(self, block: tree.Data, scope: Scope) -> None:
         known = self.known_data.get(block.name.name)
-        if known is not None:
-            scope.bind(block.name.name, DataSet(block.name.name, known))
+        if self.of_run is not None:
+            # Its data are not read: they are elsewhere by now, or were never any of this user's.
+            scope.bind(block.name.name, BROKEN if known is None else DataSet(block.name.name, known))
+            if known is None:
+                message = f"{self.of_run.name} is not a run: its run.json says nothing of the data {block.name.name}"
+                self.context.report(error("NN316", message))
             return
         checked = None
         with self.context.surviving():
@@ -321,7 +347,12 @@ class _Checker:
             listed = f"the data blocks are {', '.join(self.data)}" if self.data else "write a `data` block"
             help = f"did you mean `{close}`?" if close else hints.for_name(name) or listed
             raise self.context.mistake("NN110", f"there is no data called `{name}`", block.data.span, help=help)
-        return check_train(self.context, scope, block, self.data[name])
+        dataset = scope.find(name)
+        self.context.reading = dataset if isinstance(dataset, DataSet) else None
+        try:
+            return check_train(self.context, scope, block, self.data[name])
+        finally:
+            self.context.reading = None
 
     # -------------------------------------------------------------------------------------- what is not trained
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from nndsl.data.readers import open_table
-from nndsl.diagnostics import UserError, error
+from nndsl.diagnostics import Label, UserError, error
 
 if TYPE_CHECKING:
     from nndsl.data.table import Array, Table
@@ -36,6 +36,7 @@ CODE_OF_KIND = {
     "split": "NN419",
     "fit": "NN420",
     "field": "NN422",
+    "limit": "NN430",
     "file": "NN401",
 }
 
@@ -44,6 +45,7 @@ _HELP_OF_KIND = {
     "infinite": "the data holds a number that is too large; take the row out, or mark the value as missing",
     "class": "the classes are those that the data had when the program was checked",
     "category": "the program was made when the data had fewer names; check and build it again",
+    "limit": "`class(column(...))` gives ids that fit to whatever values there are; they count from 0",
     "field": "see which operation is undefined there: a division by 0, the logarithm of a number below 0",
 }
 
@@ -84,9 +86,18 @@ def explain(problem: DataProblem, data: DataProgram, tables: Mapping[str, Table]
             CODE_OF_KIND[problem.kind],
             message,
             column.span if column is not None and column.span is not None else data.span,
+            more=_limiting(problem, data),
             help=None if help is None else help.format(column=problem.column),
         )
     )
+
+
+def _limiting(problem: DataProblem, data: DataProgram) -> list[Label]:
+    """What in the program takes no other values, where that is the problem."""
+    if problem.kind != "limit":
+        return []
+    named = [field.limits for field in data.fields if f"the field {field.name} is" in problem.problem]
+    return [Label(limits.span, "this takes no other values") for limits in named if limits is not None]
 
 
 def _place(column: str, row: int | None, table: Table | None) -> str:

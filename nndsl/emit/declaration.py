@@ -127,6 +127,7 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
             shape=each.node.type.shape,
             classes=each.classes,
             columns=_columns_behind(data, each.node),
+            limits=None if each.limits is None else (each.limits.low, each.limits.high),
         )
         for each in data.fields
     ]

@@ -156,13 +156,26 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """From what to what a field's numbers are (fractions dropped), because of what the program does at `span`."""
+
+    low: float
+    high: float
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the data: its value for each row (over `column` and `fitted` leaves), and its class names, if any."""
+    """A field of the data: its value for each row (over `column` and `fitted` leaves), and its class names, if any.
+
+    limits: what its values must be for the train blocks, where that is not known of them all.
+    """
 
     name: str
     node: Node
     classes: tuple[str, ...] | None
     span: Span
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

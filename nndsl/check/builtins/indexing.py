@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nndsl import ops
 from nndsl.check.expressions.arithmetic import broadcast, cast, raised, tensor
 from nndsl.check.expressions.evaluate import as_whole
+from nndsl.check.limits import limit_ids
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value
 from nndsl.diagnostics import Label
 from nndsl.ir import DType, Kind, Node, TensorType
@@ -38,6 +39,8 @@ def _pick(context: Context, given: Arguments) -> Value:
     classes = context.field_classes.get(str(index["name"])) if index.op is ops.field else None
     if classes is not None:
         _compare_classes(context, given, values, classes)
+    else:
+        limit_ids(context, index, values.type.shape[-1], given.span)
     kind = max(values.type.kind, index.type.kind)
     shape = values.type.shape[:-1]
     values = broadcast(context, values, values.type.shape, kind, given.span)
@@ -74,6 +77,8 @@ def _listed(names: tuple[str, ...]) -> str:
 def _gather(context: Context, given: Arguments) -> Value:
     table, ids = _node(context, given, "table"), _ids(context, given, "ids")
     table = raised(context, table, Kind.SHARED, given.span)
+    if table.type.rank:
+        limit_ids(context, ids, table.type.shape[0], given.span)
     return context.apply(ops.gather, [table, ids], given.span, [given.span_of("table"), given.span_of("ids")])
 
 
@@ -93,6 +98,7 @@ def _one_hot(context: Context, given: Arguments) -> Value:
                 help="for example `one_hot(x, classes=10)`",
             )
         size = known
+    limit_ids(context, ids, size, given.span)
     ones = context.constant(1.0, TensorType(DType.FLOAT, ids.type.shape, ids.type.kind))
     return context.apply(ops.place, [ones, ids], given.span, size=size)
 

@@ -247,6 +247,18 @@ _LOADING: tuple[Code, ...] = (
     ),
 )
 
+_ROWS_AND_NETWORK: tuple[Code, ...] = (
+    Code(
+        "NN430",
+        "a value that the network can't use",
+        "A label or an id chooses one of so many outputs, or rows of a table, counted from 0, and some row of the data "
+        "has another. For a loss between two classes the target is 0 or 1. Rows are looked at before the first step. "
+        "Fix: `class(column(...))`, which gives ids to whatever values there are, or a network with more outputs.",
+        'The network ends with `Dense(3)`, the program says `label = int(column("kind"))`, and some row says 3.',
+        None,
+    ),
+)
+
 _BLOCKS: tuple[Code, ...] = (
     Code(
         "NN450",
@@ -322,4 +334,4 @@ _BLOCKS: tuple[Code, ...] = (
     ),
 )
 
-CODES: tuple[Code, ...] = (*_FILES, *_COLUMNS, *_LOADING, *_BLOCKS)
+CODES: tuple[Code, ...] = (*_FILES, *_COLUMNS, *_LOADING, *_ROWS_AND_NETWORK, *_BLOCKS)

@@ -24,6 +24,10 @@ def _train(*lines: str, minimize: str = "minimize cross_entropy(scores, label) u
     return f"{start}train M on digits {{\n{body}}}\n"
 
 
+def _embedding(rows: str) -> str:
+    return f"{_START}model E {{\n  input label: int[]\n  Embedding({rows}, 10)\n}}\n\n"
+
+
 CODES: tuple[Code, ...] = (
     Code(
         "NN501",
@@ -149,6 +153,15 @@ CODES: tuple[Code, ...] = (
         "layers of its own behind the frozen model, or the model without `frozen`.",
         "nndsl run transfer.nn    # minimize mse(body(image), y) using Adam, where body is frozen",
         None,
+    ),
+    Code(
+        "NN518",
+        "ids that a table has no row for",
+        "A class or a category of the data is looked up in a table with fewer rows, or compared with fewer outputs. "
+        "`.classes` of the field says how many ids it has; a category has one more than names: 0, for what training "
+        "never saw.",
+        _train(minimize="minimize norm(scores + E(label)) using Adam", start=_embedding("9")),
+        _train(minimize="minimize norm(scores + E(label)) using Adam", start=_embedding("digits.label.classes")),
     ),
     Code(
         "NN520",

@@ -151,7 +151,25 @@ class Preparer:
                     made[...] = values[field.name]
                     if field.dtype == "float":
                         _require_finite(field, made, here)
+                    if field.limits is not None:
+                        self._require_within(field, field.limits, made, here)
             start = stop
+
+    def _require_within(
+        self, field: Field, limits: tuple[float, float], values: Array, rows: NDArray[np.int64]
+    ) -> None:
+        low, high = limits
+        whole = np.trunc(values)
+        outside = (whole < low) | (whole > high)
+        if not outside.any():
+            return
+        place = tuple(np.argwhere(outside)[0])
+        column = next((column for column in self._data.columns if (column.key,) == field.columns), None)
+        problem = f"the field {field.name} is {values[place]:g} here, and must be from {low:g} to {high:g}"
+        row = int(rows[place[0]])
+        if column is None:
+            raise DataError("limit", f"{problem} (row {row}, counted from 0)")
+        raise DataError("limit", problem, column.name, row)
 
     def expect(self, rows: NDArray[np.int64]) -> None:
         """Says that `fill` will soon be asked for these rows."""

@@ -301,7 +301,8 @@ class Field:
     """A field of the data: name, kind of number ("float", "int" or "bool"), one sample's shape, and its class names.
 
     classes: None where it has none. columns: keys of the columns that it is computed from (empty: not known, it may be
-    any); new rows may lack the columns that no wanted field needs, a label's for instance.
+    any); new rows may lack the columns that no wanted field needs, a label's for instance. limits: the least and the
+    largest number that the program can use (of numbers with their fractions dropped); None for any.
     """
 
     name: str
@@ -309,6 +310,7 @@ class Field:
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
