@@ -1,0 +1,221 @@
+"""Kills a run again and again, lets it go on each time, and compares its end with that of a run that was never killed.
+
+    python -m tests.survival.kill --moments 50
+
+kills runs of some 20 seconds at 50 random moments, ten a run. Every other time it waits for a checkpoint that is being
+written: the process has then been killed in the middle of it, of which the half-written file is the proof.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROGRAM = """\
+data digits from builtin("digits") {
+  image = standardize(column("image"))
+  label = class(column("label"))
+  split train 80%, validation 10%, test 10%, stratify=label
+}
+
+model Digits {
+  input image
+  Flatten
+  Dense(384, activation=relu)
+  BatchNormalization
+  Dropout(0.3)
+  Dense(384, activation=relu)
+  Dropout(0.3)
+  Dense(digits.label.classes)
+}
+
+train Digits on digits {
+  epochs = EPOCHS
+  batch_size = 34                                     # the last batch is smaller
+  scores = Digits(image)
+  minimize cross_entropy(scores, label) using Adam(learning_rate=cosine_decay(step, 1e-3, 4000)) clip_norm=1.0
+  metric accuracy(scores, label)
+  predict digit = argmax(scores)
+  EarlyStopping(monitor=accuracy, patience=1000)
+  ModelCheckpoint(every=7)
+  ReduceLROnPlateau(factor=0.5, patience=3)
+}
+"""
+
+SECONDS = 22.0
+"""So long a run takes if nobody kills it."""
+
+LONGEST = 600.0
+"""Seconds that any one process may take."""
+
+
+@dataclass
+class Killed:
+    """What was done to a run. moments: seconds after its start that each process was killed; writing: how many of them
+    while they wrote a checkpoint."""
+
+    moments: list[float] = field(default_factory=list[float])
+    writing: int = 0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast this machine is now. start: seconds before training begins; epochs: how many take `SECONDS`."""
+
+    start: float
+    epochs: int
+
+
+def pace(folder: Path) -> Pace:
+    """Measured on a short run."""
+    prepare(folder, 4)
+    began = time.monotonic()
+    finish(folder)
+    training = json.loads((folder / "runs" / "Digits" / "summary.json").read_text())["seconds"]
+    return Pace(time.monotonic() - began - training, max(8, round(SECONDS / (training / 4))))
+
+
+def prepare(folder: Path, epochs: int) -> None:
+    """Writes the program into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "digits.nn").write_text(PROGRAM.replace("EPOCHS", str(epochs)))
+
+
+@contextmanager
+def process(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`nndsl run digits.nn ARGUMENTS` in a folder, as a process; it is dead when the block is left."""
+    command = [sys.executable, "-m", "nndsl", "run", "digits.nn", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def finish(folder: Path, *arguments: str) -> str:
+    """Runs to the end; what the process said."""
+    with process(folder, *arguments) as running:
+        said, _ = running.communicate(timeout=LONGEST)
+    assert running.returncode == 0, said
+    return said
+
+
+def half_written(run: Path) -> bool:
+    """Whether a checkpoint is being written in a run folder, or was when its process died."""
+    return any(run.glob(".resume.*.part"))
+
+
+def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float, bool] | None:
+    """Starts or goes on with the run and kills it; when, and whether in writing. None where it ended before.
+
+    wanted: seconds after its start; in_writing: then, when a checkpoint is being written next.
+
+    Raises AssertionError where the process died of something else.
+    """
+    run = folder / "runs" / "Digits"
+    began = time.monotonic()
+    with process(folder, "--resume", "--checkpoint-every", "0.25") as running:
+        while time.monotonic() < began + wanted and running.poll() is None:
+            time.sleep(0.001)
+        while in_writing and running.poll() is None and not half_written(run):
+            assert time.monotonic() < began + LONGEST
+        if running.poll() is not None:
+            said, _ = running.communicate()
+            assert running.returncode == 0, said
+            return None
+        running.send_signal(signal.SIGKILL)
+        moment = time.monotonic() - began
+        said, _ = running.communicate(timeout=LONGEST)
+    if running.returncode == 0:
+        return None  # it came to its end between the question and the signal
+    assert running.returncode == -signal.SIGKILL, said  # it was alive until then
+    return moment, half_written(run)
+
+
+def killed_run(folder: Path, speed: Pace, seed: int, moments: int) -> Killed:
+    """A run in a folder that is killed so many times and goes on each time, to its end."""
+    draws = random.Random(seed)
+    done = Killed()
+    while len(done.moments) < moments:
+        wanted = draws.uniform(0.0, speed.start + 1.5 * SECONDS / 10)
+        found = killed_once(folder, wanted, in_writing=len(done.moments) % 2 == 1)
+        if found is None:
+            raise AssertionError(f"the run was over after {len(done.moments)} of {moments} kills: it is too short")
+        done.moments.append(found[0])
+        done.writing += found[1]
+    finish(folder, "--resume")
+    return done
+
+
+def differences(one: Path, other: Path) -> list[str]:
+    """In what two run folders differ, times aside."""
+    found = []
+    names = {path.name for folder in (one, other) for path in folder.iterdir()}
+    for name in sorted(names):
+        first, second = one / name, other / name
+        if not first.exists() or not second.exists():
+            found.append(f"{name} is in one of them only")
+        elif name == "summary.json":
+            said = [json.loads(path.read_text()) for path in (first, second)]
+            if {**said[0], "seconds": 0} != {**said[1], "seconds": 0}:
+                found.append(name)
+        elif name == "finished.safetensors":
+            if _state(first) != _state(second):
+                found.append(name)
+        elif first.read_bytes() != second.read_bytes():
+            found.append(name)
+    return found
+
+
+def _state(path: Path) -> object:
+    """All that a checkpoint holds, without its run's name and times."""
+    from nndsl.runtime.checkpoints import read_checkpoint
+
+    arrays, about = read_checkpoint(path)
+    kept = {name: value for name, value in about.items() if name not in ("session", "seconds")}
+    return {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in arrays.items()}, kept
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--moments", type=int, default=50, help="how many kills in all, ten a run")
+    parser.add_argument("--seed", type=int, default=0, help="what the moments are drawn by")
+    options = parser.parse_args()
+    with TemporaryDirectory() as name:
+        speed = pace(Path(name, "pace"))
+        whole = Path(name, "whole")
+        prepare(whole, speed.epochs)
+        began = time.monotonic()
+        finish(whole)
+        print(f"a run that is not killed takes {time.monotonic() - began:.1f} s")
+        left, bad = options.moments, 0
+        while left > 0:
+            folder = Path(name, f"killed-{left}")
+            prepare(folder, speed.epochs)
+            done = killed_run(folder, speed, options.seed + left, min(left, 10))
+            left -= len(done.moments)
+            found = differences(whole / "runs" / "Digits", folder / "runs" / "Digits")
+            bad += bool(found)
+            moments = ", ".join(f"{moment:.2f}" for moment in done.moments)
+            print(f"killed {len(done.moments)} times, {done.writing} while a checkpoint was written; after {moments} s")
+            print(f"  it ended {'with other ' + ', '.join(found) if found else 'bit for bit like the whole one'}")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
