@@ -90,6 +90,7 @@ class Context:
         self.models: dict[str, ModelInfo] = {}
         self.layers: dict[str, dict[str, LayerInfo]] = {}
         self.runs: dict[Path, Run] = {}
+        self.main: SourceFile | None = None
         self.frozen: set[str] = set()
         self.open_program: Callable[[SourceFile, dict[str, str], Run, dict[str, dict[str, FieldInfo]]], Scope] = (
             _nothing_to_open
@@ -101,6 +102,8 @@ class Context:
         self.field_classes: dict[str, tuple[str, ...]] = {}
         self.reading: DataSet | None = None
         self.limits: dict[tuple[str, str], Limits] = {}
+        self.data_fields: dict[str, dict[str, FieldInfo]] = {}
+        self.data_name: str | None = None
         self.score_classes: dict[int, tuple[str, ...]] = {}
         self.probabilities: dict[int, Span] = {}
         self.bound: set[Span] = set()

@@ -237,14 +237,30 @@ class RawColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class Scaling:
+    """How a field was scaled by what was learnt: by "standardize" or "normalize".
+
+    constants: what its mean and standard deviation, or its minimum and maximum, are called in what the data learnt.
+    """
+
+    name: str
+    constants: tuple[tuple[str, str], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """What the data block says about a field: its type, its class names and how many ids it has."""
+    """What the data block says about a field: its type, its class names, how many ids it has, how it was scaled.
+
+    data: the block's name.
+    """
 
     name: str
     type: TensorType
     classes: tuple[str, ...] | None
     ids: int | None
     span: Span
+    data: str = ""
+    scaling: Scaling | None = None
 
 
 @dataclass(frozen=True, slots=True)

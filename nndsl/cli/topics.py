@@ -110,11 +110,10 @@ def _statements() -> list[Topic]:
 
 def _builtins() -> list[Topic]:
     """The functions that the compiler provides, with the documentation of their operations."""
-    from nndsl.check.blocks.columns import DATA_BUILTINS
-    from nndsl.check.blocks.windows import WINDOW_BUILTINS
+    from nndsl.check.blocks.data import DATA_BUILTINS
     from nndsl.check.builtins import BUILTINS
 
-    families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS | WINDOW_BUILTINS}
+    families = {"built-in functions": BUILTINS, "functions of columns": DATA_BUILTINS}
     return [
         Topic(name, family, "built-in function", f"{name}({_parameters(found)})", fill(found.documentation, WIDTH))
         for family, builtins in families.items()

@@ -22,8 +22,11 @@ MISSING_NUMBERS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null
 MOST_NAMES = 100
 """A scan keeps a column's different values up to this many; for more the column is read again when they are needed."""
 
+MOST_WIDE_BYTES = 1 << 26
+"""NumPy keeps text as wide as its longest cell; columns that would take more than this are kept as long as they are."""
+
 MOST_TEXT_BYTES = 1 << 31
-"""NumPy keeps a column of text as wide as its longest cell; wider ones than this in all are refused."""
+"""Where NumPy (before version 2) has no such texts, wide columns of more than this are refused."""
 
 _CHUNK = 4096
 
@@ -205,7 +208,8 @@ class CsvTable(Table):
                 case "bool":
                     return np.array([cell.lower() == "true" for cell in cells])
                 case _:
-                    return np.array(["" if cell in self._missing_texts else cell for cell in cells])
+                    texts = ["" if cell in self._missing_texts else cell for cell in cells]
+                    return np.array(texts, _text_dtype(4 * column.widest * self._scan.rows))
         except ValueError:
             raise self._changed() from None
 
@@ -214,10 +218,12 @@ class CsvTable(Table):
         return UserError(error("NN401", f"{self.source} changed while it was read", self.span))
 
     def _refuse_wide_text(self, names: Sequence[str]) -> None:
+        import numpy as np
+
         for name in names:
             column = self._columns[name]
             size = 4 * column.widest * self._scan.rows
-            if column.kind == "text" and size > MOST_TEXT_BYTES:
+            if column.kind == "text" and _text_dtype(size) is np.str_ and size > MOST_TEXT_BYTES:
                 message = f"{self.source}: the column {name} would take {size / 2**30:.1f} GiB of memory as text"
                 raise UserError(error("NN423", message, self.span, help="use a column of short names"))
 
@@ -322,6 +328,14 @@ class _Scanner:
                 names = iter(different)
         found = sorted_names(names)
         return found if len(found) <= MOST_NAMES else None
+
+
+def _text_dtype(wide: int) -> Any:
+    """NumPy's type for a column of text that would take `wide` bytes if all cells were as wide as the widest."""
+    import numpy as np
+
+    kept = getattr(np, "dtypes", None)
+    return kept.StringDType() if wide > MOST_WIDE_BYTES and hasattr(kept, "StringDType") else np.str_
 
 
 def with_point(cell: str, decimal: str) -> str:

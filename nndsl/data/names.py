@@ -23,7 +23,7 @@ def column_names(values: NDArray[Any]) -> tuple[str, ...]:
 
     unique = np.unique(values)
     match values.dtype.kind:
-        case "U":
+        case "U" | "T":
             names = [str(value) for value in unique]
         case "b":
             names = ["true" if value else "false" for value in unique]

@@ -182,7 +182,7 @@ class Table(ABC):
         from nndsl.data.names import column_names
 
         values = self.read_columns([name])[name]
-        missing = bool((values == "").any() if values.dtype.kind == "U" else (values != values).any())
+        missing = bool((values == "").any() if values.dtype.kind in "UT" else (values != values).any())
         return column_names(values), missing
 
     def missing_row(self, name: str) -> int | None:

@@ -116,6 +116,9 @@ def _data(data: DataProgram, names: DataNames) -> list[str]:
             names=each.names,
             fill=each.fill,
             dtype=None if each.type.dtype is DType.FLOAT or each.role != "number" else each.type.dtype.value,
+            level=each.level or None,
+            vocabulary=each.vocabulary or None,
+            lowercase=each.lowercase,
         )
         for each in data.columns
     ]

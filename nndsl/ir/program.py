@@ -99,8 +99,10 @@ class ReaderCall:
 class Column:
     """A raw column that some field needs, as leaf `column(name=..., role=...)` of the fields' graphs.
 
-    role: "number" (floats as they are), "class" (ids 0..k-1 of `names`, in that order; an unknown one is an error) or
-    "category" (ids 1..k of the names that the training split has, 0 for any other; `names` holds all of the file).
+    role: "number" (floats as they are), "class" (ids 0..k-1 of `names`, in that order; an unknown one is an error),
+    "category" (ids 1..k of the names that the training split has, 0 for any other; `names` holds all of the file) or
+    "text" (ids 2.. of the most frequent words or characters of the training split, as `level` says, 1 for any other,
+    0 behind the end; fewer than `vocabulary`; `lowercase`: of the text in small letters).
     fill: the text that stands for a missing one, or None where a missing one is an error. For a number any text will
     do: a missing one is nan in the graph, which replaces it.
     """
@@ -112,14 +114,29 @@ class Column:
     names: tuple[str, ...] = ()
     fill: str | None = None
     span: Span | None = None
+    level: str = ""
+    vocabulary: int = 0
+    lowercase: bool = False
+
+    @property
+    def learns_names(self) -> bool:
+        """Whether the names behind its ids are learnt from the training split."""
+        return self.role in ("category", "text")
+
+    @property
+    def ids(self) -> int | None:
+        """How many different ids it may hold; None for numbers."""
+        counts = {"class": len(self.names), "category": len(self.names) + 1, "text": self.vocabulary}
+        return counts.get(self.role)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A constant learnt from the training split, as leaf `fitted(name=...)`: `statistic` of `node` over its rows.
 
-    statistic: "mean", "standard_deviation" (population; 1 where it is 0), "minimum", "maximum", "median" (each column
-    its own; of what is not missing). Fits are in an order in which each needs only those before it.
+    statistic: "mean", "standard_deviation" (population; 1 where it is 0), "minimum", "maximum", "median", "quantiles k"
+    ([k - 1, ...]: the borders of k ranges with equally many rows); each column its own, of what is not missing. Fits
+    are in an order in which each needs only those before it.
     """
 
     name: str
@@ -264,7 +281,6 @@ class Update:
     new_slots: tuple[Node, ...]
     origin: Origin
     learning_rate: Node | None = None
-    learning_rate: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +315,6 @@ class Minimize:
     span: Span
     gradients: tuple[tuple[str, Node], ...] = ()
     solver: Solver | None = None
-    counted: int | None = None
     counted: int | None = None
 
     @property
@@ -353,15 +368,6 @@ def _minimize_over(minimize: Minimize, new: Callable[[Node], Node]) -> Minimize:
         gradients=tuple((path, new(node)) for path, node in minimize.gradients),
         updates=tuple(_update_over(update, new) for update in minimize.updates),
         solver=None if minimize.solver is None else _solver_over(minimize.solver, new),
-    )
-
-
-def _update_over(update: Update, new: Callable[[Node], Node]) -> Update:
-    return replace(
-        update,
-        new_weight=new(update.new_weight),
-        new_slots=tuple(map(new, update.new_slots)),
-        learning_rate=None if update.learning_rate is None else new(update.learning_rate),
     )
 
 

@@ -67,6 +67,7 @@ array = _leaf(
 )
 column = _leaf("column", "A raw column of the data, by its key.", "name")
 fitted = _leaf("fitted", "A number or array learnt from the training split, by its name.", "name")
+learnt = _leaf("learnt", "In a step: what a data block learnt from its training rows, by its name.", "data", "name")
 field = _leaf("field", "A field of the data: what each sample brings.", "name")
 weight = _leaf("weight", "A weight, after as many updates in this step as its version says.", "path", "version")
 direction = _leaf("direction", "A solver's direction: its part for the weight at this path.", "path")

@@ -73,7 +73,7 @@ def constants_of(checked: CheckedProgram, program: Program) -> dict[str, tuple[i
         f"{FITTED}{data.name}/{fit.name}": fit.node.type.shape for data in checked.data for fit in data.fits
     }
     for data in program.data.values():
-        found |= {f"{FITTED}{data.name}/{names_key(each)}": None for each in data.columns if each.role == "category"}
+        found |= {f"{FITTED}{data.name}/{names_key(each)}": None for each in data.columns if each.learns_names}
     return found
 
 

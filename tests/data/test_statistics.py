@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nndsl.runtime.standalone import statistics
-from nndsl.runtime.standalone.statistics import STATISTICS
+from nndsl.runtime.standalone.statistics import statistic_of
 
 COLUMNS = hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(-9, 9))
 
 
 def learnt(kind: str, values: np.ndarray, block: int = 1 << 16) -> np.ndarray:
-    statistic = STATISTICS[kind]()
+    statistic = statistic_of(kind)
     while True:
         for start in range(0, len(values), block):
             statistic.add(values[start : start + block])

@@ -14,9 +14,8 @@ import pytest
 import nndsl
 from nndsl import ops
 from nndsl.check import check
-from nndsl.check.blocks.columns import DATA_BUILTINS
+from nndsl.check.blocks.data import DATA_BUILTINS
 from nndsl.check.blocks.settings import CALLBACKS, SETTINGS
-from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.builtins import BUILTINS
 from nndsl.check.values import Builtin, Option
 from nndsl.cli.topics import topics
@@ -223,7 +222,7 @@ def test_every_builtin_has_an_example_or_says_where_one_is() -> None:
 
 
 def test_every_function_of_columns_is_in_the_table() -> None:
-    assert sorted(first_cells("Columns")) == sorted(map(signature, (DATA_BUILTINS | WINDOW_BUILTINS).values()))
+    assert sorted(first_cells("Columns")) == sorted(map(signature, DATA_BUILTINS.values()))
 
 
 def test_every_reader_is_in_the_table() -> None:

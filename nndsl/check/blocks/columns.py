@@ -6,18 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
-from nndsl.check.expressions.arithmetic import alike, arithmetic, as_node, broadcast, list_shape
+from nndsl.check.expressions.arithmetic import as_node, list_shape
 from nndsl.check.values import (
-    Argument,
     Arguments,
     Builtin,
     BuiltinParameter,
-    Function,
-    Option,
     RawColumn,
+    Scaling,
     Value,
     describe,
-    is_number,
 )
 from nndsl.ir import DType, Kind, Node, TensorType, reachable
 from nndsl.ir.program import Column, Fit, Pictures, ReaderCall, Series, Window
@@ -34,8 +31,8 @@ class DataNotes:
 
     reader, table: the rows in the file, None where they are written in the block (`inline`, by column name).
     pictures: those that columns of the table name.
-    names: class names behind each id (by node), `ids`: how many ids a node may hold. series, windows, stride: see
-    `DataProgram`.
+    names: class names behind each id (by node), `ids`: how many ids a node may hold. scalings: of scaled nodes.
+    series, windows, stride: see `DataProgram`.
     """
 
     table: Table | None
@@ -45,6 +42,7 @@ class DataNotes:
     inline: dict[str, tuple[Value, ...]] = field(default_factory=dict[str, tuple[Value, ...]])
     names: dict[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
     ids: dict[int, int] = field(default_factory=dict[int, int])
+    scalings: dict[int, Scaling] = field(default_factory=dict[int, Scaling])
     series: list[Series] = field(default_factory=list[Series])
     windows: list[Window] = field(default_factory=list[Window])
     stride: int | None = None
@@ -121,13 +119,17 @@ def number_column(context: Context, column: RawColumn) -> Node:
 def _leaf(
     context: Context, known: DataNotes, column: RawColumn, role: str, type: TensorType, names: tuple[str, ...]
 ) -> Node:
-    base = column.key if role == "number" else f"{column.key}.{role}"
-    entry = Column(base, column.name, role, type, names, column.fill, column.span)
+    return column_leaf(context, known, Column(column.key, column.name, role, type, names, column.fill, column.span))
+
+
+def column_leaf(context: Context, known: DataNotes, entry: Column) -> Node:
+    """The values of a column; its key is `entry.key`, or like it where other uses of the column have that."""
+    base = entry.key if entry.role == "number" else f"{entry.key}.{entry.role}"
     key, number = base, 2
     while key in known.columns and replace(known.columns[key], span=None, key="") != replace(entry, span=None, key=""):
         key, number = f"{base}_{number}", number + 1
     known.columns.setdefault(key, replace(entry, key=key))
-    return context.leaf(ops.column, type, column.span, name=key).named(key)
+    return context.leaf(ops.column, entry.type, entry.span, name=key).named(key)
 
 
 def _columns(context: Context, given: Arguments) -> Value:
@@ -266,7 +268,7 @@ def _flat(value: Value) -> list[Value]:
     return [leaf for item in value for leaf in _flat(item)] if isinstance(value, tuple) else [value]
 
 
-# ------------------------------------------------------------------------------------------------ learnt transforms
+# ------------------------------------------------------------------------------------------------ what the block offers
 
 
 def is_windowed(known: DataNotes, node: Node) -> bool:
@@ -275,89 +277,7 @@ def is_windowed(known: DataNotes, node: Node) -> bool:
     return any(each.op is ops.column and each["name"] in keys for each in reachable([node]))
 
 
-def _fit(context: Context, known: DataNotes, statistic: str, node: Node, span: Span) -> Node:
-    if is_windowed(known, node):
-        raise context.mistake(
-            "NN455",
-            "what is learnt of a column is learnt from each row once, and this is a window of several",
-            span,
-            help="the other way round: `window(standardize(x), 22)`",
-        )
-    base = f"{known.field}.{statistic}"
-    for fit in known.fits:
-        if fit.statistic == statistic and fit.node is node:
-            base = fit.name
-            break
-    else:
-        names = {fit.name for fit in known.fits}
-        number = 2
-        while base in names:
-            base, number = f"{known.field}.{statistic}_{number}", number + 1
-        known.fits.append(Fit(base, statistic, node))
-    return context.leaf(ops.fitted, TensorType(DType.FLOAT, node.type.shape, Kind.SHARED), span, name=base).named(base)
-
-
-def _float_rows(context: Context, given: Arguments) -> Node:
-    node = side_by_side(context, given["x"], given.span_of("x"))
-    nodes = alike(
-        context, [Argument(node, given.span), Argument(0.0, given.span)], given.span, symbol="+", dtype=DType.FLOAT
-    )
-    return nodes[0]
-
-
-def _scaling(name: str, low: str, high: str, documentation: str) -> Builtin:
-    """`standardize` and `normalize`: (x - a) / b with a and b learnt from the training rows."""
-
-    def call(context: Context, given: Arguments) -> Value:
-        known = notes(context, given.span, name)
-        node, span = _float_rows(context, given), given.span
-        offset = _fit(context, known, low, node, span)
-        scale = _fit(context, known, high, node, span)
-        if name == "normalize":
-            difference = arithmetic(context, "-", Argument(scale, span), Argument(offset, span), span)
-            one = context.constant(1.0, difference.type)
-            zero = context.constant(0.0, difference.type)
-            spread = context.apply(ops.greater, [difference, zero], span)
-            scale = context.apply(ops.where, [spread, difference, one], span)
-        centred = arithmetic(context, "-", Argument(node, span), Argument(offset, span), span)
-        return arithmetic(context, "/", Argument(centred, span), Argument(scale, span), span)
-
-    return Builtin(name, (BuiltinParameter("x"),), call, documentation)
-
-
-_STATISTICS = {"median": "median", "mean": "mean"}
-
-
-def _fill(context: Context, given: Arguments) -> Value:
-    """A column with something in the place of what is missing."""
-    known, span = notes(context, given.span, "fill"), given.span
-    column, value = given["x"], given["value"]
-    if isinstance(column, RawColumn) and column.kind == "text":
-        if not isinstance(value, str):
-            raise context.mistake("NN302", "a missing text is filled with a text", given.span_of("value"))
-        return replace(column, fill=value)
-    fill = value.name if isinstance(value, Option | Function) else str(value)
-    node = side_by_side(context, _marked(column, fill), given.span_of("x"))
-    missing = context.apply(ops.not_equal, [node, node], span)
-    if is_number(value):
-        filling = context.constant(float(value), node.type)
-    elif isinstance(value, Option | Function) and value.name in ("median", "mean"):
-        filling = broadcast(context, _fit(context, known, value.name, node, span), node.type.shape, Kind.SAMPLE, span)
-    else:
-        raise context.mistake(
-            "NN302", "a missing number is filled with a number, `median` or `mean`", given.span_of("value")
-        )
-    return context.apply(ops.where, [missing, filling, node], span)
-
-
-def _marked(value: Value, fill: str) -> Value:
-    """Columns whose missing numbers are allowed, because something fills them."""
-    if isinstance(value, RawColumn):
-        return replace(value, fill=fill)
-    return tuple(_marked(item, fill) for item in value) if isinstance(value, tuple) else value
-
-
-DATA_BUILTINS: dict[str, Builtin] = {
+COLUMN_BUILTINS: dict[str, Builtin] = {
     builtin.name: builtin
     for builtin in (
         Builtin("column", (BuiltinParameter("name"),), _column, "A column of the file, by its name."),
@@ -369,20 +289,5 @@ DATA_BUILTINS: dict[str, Builtin] = {
         ),
         _ids("class"),
         _ids("category"),
-        Builtin(
-            "fill",
-            (BuiltinParameter("x"), BuiltinParameter("value")),
-            _fill,
-            "A column with `value` where it is missing: a number, a text, or `median` or `mean` of the training rows.",
-        ),
-        _scaling(
-            "standardize",
-            "mean",
-            "standard_deviation",
-            "(x - mean) / standard deviation, each number by its own, learnt from the training rows.",
-        ),
-        _scaling(
-            "normalize", "minimum", "maximum", "(x - minimum) / (maximum - minimum), learnt from the training rows."
-        ),
     )
 }

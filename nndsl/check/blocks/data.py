@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.check import hints
 from nndsl.check.blocks.columns import (
-    DATA_BUILTINS,
+    COLUMN_BUILTINS,
     DataNotes,
     category_leaf,
     inline_column,
@@ -16,7 +16,9 @@ from nndsl.check.blocks.columns import (
     number_column,
     side_by_side,
 )
+from nndsl.check.blocks.learnt import LEARNT_BUILTINS
 from nndsl.check.blocks.pictures import PICTURE_BUILTINS, PICTURE_OPTIONS
+from nndsl.check.blocks.texts import TEXT_BUILTINS, TEXT_OPTIONS
 from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.bodies.places import misplaced
 from nndsl.check.bodies.statements import attempt, check_assert, run_control
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
     from nndsl.ir import Attribute
 
 
+DATA_BUILTINS = COLUMN_BUILTINS | LEARNT_BUILTINS | TEXT_BUILTINS | PICTURE_BUILTINS | WINDOW_BUILTINS
+"""Functions that a data block knows besides those of every other place."""
+
+
 def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[DataProgram, DataSet] | None:
     """A data block as graphs over its columns, or None where it had mistakes (they are reported)."""
     from nndsl.data import open_table
@@ -49,9 +55,9 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
             table = open_table(reader)
     if hurt:
         return None
-    for name, builtin in (DATA_BUILTINS | WINDOW_BUILTINS | PICTURE_BUILTINS).items():
+    for name, builtin in DATA_BUILTINS.items():
         scope.bind(name, Function(builtin, None))
-    for word in ("median", *PICTURE_OPTIONS):
+    for word in ("median", *PICTURE_OPTIONS, *TEXT_OPTIONS):
         scope.bind(word, Option(word))
     context.data = DataNotes(table, reader)
     frame = Frame("data", block.name.name, None, "", "")
@@ -131,7 +137,15 @@ class _DataWalk:
         node.named(name.name)
         classes = notes.names.get(node.id)
         self.fields[name.name] = Field(name.name, node, classes, name.span)
-        self.infos[name.name] = FieldInfo(name.name, node.type, classes, notes.ids.get(node.id), name.span)
+        self.infos[name.name] = FieldInfo(
+            name.name,
+            node.type,
+            classes,
+            notes.ids.get(node.id),
+            name.span,
+            self.frame.name,
+            notes.scalings.get(node.id),
+        )
         self.scope.bind(name.name, node)
 
     def _rows_or_value(self, expression: tree.Expression) -> Value:
@@ -221,6 +235,7 @@ class _DataWalk:
             tuple(self.notes.windows),
             self.notes.stride or 1,
         )
+        self.context.data_fields[block.name.name] = self.infos
         return program, DataSet(block.name.name, self.infos)
 
     def _check_order(self) -> None:

@@ -6,11 +6,21 @@ They are the primitive operations, under the names that the language uses, and w
 from __future__ import annotations
 
 from nndsl.check.bodies import loops
-from nndsl.check.builtins import compile_time, elementwise, indexing, movement, random, reductions, special, windows
+from nndsl.check.builtins import (
+    compile_time,
+    elementwise,
+    indexing,
+    movement,
+    random,
+    reductions,
+    special,
+    units,
+    windows,
+)
 from nndsl.check.values import Builtin
 
 BUILTINS: dict[str, Builtin] = {
     builtin.name: builtin
-    for family in (loops, compile_time, elementwise, indexing, movement, random, reductions, special, windows)
+    for family in (loops, compile_time, elementwise, indexing, movement, random, reductions, special, units, windows)
     for builtin in family.BUILTINS
 }

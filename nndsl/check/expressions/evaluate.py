@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from nndsl import ops
 from nndsl.check import hints
-from nndsl.check.expressions import arithmetic
 from nndsl.check.endless import refuse_long
+from nndsl.check.expressions import arithmetic
 from nndsl.check.record import record_call
 from nndsl.check.values import (
     BROKEN,
@@ -27,7 +27,7 @@ from nndsl.check.values import (
     describe,
 )
 from nndsl.diagnostics import did_you_mean
-from nndsl.ir import Node
+from nndsl.ir import DType, Kind, Node, TensorType
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -212,7 +212,23 @@ def _field_part(context: Context, info: FieldInfo, name: str, span: Span) -> Val
                 help=f'if these numbers are classes, say so in the data block: `{info.name} = class(column("..."))`',
             )
         return info.ids
-    raise _no_member(context, f"a field has no `{name}`", name, ("classes", "shape"), span)
+    constants = scaling_constants(info)
+    if name in constants:
+        return learnt_node(context, info, constants[name], span)
+    raise _no_member(context, f"the field {info.name} has no `{name}`", name, ("classes", "shape", *constants), span)
+
+
+def scaling_constants(info: FieldInfo) -> dict[str, str]:
+    """What a scaled field's constants are called, and their names in what the data learnt: none for any other."""
+    return {} if info.scaling is None else dict(info.scaling.constants)
+
+
+def learnt_node(context: Context, info: FieldInfo, name: str, span: Span) -> Node:
+    """A constant of a scaled field, in a step: of the field's shape, in the units of before."""
+    if context.data is not None:
+        raise context.mistake("NN450", f"what is learnt of {info.name} is known once training begins", span)
+    type = TensorType(DType.FLOAT, info.type.shape, Kind.SHARED)
+    return context.leaf(ops.learnt, type, span, data=info.data, name=name).named(name)
 
 
 def _no_member(context: Context, message: str, name: str, known: Iterable[str], span: Span) -> Exception:

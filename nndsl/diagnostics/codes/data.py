@@ -19,6 +19,23 @@ _SERIES = """data waves {
 }
 """
 
+_HOUSES = """data houses {
+  rooms = [3, 5, 2]
+  price = standardize([210, 340, 150])
+}
+
+model Price {
+  input rooms
+  reshape(rooms, [1]) -> Dense(1)
+}
+
+train Price on houses {
+  guess = Price(float(rooms))
+  minimize mse(guess, price) using SGD
+  predict price = original_units(guess, price)
+}
+"""
+
 _FILES: tuple[Code, ...] = (
     Code(
         "NN401",
@@ -331,6 +348,14 @@ _BLOCKS: tuple[Code, ...] = (
         "window that would reach from one part into another is left out.",
         _SERIES.replace(" in order", ""),
         _SERIES,
+    ),
+    Code(
+        "NN456",
+        "no way back to the units of a column",
+        "`original_units(value, field)` undoes what `standardize` or `normalize` did to a field, with what these learnt. "
+        "It takes the field by its name; scaling it is the last thing that the data block did to it.",
+        _HOUSES.replace("standardize([210, 340, 150])", "[210, 340, 150]"),
+        _HOUSES,
     ),
 )
 

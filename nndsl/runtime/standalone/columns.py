@@ -7,7 +7,8 @@ missing text is "".
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from nndsl.runtime.standalone.program import Array, Column
 from nndsl.runtime.standalone.stored import StoredColumn, StoredError
+from nndsl.runtime.standalone.texts import text_parts
 
 RawColumns = Mapping[str, Array | StoredColumn]
 """Raw columns by the names that their file gives them, in memory or in files."""
@@ -26,7 +28,7 @@ class DataError(ValueError):
 
     kind: one word for what is wrong: "column" (there is none of that name), "type", "shape", "number", "missing",
     "infinite", "class" (a name that the program does not know), "category", "rows" (their number), "split", "fit",
-    "field", "file" (it can't be read any more).
+    "field", "limit" (a number that the program can't use), "file" (it can't be read any more).
     column: its name in its table; row: its position there; part: which table, "all" or the part that it belongs to.
     """
 
@@ -67,7 +69,7 @@ def raw_column(columns: RawColumns, name: str) -> Array | StoredColumn:
     values = found if isinstance(found, StoredColumn) else np.asarray(found)
     if values.ndim == 0:
         raise DataError("shape", "a column has a value for each row; this is a single value", name)
-    if values.dtype.kind not in "biufUS":
+    if values.dtype.kind not in "biufUST":
         raise DataError("type", f"values of type {values.dtype} are neither numbers nor text", name)
     return values
 
@@ -78,6 +80,8 @@ def raw_rows(columns: RawColumns, name: str, rows: slice | NDArray[np.int64]) ->
         values: Array = raw_column(columns, name)[rows]
     except StoredError as failure:
         raise DataError("file", str(failure), name) from None
+    if values.dtype.kind == "T":
+        return np.array(values.tolist(), np.str_)  # texts of any length, as wide as the longest of these rows
     if values.dtype.kind != "S":
         return values
     try:
@@ -91,11 +95,13 @@ def encode_column(
 ) -> Array:
     """What a column is in computations: float64 numbers (nan where missing), or int32 ids for its names.
 
-    values [n, ...]: raw. vocabulary: names behind the ids 1, 2, ... of a category. rows [n]: their positions in the
+    values [n, ...]: raw. vocabulary: names behind the ids of a category or a text. rows [n]: their positions in the
     table, for messages. Raises DataError for what is missing and has no `fill`, infinite, or a class that
     `column.names` lacks.
     """
     rows = np.arange(len(values)) if rows is None else rows
+    if column.role == "text":
+        return _encode_texts(column, values, vocabulary, rows)
     if values.shape[1:] != tuple(column.shape):
         problem = f"a row has shape {list(values.shape[1:])}, the program was made for {list(column.shape)}"
         raise DataError("shape", problem, column.name)
@@ -117,6 +123,51 @@ def encode_column(
         problem = f"{str(unique[inverse[position]])!r} is none of the classes {named}"
         raise DataError("class", problem, column.name, int(rows[position]))
     return ids
+
+
+TEXT_ROWS = 1 << 10
+"""So many texts are cut at a time."""
+
+FIRST_PART = 2
+"""The id of the most frequent part of texts; 1 is any part that training never saw (or too seldom), 0 is none."""
+
+
+def _encode_texts(
+    column: Column, values: Array, vocabulary: Array | None, rows: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """[n, length]: ids of the first parts of each text, 0 behind the last."""
+    length = column.shape[0]
+    numbers = {
+        part: number for number, part in enumerate(map(str, [] if vocabulary is None else vocabulary), FIRST_PART)
+    }
+    ids = np.zeros((len(values), length), np.int32)
+    for target, parts in zip(ids, _parts_of(column, values, rows), strict=True):
+        found = [numbers.get(part, 1) for part in parts[:length]]
+        target[: len(found)] = found
+    return ids
+
+
+def _parts_of(column: Column, values: Array, rows: NDArray[np.int64]) -> Iterator[list[str]]:
+    """The parts of each text. Raises DataError where one is missing, or is no text."""
+    if values.ndim != 1 or values.dtype.kind != "U":
+        kind = "numbers" if values.ndim == 1 else f"rows of shape {list(values.shape[1:])}"
+        raise DataError("type", f"the column holds {kind}, and the program reads texts", column.name)
+    for row, text in zip(rows.tolist(), values.tolist(), strict=True):
+        if not text and column.fill is None:
+            raise DataError("missing", "a text is missing", column.name, row)
+        text = text or column.fill or ""
+        yield text_parts(text.lower() if column.lowercase else text, column.level)
+
+
+def learnt_parts(column: Column, raw: RawColumns, rows: NDArray[np.int64]) -> NDArray[np.str_]:
+    """The words or characters that texts have most often, by how often, then by name: as many as there are ids for."""
+    counts: Counter[str] = Counter()
+    for start in range(0, len(rows), TEXT_ROWS):
+        block = rows[start : start + TEXT_ROWS]
+        for parts in _parts_of(column, raw_rows(raw, column.name, block), block):
+            counts.update(parts)
+    ordered = sorted(counts, key=lambda part: (-counts[part], part))
+    return np.array(ordered[: column.vocabulary - FIRST_PART], np.str_)
 
 
 def _encode_numbers(column: Column, values: Array, rows: NDArray[np.int64]) -> Array:

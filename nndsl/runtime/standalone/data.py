@@ -25,6 +25,7 @@ from nndsl.runtime.standalone.batches import DataPart, StreamedPart
 from nndsl.runtime.standalone.columns import (
     DataError,
     RawColumns,
+    learnt_parts,
     named_values,
     naming_table,
     raw_column,
@@ -43,7 +44,7 @@ from nndsl.runtime.standalone.preparing import (
 )
 from nndsl.runtime.standalone.program import Array, Column, Data, Table
 from nndsl.runtime.standalone.splits import split_rows
-from nndsl.runtime.standalone.statistics import STATISTICS, Statistic
+from nndsl.runtime.standalone.statistics import Statistic, statistic_of
 
 NAMED_ROWS = 1 << 18
 """The values of a column are told apart this many rows at a time."""
@@ -54,7 +55,7 @@ class Prepared:
     """Data ready to be read.
 
     fitted: what was learnt from the training rows, by name, saved with the weights: float64 statistics, and
-    "<key>.names", the names (unicode) behind the ids 1, 2, ... of a category.
+    "<key>.names", the names (unicode) behind the ids 1, 2, ... of a category or 2, 3, ... of a text.
     parts: for each part its fields by name, contiguous float, int32 or bool arrays (rows, ...); or what streams them.
     rows: for each part the positions of its rows in their table, ascending; rows whose windows are cut off are none.
     """
@@ -232,7 +233,9 @@ def rows_with_windows(
 def _learn(data: Data, raw: RawColumns, rows: NDArray[np.int64]) -> Table:
     """What the training rows teach: names of categories, then the constants of `data.fit`."""
     fitted = {
-        names_key(column): _learnt_names(column, raw, rows) for column in data.columns if column.role == "category"
+        names_key(column): (learnt_parts if column.role == "text" else _learnt_names)(column, raw, rows)
+        for column in data.columns
+        if column.learns_names
     }
     size = block_rows(data)
     for fit in data.fit:
@@ -244,7 +247,7 @@ def _learn(data: Data, raw: RawColumns, rows: NDArray[np.int64]) -> Table:
                     values = fit(EncodedColumns(data, raw, block, fitted), dict(fitted))
                     for name, (kind, array) in values.items():
                         if name not in statistics:
-                            statistics[name] = STATISTICS[kind]()
+                            statistics[name] = statistic_of(kind)
                             going.add(name)
                         if name in going:
                             statistics[name].add(np.asarray(array, np.float64))

@@ -201,8 +201,13 @@ def write_columns(path: Path, tables: Mapping[str, Mapping[str, Array]]) -> None
     arrays: Table = {}
     for table, columns in tables.items():
         prefix = "" if table == "all" else f"{table}{OTHER_TABLE}"
-        arrays |= {f"{prefix}{name}": values for name, values in columns.items()}
+        arrays |= {f"{prefix}{name}": _fixed_width(values) for name, values in columns.items()}
     write_arrays(path, arrays)
+
+
+def _fixed_width(values: Array) -> Array:
+    """Texts of any length as wide as the longest, which is how NumPy's files have them."""
+    return np.array(values.tolist(), np.str_) if values.dtype.kind == "T" else values
 
 
 def read_columns(path: Path) -> dict[str, Table]:
@@ -245,7 +250,7 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 def write_predictions(path: Path, predictions: Mapping[str, Array]) -> None:
     """Writes predictions [samples, ...] to an `.npz` file, or as a table to a `.csv` file.
 
-    In a table a prediction with a shape has a column for each element: "name[0]", "name[1]", ... Raises FileError for
+    In a table a prediction of several elements has a column for each: "name[0]", "name[1]", ... Raises FileError for
     other kinds of file.
     """
     if path.suffix == ".npz":
@@ -256,9 +261,10 @@ def write_predictions(path: Path, predictions: Mapping[str, Array]) -> None:
     header: list[str] = []
     columns: list[list[Any]] = []
     for name, values in predictions.items():
-        flat = values.reshape(len(values), -1)
-        for place, index in enumerate(np.ndindex(values.shape[1:])):
-            header.append(f"{name}[{','.join(map(str, index))}]" if index else name)
+        places = [*np.ndindex(values.shape[1:])]
+        flat = values.reshape(len(values), len(places))
+        for place, index in enumerate(places):
+            header.append(f"{name}[{','.join(map(str, index))}]" if len(places) > 1 else name)
             columns.append(flat[:, place].astype(np.str_).tolist())
     write_table(path, header, zip(*columns, strict=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nndsl.runtime.standalone.batches import DataPart, len_of, take_rows
-from nndsl.runtime.standalone.program import Array, Program, Step, Train
+from nndsl.runtime.standalone.program import Array, Program, Step, Table, Train
 from nndsl.runtime.standalone.random import normal, site_key
 from nndsl.runtime.standalone.steps import reported_numbers, whole_setting
 
@@ -44,14 +44,22 @@ class GradientError:
         return self.error <= TOLERANCE
 
 
-def check_gradients(program: Program, train: Train, part: DataPart | None, seed: int) -> list[GradientError]:
+def check_gradients(
+    program: Program,
+    train: Train,
+    part: DataPart | None,
+    seed: int,
+    fitted: Mapping[str, Table] | None = None,
+) -> list[GradientError]:
     """Checks the gradient of the loss by every weight that `train` trains, over the first samples of `part`.
 
     Where several losses are minimized, each weight's is that of the last minimize that updates it, all at the same
     weights.
-    part: the training part; without it inputs are drawn. All random draws are the same in every evaluation.
+    part: the training part; without it inputs are drawn. fitted: what was learnt from the data, by data block. All random draws are the same in every evaluation.
     """
     memory = program.memory(seed, "float64")
+    memory.fitted.update(fitted or {})
+    memory.assumed = 1.0 if part is None else None
     noise = np.empty_like(memory.weights)
     normal(noise, seed, site_key("check-gradients/weights"), 0, 0, shared=True)
     # A little off the initial weights: zeros are where kinks are.

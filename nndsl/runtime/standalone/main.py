@@ -323,10 +323,9 @@ def _check(program: Program, options: Namespace) -> int:
     code = 0
     for train in _chosen(program, options):
         has_rows = train.data is not None and (options.data is not None or program.data[train.data].inline is not None)
-        fields = (
-            _parts(program, train, Memory(program, program.dtype), options.data, seed)["train"] if has_rows else None
-        )
-        errors = check_gradients(program, train, fields, seed)
+        memory = Memory(program, program.dtype)
+        fields = _parts(program, train, memory, options.data, seed)["train"] if has_rows else None
+        errors = check_gradients(program, train, fields, seed, memory.fitted)
         checked = trained_weights(program, train)
         others = [path for path, _ in program.weights if path not in checked]
         sys.stdout.write(f"{train.name}: gradients of the loss against central differences in float64\n")

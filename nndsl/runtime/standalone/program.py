@@ -31,7 +31,8 @@ class Memory:
     directions: 1-D, what a solver asks the curvature along; empty where there is none. `direction(path)` is its part.
     updating: whether the optimizers of a block with several minimizes act; a check of its gradients asks them not to.
     After a training step `gradients` still holds the gradients as differentiation gave them, before any clipping.
-    fitted: for each data block what was learnt from its training rows, by name.
+    fitted: for each data block what was learnt from its training rows, by name. assumed: what stands for it where
+    gradients are checked on drawn inputs, without any data.
     last_of_step: whether the next batch is the last one of its step; where gradients are accumulated, the others only
     add theirs up, and it makes the update with their mean.
 
@@ -49,6 +50,7 @@ class Memory:
         self.slots: dict[str, Array] = {}
         self.scalars: dict[str, float] = {}
         self.fitted: dict[str, Table] = {}
+        self.assumed: float | None = None
         self.updating = True
         self.last_of_step = True
         self._sums: Array = np.zeros(0, self.dtype)
@@ -103,6 +105,12 @@ class Memory:
         np.divide(self._sums, self._summed or 1.0, out=self.gradients)
         self._batches = 0
         return True
+
+    def learnt(self, data: str, name: str, shape: tuple[int, ...]) -> Array:
+        """A constant [shape] that a data block learnt from its training rows, in the memory's floats."""
+        if self.assumed is not None and data not in self.fitted:
+            return np.full(shape, self.assumed, self.dtype)
+        return np.asarray(self.fitted[data][name], self.dtype)
 
     def begin(self, train: Train) -> None:
         """Gives the optimizers of `train` their initial slots and numbers. Comes before its workspaces are made."""
@@ -280,11 +288,13 @@ class Column:
     """A raw column that the data's fields are computed from.
 
     key: its name in `Data.fit` and `Data.prepare`. name: its name in the file; several keys may read one column.
-    role: "number" (as it is), "class" (ids 0..k-1 of `names`; any other is an error) or "category" (ids 1..k of those
-        of `names` that the training rows have, 0 for any other).
-    shape: of one row. fill: what stands for a missing text; None where a missing value is an error. A number's is only
-    that it is not None: a missing one stays nan, and the fields' computation replaces it. dtype: of a number, "float",
-    "int" or "bool".
+    role: "number" (as it is), "class" (ids 0..k-1 of `names`; any other is an error), "category" (ids 1..k of those
+        of `names` that the training rows have, 0 for any other) or "text" (ids 2.. of the words or characters, as
+        `level` says, that the training rows have most often, 1 for any other, 0 behind the end; ids are below
+        `vocabulary`; `lowercase`: of the text in small letters).
+    shape: of one row, of a text the number of its ids. fill: what stands for a missing text; None where a missing
+    value is an error. A number's is only that it is not None: a missing one stays nan, and the fields' computation
+    replaces it. dtype: of a number, "float", "int" or "bool".
     """
 
     key: str
@@ -294,6 +304,14 @@ class Column:
     names: tuple[str, ...] = ()
     fill: str | None = None
     dtype: str = "float"
+    level: str = ""
+    vocabulary: int = 0
+    lowercase: bool = False
+
+    @property
+    def learns_names(self) -> bool:
+        """Whether the names behind its ids are learnt from the training rows."""
+        return self.role in ("category", "text")
 
 
 @dataclass(frozen=True, slots=True)

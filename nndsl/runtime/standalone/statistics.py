@@ -54,9 +54,10 @@ class Moments:
         """Takes a block [n, ...]."""
         present = ~np.isnan(values)
         count = present.sum(axis=0).astype(np.float64)
-        if self.shift is None:
-            self.shift = np.where(present, values, 0.0).sum(axis=0) / np.maximum(count, 1.0)
-        rest = np.where(present, values - self.shift, 0.0)
+        shift = self.shift
+        if shift is None:
+            self.shift = shift = np.where(present, values, 0.0).sum(axis=0) / np.maximum(count, 1.0)
+        rest = np.where(present, values - shift, 0.0)
         mean = rest.sum(axis=0) / np.maximum(count, 1.0)
         squares = np.square(np.where(present, rest - mean, 0.0)).sum(axis=0)
         total = np.maximum(self.count + count, 1.0)
@@ -117,27 +118,30 @@ class StandardDeviation(Moments):
         return np.where(self._least.value() == self._greatest.value(), 1.0, spread)
 
 
-class Median:
-    """The median of each column's values; between the middle two where their number is even.
+class Quantiles:
+    """The borders of `ranges` ranges with equally many of each column's values: [ranges - 1, ...].
 
-    Few values are kept and sorted. Of many, each pass counts how many lie in each of many equal ranges between two
-    bounds for each of the two middle values, which so come nearer, until each bound is one number. Numbers are told
-    apart by their bits, read as whole numbers in the same order, so the result is exact.
+    A border lies on a straight line between the two values around it. Few values are kept and sorted. Of many, each
+    pass counts how many lie in each of many equal ranges between two bounds for each of these values, which so come
+    nearer, until each bound is one number. Numbers are told apart by their bits, read as whole numbers in the same
+    order, so the result is exact.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ranges: int) -> None:
+        self._ranges = ranges
         self._kept: list[Values] | None = []
         self._shape: tuple[int, ...] = ()
         self._size = 0
         self._count = np.zeros(0, np.int64)
-        self._searches: list[_Search] = []
+        self._searches: list[tuple[_Search, _Search]] = []
 
     def add(self, values: Values) -> None:
         """Takes a block [n, ...]."""
         if self._searches:
             keys = _keys(values)
-            for search in self._searches:
-                search.add(keys)
+            for pair in self._searches:
+                for search in pair:
+                    search.add(keys)
             return
         self._shape = values.shape[1:]
         self._count = self._count + present_count(values) if self._count.size else present_count(values)
@@ -148,26 +152,53 @@ class Median:
             self._kept = None
 
     def again(self) -> bool:
-        """Whether the middle values are not found yet."""
+        """Whether the values around some border are not found yet."""
         if self._kept is not None:
             return False
         if not self._searches:
-            least = np.maximum(self._count - 1, 0)
-            self._searches = [_Search(least // 2), _Search(np.minimum(self._count // 2, least))]
+            self._searches = [(_Search(lower), _Search(upper)) for lower, upper, _ in self._ranks()]
             return True
-        left = [search.narrow() for search in self._searches]
+        left = [search.narrow() for pair in self._searches for search in pair]
         return any(left)
 
     def value(self) -> Values:
-        """[...]."""
+        """[ranges - 1, ...]."""
         if self._kept is None:
-            lower, upper = (search.found() for search in self._searches)
+            around = [(lower.found(), upper.found()) for lower, upper in self._searches]
         else:
             ordered = np.sort(np.concatenate(self._kept).reshape(-1, len(self._count)), axis=0)  # nan comes last
-            places = np.maximum(self._count - 1, 0) // 2, np.minimum(self._count // 2, len(ordered) - 1)
-            lower, upper = (np.take_along_axis(ordered, place[np.newaxis], axis=0)[0] for place in places)
-        middle = np.where(self._count > 0, (lower + upper) / 2, np.nan)
-        return middle.reshape(self._shape)
+            around = [
+                (
+                    np.take_along_axis(ordered, lower[np.newaxis], axis=0)[0],
+                    np.take_along_axis(ordered, upper[np.newaxis], axis=0)[0],
+                )
+                for lower, upper, _ in self._ranks()
+            ]
+        borders = [
+            np.where(self._count > 0, lower * (1 - share) + upper * share, np.nan)
+            for (lower, upper), (_, _, share) in zip(around, self._ranks(), strict=True)
+        ]
+        return np.stack(borders).reshape(-1, *self._shape)
+
+    def _ranks(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64], Values]]:
+        """For each border: ranks of the values around it, and how far from the first to the second it lies."""
+        last = np.maximum(self._count - 1, 0)
+        found: list[tuple[NDArray[np.int64], NDArray[np.int64], Values]] = []
+        for number in range(1, self._ranges):
+            lower, rest = np.divmod(last * number, self._ranges)
+            found.append((lower, np.minimum(lower + (rest > 0), last), rest / self._ranges))
+        return found
+
+
+class Median(Quantiles):
+    """The median of each column's values; between the middle two where their number is even."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+
+    def value(self) -> Values:
+        """[...]."""
+        return super().value()[0]
 
 
 class _Search:
@@ -227,11 +258,16 @@ def present_count(values: Values) -> NDArray[np.int64]:
     return (~np.isnan(values.reshape(len(values), -1))).sum(axis=0)
 
 
-STATISTICS: dict[str, Callable[[], Statistic]] = {
+_STATISTICS: dict[str, Callable[[], Statistic]] = {
     "mean": Mean,
     "standard_deviation": StandardDeviation,
     "minimum": lambda: Extreme(greatest=False),
     "maximum": lambda: Extreme(greatest=True),
     "median": Median,
 }
-"""By the names that the generated module calls them."""
+
+
+def statistic_of(kind: str) -> Statistic:
+    """The statistic that the generated module calls so: "mean", or "quantiles 10" with its number of ranges."""
+    name, _, number = kind.partition(" ")
+    return Quantiles(int(number)) if name == "quantiles" else _STATISTICS[name]()
