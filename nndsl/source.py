@@ -12,6 +12,7 @@ from pathlib import Path
 class SourceFile:
     """One `.nn` text. `name` is how a user would call it; `library` marks nndsl's own files.
 
+    allowed: folders of which files may be named that it imports, besides their own (`--allow-path`).
     Two files are the same only if they are the same object: a text opened twice may have changed.
     """
 
@@ -19,6 +20,7 @@ class SourceFile:
     text: str = field(repr=False)
     path: Path | None = None
     library: bool = False
+    allowed: tuple[Path, ...] = ()
 
     @cached_property
     def _line_starts(self) -> list[int]:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from nndsl.check.places import folder_of, read_text, refuse_foreign
 from nndsl.check.values import FieldInfo, Model, Run, describe
 from nndsl.diagnostics import UserError, did_you_mean
 from nndsl.ir import DType, Kind, TensorType
@@ -107,8 +108,7 @@ def _misfit(context: Context, model: Model, why: str, span: Span) -> UserError:
 
 def _opened(context: Context, where: tree.String) -> Run:
     """The run in a folder, read once. It is looked for beside the file that names it, then in the current folder."""
-    base = where.span.file.path.parent if where.span.file.path is not None else Path()
-    folder = next((place for place in (base / where.value, Path(where.value)) if place.is_dir()), None)
+    folder = _folder(context, where)
     if folder is None:
         raise context.mistake(
             "NN316",
@@ -129,12 +129,24 @@ def _opened(context: Context, where: tree.String) -> Run:
     return context.runs[key]
 
 
+def _folder(context: Context, where: tree.String) -> Path | None:
+    """The folder that is meant; None where there is none. A mistake where the file may not name it."""
+    bases = [folder_of(where), Path()]
+    if context.main is not None and context.main.path is not None:
+        bases.insert(1, context.main.path.parent)
+    for base in bases:
+        if (base / where.value).is_dir():
+            refuse_foreign(context, where, base / where.value, base)
+            return base / where.value
+    return None
+
+
 def _start(context: Context, folder: Path, where: tree.String) -> dict[str, Any]:
     try:
-        said: Any = json.loads((folder / START_FILE).read_text(encoding="utf-8"))
+        said: Any = json.loads(read_text(folder / START_FILE))
         if isinstance(said["file"], str) and isinstance(said.get("sets", {}), dict):
             return said
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     inside = sorted(str(found.parent.name) for found in folder.glob(f"*/{START_FILE}"))
     help = f"it holds the runs {', '.join(inside[:5])}" if inside else "`nndsl run` fills a run folder"
@@ -142,19 +154,20 @@ def _start(context: Context, folder: Path, where: tree.String) -> dict[str, Any]
 
 
 def _program(context: Context, folder: Path, file: str, where: tree.String) -> SourceFile:
-    """The program as it was when it ran; what it imports is looked for where it lay then, if that is still there."""
-    before = folder / file
-    copy = folder / before.name
+    """The program as it was when it ran; the folder has copies of what it imports, too."""
+    name = PurePosixPath(file).name
     try:
-        text = copy.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except (OSError, UnicodeDecodeError):
-        raise context.mistake("NN316", f"{where.value} is not a run: it has no {before.name}", where.span) from None
-    return SourceFile(f"{where.value}/{before.name}", text, before if before.parent.is_dir() else copy)
+        text = read_text(folder / name)
+    except (OSError, ValueError):
+        raise context.mistake("NN316", f"{where.value} is not a run: it has no {name}", where.span) from None
+    return SourceFile(f"{where.value}/{name}", text, folder / name)
 
 
 def _shapes(context: Context, path: Path, where: tree.String) -> dict[str, tuple[int, ...]]:
     """Shapes of the arrays in a safetensors file, by name: its head is their list."""
     try:
+        if not path.is_file():
+            raise FileNotFoundError
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length > _LONGEST_HEAD:

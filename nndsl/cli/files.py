@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from nndsl.diagnostics import UserError, did_you_mean, error
 from nndsl.runtime.load import read_program
 
@@ -12,8 +14,19 @@ if TYPE_CHECKING:
 
     from nndsl.source import SourceFile
 
+_ALLOWED = "nndsl.cli.allowed"
+
 LONGEST_PROGRAM = 16 * 1024 * 1024
 """Bytes. No program that a person or a tool wrote comes near; a data file given by mistake does."""
+
+
+def remember_allowed(ctx: click.Context, parameter: click.Parameter, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Callback of `--allow-path`, which `open_program` asks for. Raises UserError NN601 for what is no folder."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(error("NN601", f"--allow-path {folder}: there is no such folder"))
+    ctx.meta[_ALLOWED] = folders
+    return folders
 
 
 def open_program(path: Path) -> SourceFile:
@@ -32,7 +45,8 @@ def open_program(path: Path) -> SourceFile:
     size = path.stat().st_size
     if size > LONGEST_PROGRAM:
         raise UserError(error("NN602", f"{path} is too long to be a program: {size:,} bytes"))
-    return read_program(path)
+    context = click.get_current_context(silent=True)
+    return read_program(path, context.meta.get(_ALLOWED, ()) if context is not None else ())
 
 
 def _nearby(path: Path) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nndsl.cli.files import remember_allowed
 from nndsl.cli.output import remember_json
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -30,9 +31,23 @@ def pairs(example: str) -> Callable[[click.Context, click.Parameter, tuple[str, 
     return read
 
 
-file_argument = click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn")
+def _naming_files(program: Decorator) -> Decorator:
+    """The argument of a program, and what it may read besides."""
+    allowing = click.option(
+        "--allow-path",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FOLDER",
+        expose_value=False,
+        callback=remember_allowed,
+        help="Let files that are imported name files in this folder, besides their own. May be repeated.",
+    )
+    return lambda command: program(allowing(command))
 
-program_argument = click.argument("program", type=click.Path(path_type=Path))
+
+file_argument = _naming_files(click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn"))
+
+program_argument = _naming_files(click.argument("program", type=click.Path(path_type=Path)))
 
 
 def data_argument(*, required: bool) -> Decorator:

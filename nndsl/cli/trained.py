@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nndsl.check.places import read_text
 from nndsl.cli.compiling import modelled
 from nndsl.cli.files import open_program, write_text
 from nndsl.diagnostics import UserError, error
-from nndsl.source import SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nndsl.ir.program import DataProgram, Field, Program, TrainProgram
     from nndsl.runtime.model import Model
+    from nndsl.source import SourceFile
 
 START_FILE = "run.json"
 
@@ -98,14 +99,14 @@ def start_from(model: Model, weights: Path) -> None:
 def _read_start(folder: Path) -> Start:
     """How the run in `folder` was started. Raises UserError NN603."""
     try:
-        said: Any = json.loads((folder / START_FILE).read_text(encoding="utf-8"))
+        said: Any = json.loads(read_text(folder / START_FILE))
         return Start(
             str(said["file"]),
             str(said["train"]),
             {str(name): str(text) for name, text in said["sets"].items()},
             "float64" if said["precision"] == "float64" else "float32",
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         help = "give the `.nn` file, and the run by `--weights`"
         raise UserError(error("NN603", f"{folder} is not a run: it has no {START_FILE}", help=help)) from None
 
@@ -117,4 +118,4 @@ def _program_of_run(folder: Path, start: Start) -> SourceFile:
     """
     before = folder / start.file
     copy = open_program(folder / before.name)
-    return SourceFile(copy.name, copy.text, before) if before.parent.is_dir() else copy
+    return replace(copy, path=before) if before.parent.is_dir() else copy

@@ -10,7 +10,7 @@ from nndsl.diagnostics import UserError, error
 from nndsl.runtime.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from nndsl.ir.program import Program
     from nndsl.source import SourceFile
@@ -24,15 +24,17 @@ def load(
     seed: int = 0,
     precision: str = "float32",
     level: int = 1,
+    allow_paths: Iterable[str | Path] = (),
 ) -> Model:
     """The `.nn` file at `path`, checked and compiled.
 
     sets: other values for its `let`s. train: only this train block. seed: what everything random follows from.
-    precision: "float32" or "float64". level: 0 for textbook code, 1 for planned. Raises UserError with everything that
-    is wrong with the file.
+    precision: "float32" or "float64". level: 0 for textbook code, 1 for planned. allow_paths: folders of which files
+    may be named by what the file imports, besides their own. Raises UserError with everything that is wrong with it.
     """
+    file = read_program(Path(path), tuple(map(Path, allow_paths)))
     given = {name: _as_written(value) for name, value in (sets or {}).items()}
-    model = compiled(read_program(Path(path)), sets=given, train=train, seed=seed, precision=precision, level=level)
+    model = compiled(file, sets=given, train=train, seed=seed, precision=precision, level=level)
     for warning in model.checked.warnings:
         place = f"{warning.labels[0].span}: " if warning.labels else ""
         warnings.warn(f"{place}{warning.code}: {warning.message}", stacklevel=2)
@@ -92,8 +94,11 @@ def generate(checked: Program, *, precision: str = "float32", level: int = 1, ve
     return emit(program, level=level, precision=precision)
 
 
-def read_program(path: Path) -> SourceFile:
-    """The text of a `.nn` file. Raises UserError NN601 where there is none, NN602 where it is not text."""
+def read_program(path: Path, allowed: tuple[Path, ...] = ()) -> SourceFile:
+    """The text of a `.nn` file; what it imports may name files in `allowed` folders.
+
+    Raises UserError NN601 where there is none, NN602 where it is not text.
+    """
     from nndsl.source import SourceFile
 
     try:
@@ -102,7 +107,7 @@ def read_program(path: Path) -> SourceFile:
         raise UserError(error("NN602", f"{path} is not UTF-8 text (at byte {failure.start})")) from None
     except OSError as failure:
         raise UserError(error("NN601", f"can't read {path}: {(failure.strerror or str(failure)).lower()}")) from None
-    return SourceFile(str(path), text.replace("\r\n", "\n").replace("\r", "\n"), path)
+    return SourceFile(str(path), text.replace("\r\n", "\n").replace("\r", "\n"), path, allowed=allowed)
 
 
 def _as_written(value: Any) -> str:
