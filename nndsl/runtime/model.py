@@ -37,6 +37,7 @@ class Model:
         self.seed = seed
         self.memory = generated.memory(seed)
         self._untouched = True
+        self._began: tuple[Array, Array] | None = None
         self._alone: tuple[Program, Generated] | None = None
         self._tables: dict[str, tuple[dict[str, DataTable], dict[str, dict[str, Array]]]] = {}
         self._parts: dict[tuple[str, int, bool], dict[str, Table]] = {}
@@ -118,10 +119,13 @@ class Model:
         """
         if seed is not None:
             self.seed = seed
+        self._began = None
         if self._untouched:
             self.memory = self.generated.memory(self.seed)
             self._parts.clear()
             self._untouched = False
+        else:
+            self._began = (self.memory.weights.copy(), self.memory.states.copy())
         self.planned_epochs(train, epochs)
         with self._explained(train):
             parts = self.parts(train, learning=True)
@@ -132,10 +136,32 @@ class Model:
         with self._explained(train):
             fitting.restore(state)
 
-    def events(self, train: TrainProgram, fitting: Fitting) -> Iterator[Event]:
-        """The events of training that `fitting` gave. Raises UserError."""
+    def events(
+        self, train: TrainProgram, fitting: Fitting, begin: Callable[[Fitting], bool] | None = None
+    ) -> Iterator[Event]:
+        """The events of training that `fitting` gave. Raises UserError.
+
+        begin: lets another fitting go on from a moment of this training, if there is one: training that leaves the
+        finite numbers is run again from there, or from its start, to say why.
+        """
         with self._explained(train):
-            yield from fitting.events()
+            try:
+                yield from fitting.events()
+            except Exception as failure:
+                if not self.generated.raised(failure, "DivergedError"):
+                    raise
+                from nndsl.runtime.divergence import diverged
+
+                raise UserError(diverged(self, train, failure, fitting, begin or self.start)) from None
+
+    def start(self, fitting: Fitting) -> bool:
+        """Puts what the last training began with into a fitting's memory; there always is something."""
+        began = self._began
+        if began is None:
+            drawn = self.generated.memory(fitting.seed)
+            began = (drawn.weights, drawn.states)
+        fitting.memory.weights[...], fitting.memory.states[...] = began
+        return True
 
     def training_of(self, train: TrainProgram, memory: Memory, *, epochs: int | None = None) -> Iterator[Event]:
         """The events of training weights that are not this model's: those of `memory`. Raises UserError."""

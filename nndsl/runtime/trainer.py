@@ -174,7 +174,7 @@ class _Running:
         try:
             with np.errstate(all="ignore"):
                 shows = model.shows(train, epochs=self.epochs)
-                self._follow(model.events(train, self.fitting), shows, draw)
+                self._follow(model.events(train, self.fitting, self._begin_again), shows, draw)
         finally:
             self.progress.end()
         outcome.seconds = self._seconds()
@@ -247,6 +247,14 @@ class _Running:
             if outcome.interrupted:
                 self._save()
                 self.fitting.settle()
+
+    def _begin_again(self, fitting: Fitting) -> bool:
+        """Lets another fitting go on from the last checkpoint, or from the start where there is none."""
+        checkpoint = self.files.read() if self.saved is not None else None
+        if checkpoint is None:
+            return self.model.start(fitting)
+        restore(self.model, self.train, fitting, checkpoint)
+        return True
 
     def _epoch(self, event: Any) -> None:
         outcome = self.outcome

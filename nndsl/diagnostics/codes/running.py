@@ -142,8 +142,9 @@ CODES: tuple[Code, ...] = (
         "NN617",
         "the numbers left the finite ones",
         "The loss became infinite or not a number. The learning rate is too high, a logarithm or a division met a "
-        "zero, or the data hold such values. Fix: a lower learning rate, `clip_norm=1.0` after the optimizer, or a "
-        "look at the data.",
+        "zero, or the data hold such values. Training is run again up to the first step that went wrong, and the "
+        "place pointed at computed the first such value. Fix: what the help says there; a lower learning rate, "
+        "`clip_norm=1.0` after the optimizer, or a look at the data.",
         "nndsl run digits.nn --set learning_rate=1e6",
         None,
     ),

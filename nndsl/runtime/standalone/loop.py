@@ -106,6 +106,7 @@ class Fitting:
         self.epochs = epoch_count(train, epochs)
         self.batch_size = whole_setting(train, "batch_size", batch_size)
         self.callbacks = make_callbacks(train)
+        self.parts = parts
         self._fields = parts.get("train", {})
         self._held_out = parts.get("validation")
         self._training = Workspaces(train.training, memory, seed)
