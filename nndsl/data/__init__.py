@@ -1,8 +1,9 @@
 """Real data: readers by name, and the tables that they open."""
 
 from nndsl.data.builtin import BUILTINS
-from nndsl.data.loading import DataProblem, explain, open_tables, read_tables
+from nndsl.data.loading import DataProblem, explain, needed_columns, open_tables, read_tables
 from nndsl.data.readers import READERS, Parameter, Reader, open_file, open_like, open_reader, open_table
+from nndsl.data.spool import spooled
 from nndsl.data.table import ColumnInfo, Table
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "Reader",
     "Table",
     "explain",
+    "needed_columns",
     "open_file",
     "open_like",
     "open_reader",
     "open_table",
     "open_tables",
     "read_tables",
+    "spooled",
 ]

@@ -63,14 +63,18 @@ def open_tables(data: DataProgram) -> dict[str, Table]:
     return tables
 
 
-def read_tables(data: DataProgram, tables: Mapping[str, Table]) -> dict[str, dict[str, Array]]:
-    """Raw columns of each table, by name: those that the data block needs (for a part not those of the split)."""
+def needed_columns(data: DataProgram, tables: Mapping[str, Table]) -> dict[str, tuple[Table, list[str]]]:
+    """Each table and the columns of it that the data block needs: for a part not those of the split."""
     split_only = {data.split.group} if data.split is not None else set[str | None]()
-    found: dict[str, dict[str, Array]] = {}
-    for part, table in tables.items():
-        names = [column.name for column in data.columns if part == "all" or column.key not in split_only]
-        found[part] = table.read(names)
-    return found
+    return {
+        part: (table, [column.name for column in data.columns if part == "all" or column.key not in split_only])
+        for part, table in tables.items()
+    }
+
+
+def read_tables(data: DataProgram, tables: Mapping[str, Table]) -> dict[str, dict[str, Array]]:
+    """Raw columns of each table, by name: those that the data block needs."""
+    return {part: table.read(names) for part, (table, names) in needed_columns(data, tables).items()}
 
 
 def explain(problem: DataProblem, data: DataProgram, tables: Mapping[str, Table]) -> UserError:

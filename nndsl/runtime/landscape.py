@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.program import TrainProgram
     from nndsl.runtime.model import Model
+    from nndsl.runtime.standalone.batches import DataPart
     from nndsl.runtime.standalone.program import Memory
 
     Floats = NDArray[np.float64]
@@ -115,9 +116,10 @@ class Terrain:
         import numpy as np
 
         seed = self.model.seed
-        fields = self.model.parts(self.train).get("train") or {}
-        samples = len(next(iter(fields.values()))) if fields else int(self.block.settings["batch_size"] or 1)
-        sizes = {min(_BATCH, samples - first) for first in range(0, samples, _BATCH)} if fields else {samples}
+        part = self.model.parts(self.train).get("train") or {}
+        length: Callable[[DataPart], int] = self.model.generated.names["len_of"]
+        samples = length(part) if part else int(self.block.settings["batch_size"] or 1)
+        sizes = {min(_BATCH, samples - first) for first in range(0, samples, _BATCH)} if part else {samples}
         steps = {n: self.block.evaluation(n, memory, seed) for n in sizes}
 
         def loss() -> float:
@@ -125,8 +127,7 @@ class Terrain:
                 step.totals.fill(0.0)
             for first in range(0, samples, max(sizes)):
                 step = steps[min(max(sizes), samples - first)]
-                for name, target in step.inputs.items():
-                    target[...] = fields[name][first : first + len(target)]
+                self.model.generated.take_rows(part, slice(first, first + max(sizes)), step.inputs)
                 step.run(0, 0, first)
             totals = np.stack([step.totals for step in steps.values()]).sum(0)
             return float(self.block.report(totals, samples, 0, 0)["loss"])

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, did_you_mean, error
 from nndsl.runtime.rows import columns_for, columns_of, needs_columns
+from nndsl.runtime.sources import NewRows, Sources
 
 if TYPE_CHECKING:
-    from nndsl.data import Table as DataTable
     from nndsl.ir.program import DataProgram, Program, ReaderCall, TrainProgram
     from nndsl.runtime.gradient_flow import Flow
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.rows import Rows
+    from nndsl.runtime.standalone.batches import DataPart
     from nndsl.runtime.standalone.loop import Event, Fitting
     from nndsl.runtime.standalone.program import Array, Data, Memory, State, Table, Train
     from nndsl.runtime.standalone.shows import Shown
@@ -39,8 +40,8 @@ class Model:
         self._untouched = True
         self._began: tuple[Array, Array] | None = None
         self._alone: tuple[Program, Generated] | None = None
-        self._tables: dict[str, tuple[dict[str, DataTable], dict[str, dict[str, Array]]]] = {}
-        self._parts: dict[tuple[str, int, bool], dict[str, Table]] = {}
+        self._sources = Sources(generated)
+        self._parts: dict[tuple[str, int, bool], dict[str, DataPart]] = {}
 
     # -------------------------------------------------------------------------------------------- what it holds
 
@@ -294,17 +295,29 @@ class Model:
         if not block.training.minimizes:
             raise UserError(error("NN616", f"the train block {block.name} minimizes nothing", block.span))
         with self._explained(block):
-            fields = {} if block.data is None else self._part(block, part)
             count = samples or int(self._train(block).settings["batch_size"] or 1)
-            count = min([count, *map(len, fields.values())])
+            fields: Table = {}
+            if block.data is not None:
+                fields = self._first(self._part(block, part), self._train(block).fields, count)
+                count = min([count, *map(len, fields.values())])
             return flows(self.checked, block, self.memory, fields, self.seed, count)
 
-    def _classes_in(self, train: TrainProgram, fields: Table) -> dict[str, Array]:
+    def _classes_in(self, train: TrainProgram, part: DataPart) -> dict[str, Array]:
         """The fields that are classes, by their names."""
         import numpy as np
 
         known = _class_fields(self._data(train.data or ""))
-        return {name: np.array(names, np.str_)[fields[name]] for name, names in known.items()}
+        found = self._first(part, tuple(known))
+        return {name: np.array(names, np.str_)[found[name]] for name, names in known.items()}
+
+    def _first(self, part: DataPart, names: tuple[str, ...], count: int | None = None) -> Table:
+        """Fields of the first `count` samples, of all by default, in memory."""
+        if isinstance(part, dict):
+            return {name: part[name][:count] for name in names}
+        samples = len(part) if count is None else min(count, len(part))
+        found = part.buffers(samples, names)
+        part.fill(slice(0, samples), found)
+        return found
 
     def _predicting(self, train: str | None) -> TrainProgram:
         blocks = [self.train_named(train)] if train or not self.checked.trains else list(self.checked.trains)
@@ -346,8 +359,10 @@ class Model:
 
     # -------------------------------------------------------------------------------------------- data
 
-    def parts(self, train: TrainProgram, *, learning: bool = False, classes: bool = False) -> dict[str, Table]:
-        """The fields of every part of the block's data, split by the seed; none for a block without data.
+    def parts(self, train: TrainProgram, *, learning: bool = False, classes: bool = False) -> dict[str, DataPart]:
+        """Every part of the block's data, split by the seed; none for a block without data.
+
+        A part is its fields by name, or what computes them batch by batch where they are too large for the memory.
 
         learning: what the data teach (means, names) is learnt anew from the training rows, not taken from the memory.
         classes: the fields that are classes are wanted, too, even if the block reads none.
@@ -357,21 +372,31 @@ class Model:
         key = (train.name, self.seed, classes)
         if key in self._parts:
             return self._parts[key]
-        data = self._data(train.data)
-        fitted = None if learning else self.memory.fitted.get(data.name)
+        data, checked = self._data(train.data), self._checked_data(train.data)
+        fields = (*self._train(train).fields, *(_class_fields(data) if classes else ()))
+        reading = self._sources.reading(checked, train, fields)
         prepared = self.generated.load_data(
             data,
-            self._columns(self._checked_data(train.data)),
+            self._sources.columns(checked, reading),
             self.seed,
             dtype=self.generated.program.dtype,
-            fitted=fitted,
-            fields=(*self._train(train).fields, *(_class_fields(data) if classes else ())),
+            fitted=None if learning else self.memory.fitted.get(data.name),
+            fields=fields,
+            stream=reading.stream,
         )
         self.memory.fitted[data.name] = prepared.fitted
         self._parts = {key: prepared.parts}
         return prepared.parts
 
-    def _part(self, train: TrainProgram, part: str | None, *, classes: bool = False) -> Table:
+    def data_notes(self, train: TrainProgram) -> list[str]:
+        """What is to be said of how the block's data is read: "streams 2.0 GB from x.npy". Raises UserError."""
+        if train.data is None:
+            return []
+        reading = self._sources.reading(self._checked_data(train.data), train, self._train(train).fields)
+        note = reading.note()
+        return [] if note is None else [note]
+
+    def _part(self, train: TrainProgram, part: str | None, *, classes: bool = False) -> DataPart:
         parts = self.parts(train, classes=classes)
         if not parts:
             raise UserError(error("NN611", f"the train block {train.name} has no data to evaluate on", train.span))
@@ -382,7 +407,7 @@ class Model:
             raise UserError(error("NN611", f"the data {train.data} has no part called {part}", help=help))
         return parts[part]
 
-    def _fields_of(self, rows: Rows, train: TrainProgram, names: tuple[str, ...]) -> Table:
+    def _fields_of(self, rows: Rows, train: TrainProgram, names: tuple[str, ...]) -> DataPart:
         """The fields called `names` of other rows."""
         if train.data is None:
             raise UserError(
@@ -390,8 +415,9 @@ class Model:
             )
         data = self._data(train.data)
         fitted = self._learnt(train)
-        columns = columns_of(rows, data, names, self._reader(train.data))
-        return self.generated.prepare_new(data, columns, fitted, names, self.generated.program.dtype)
+        new = NewRows(self.generated, self._checked_data(train.data), train, names)
+        columns = columns_of(rows, data, names, self._reader(train.data), new.read)
+        return self.generated.new_part(data, columns, fitted, names, self.generated.program.dtype, new.stream)
 
     def _learnt(self, train: TrainProgram) -> Table:
         """What the block's data taught: with the weights, or now from its training rows."""
@@ -403,15 +429,7 @@ class Model:
     def _learns(self, name: str) -> bool:
         """Whether fields of the data depend on its training rows."""
         data = self._checked_data(name)
-        return bool(data.fits) or any(column.role == "category" for column in data.columns)
-
-    def _columns(self, data: DataProgram) -> dict[str, dict[str, Array]]:
-        from nndsl.data import open_tables, read_tables
-
-        if data.name not in self._tables:
-            tables = open_tables(data)
-            self._tables[data.name] = (tables, read_tables(data, tables))
-        return self._tables[data.name][1]
+        return bool(data.fits) or any(column.learns_names for column in data.columns)
 
     def _train(self, train: TrainProgram) -> Train:
         return self.generated.program.trains[train.name]
@@ -443,7 +461,7 @@ class Model:
             if raised(failure, "DataError") and train.data is not None:
                 from nndsl.data import explain
 
-                tables = self._tables[train.data][0] if train.data in self._tables else {}
+                tables = self._sources.opened(train.data)
                 problem: Any = failure
                 raise explain(problem, self._checked_data(train.data), tables) from None
             if raised(failure, "DivergedError"):

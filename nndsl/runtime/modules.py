@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndsl.ir.program import Program as CheckedProgram
+    from nndsl.runtime.standalone.batches import DataPart
     from nndsl.runtime.standalone.data import Prepared
     from nndsl.runtime.standalone.loop import Event, Fitting
     from nndsl.runtime.standalone.program import Array, Memory, Program, Table
@@ -69,6 +70,16 @@ class Generated:
     def prepare_new(self) -> Callable[..., Table]:
         """`nndsl.runtime.standalone.data.prepare_new`, as the module has it."""
         return self.names["prepare_new"]
+
+    @property
+    def new_part(self) -> Callable[..., DataPart]:
+        """`nndsl.runtime.standalone.data.new_part`, as the module has it."""
+        return self.names["new_part"]
+
+    @property
+    def take_rows(self) -> Callable[..., None]:
+        """`nndsl.runtime.standalone.batches.take_rows`, as the module has it."""
+        return self.names["take_rows"]
 
     @property
     def apply_network(self) -> Callable[..., dict[str, Array]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nndsl
-from nndsl.data import open_file
+from nndsl.data import open_file, open_tables, read_tables
 from nndsl.diagnostics import UserError
 from nndsl.runtime.model import Model
 from nndsl.runtime.modules import Generated
@@ -19,8 +19,13 @@ def code_of(raised):
     return raised.value.diagnostics[0].code
 
 
+def columns(model):
+    data = model.checked.data[0]
+    return read_tables(data, open_tables(data))["all"]
+
+
 def images(model, count=20):
-    return model._columns(model.checked.data[0])["all"]["image"][:count]
+    return columns(model)["image"][:count]
 
 
 def test_importing_nndsl_imports_nothing_heavy():
@@ -70,7 +75,7 @@ def test_second_fit_goes_on_from_the_first(digits):
 
 def test_predictions_are_the_datas_class_names(digits):
     digits.fit(epochs=5)
-    scans, truth = images(digits, 50), digits._columns(digits.checked.data[0])["all"]["label"][:50]
+    scans, truth = images(digits, 50), columns(digits)["label"][:50]
     for rows in (scans, {"image": scans}):
         found = digits.predict(rows)
         assert found["digit"].shape == (50,)
@@ -94,10 +99,10 @@ def test_rows_are_read_from_files(digits, tmp_path, ending):
 
 def test_evaluating_other_rows_uses_what_training_rows_taught(digits):
     digits.fit(epochs=3)
-    columns = digits._columns(digits.checked.data[0])["all"]
-    few = {name: values[:5] for name, values in columns.items()}
+    raw = columns(digits)
+    few = {name: values[:5] for name, values in raw.items()}
     predicted = digits.predict(few)["digit"]
-    assert digits.evaluate(few)["accuracy"] == np.mean(predicted == columns["label"][:5].astype(str))
+    assert digits.evaluate(few)["accuracy"] == np.mean(predicted == raw["label"][:5].astype(str))
 
 
 @pytest.mark.parametrize("name", ["w.safetensors", "w.npz"])

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from generated_digits import generated_digits
 
+from nndsl.data import open_tables, read_tables
 from nndsl.diagnostics import UserError
 from nndsl.ir.program import Expectation
 from nndsl.runtime.model import Model
@@ -264,7 +265,8 @@ def standalone(python, folder, model, *arguments):
     path = folder / "alone.py"
     path.write_text(model.source)
     data = folder / "data.npz"
-    write_columns(data, model._columns(model.checked.data[0]))
+    block = model.checked.data[0]
+    write_columns(data, read_tables(block, open_tables(block)))
     command = [python, "-I", str(path), arguments[0], str(data), *map(str, arguments[1:])]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
 

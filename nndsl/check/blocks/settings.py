@@ -36,6 +36,12 @@ SETTINGS = (
     Setting("steps", "count", None, "Steps in all, for a block without data; it replaces `epochs`."),
     Setting("shuffle", "bool", True, "Whether each epoch takes the rows in a new order."),
     Setting(
+        "stream",
+        "bool",
+        None,
+        "Whether rows stay in their file and are read batch by batch; left out, only where memory would not hold them.",
+    ),
+    Setting(
         "gradient_accumulation_steps",
         "count",
         1,

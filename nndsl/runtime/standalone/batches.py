@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import SimpleQueue
 from threading import Thread
 
@@ -34,9 +34,9 @@ class StreamedPart:
         """How many rows are computed at a time."""
         return self._preparer.block
 
-    def buffers(self, rows: int) -> Table:
-        """Arrays for so many rows, not filled yet."""
-        return self._preparer.buffers(rows)
+    def buffers(self, rows: int, names: Sequence[str] | None = None) -> Table:
+        """Arrays for so many rows of these fields, by default all; not filled yet."""
+        return self._preparer.buffers(rows, names)
 
     def fill(self, positions: slice | NDArray[np.int64], targets: Mapping[str, Array]) -> None:
         """Puts the samples at these positions of the part into arrays of as many rows, by field. Raises DataError."""

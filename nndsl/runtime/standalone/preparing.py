@@ -122,9 +122,10 @@ class Preparer:
         self._table = table
         self._series: SeriesRows | None = None
 
-    def buffers(self, rows: int) -> Table:
-        """Arrays for the fields of so many rows, not filled yet."""
-        return {field.name: np.empty((rows, *field.shape), self._types[field.dtype]) for field in self.fields}
+    def buffers(self, rows: int, names: Sequence[str] | None = None) -> Table:
+        """Arrays for so many rows of these fields, by default all; not filled yet."""
+        wanted = [field for field in self.fields if names is None or field.name in names]
+        return {field.name: np.empty((rows, *field.shape), self._types[field.dtype]) for field in wanted}
 
     def whole(self, rows: NDArray[np.int64]) -> Table:
         """The fields of these rows, which ascend, in memory."""

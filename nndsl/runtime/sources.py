@@ -1,0 +1,200 @@
+"""Where a model's raw columns are while it is trained or asked: in memory, or left in files that are larger than that.
+
+Data whose columns and prepared fields would take more than half of the free memory is streamed: its rows are read and
+prepared batch by batch. Small columns are held all the same, so that a label need not be fetched from a disk; the
+others are read where they lie, or, where rows can't be found in a file one by one, from a copy in the user's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from nndsl.diagnostics import UserError, error
+
+if TYPE_CHECKING:
+    from nndsl.data import Table
+    from nndsl.ir.program import DataProgram, TrainProgram
+    from nndsl.runtime.modules import Generated
+    from nndsl.runtime.standalone.columns import RawColumns
+
+LARGEST_SHARE = 0.5
+"""Of the free memory: what data may take without being streamed."""
+
+HELD_SHARE = 1 / 16
+"""Of the free memory: what columns of streamed data may take that are held nevertheless, the smallest first."""
+
+_TEXT_BYTES = 64
+"""A guess at what a text takes of whose width a file says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How columns are read.
+
+    stream: whether fields are computed batch by batch. left: (table, column) of those that stay in files. bytes: what
+    these take. sources: the files that they are in, as the user named them.
+    """
+
+    stream: bool
+    left: frozenset[tuple[str, str]] = frozenset()
+    bytes: int = 0
+    sources: tuple[str, ...] = ()
+
+    def note(self) -> str | None:
+        """What to tell the user, where something is streamed."""
+        if not self.left:
+            return None
+        size = f"{self.bytes / 1e9:.1f} GB" if self.bytes >= 1e8 else f"{self.bytes / 1e6:.1f} MB"
+        return f"streams {size} from {', '.join(self.sources)}"
+
+
+Wanted = Mapping[str, tuple["Table", Sequence[str]]]
+"""For each table the columns that are needed of it."""
+
+
+def reading_of(wanted: Wanted, prepared: int, stream: bool | None = None) -> Reading:
+    """How to read these columns. prepared: bytes that their fields would take in memory.
+
+    stream: what the program says, None where it leaves that to the memory that is free.
+    """
+    from nndsl.runtime.machine import free_memory
+
+    sizes = {
+        (key, name): _column_bytes(table, name)
+        for key, (table, names) in wanted.items()
+        for name in dict.fromkeys(names)
+    }
+    free = free_memory()
+    if stream is None:
+        stream = free is not None and sum(sizes.values()) + prepared > LARGEST_SHARE * free.bytes
+    if not stream:
+        return Reading(stream=False)
+    room = 0.0 if free is None else HELD_SHARE * free.bytes
+    left: set[tuple[str, str]] = set()
+    for place, size in sorted(sizes.items(), key=lambda item: item[1]):
+        room -= size
+        if room < 0:
+            left.add(place)
+    sources = dict.fromkeys(table.source for key, (table, _) in wanted.items() if any(key == each for each, _ in left))
+    return Reading(True, frozenset(left), sum(sizes[place] for place in left), tuple(sources))
+
+
+def read_columns(generated: Generated, wanted: Wanted, reading: Reading) -> dict[str, RawColumns]:
+    """The columns of each table, by name. Raises UserError."""
+    found: dict[str, RawColumns] = {}
+    for key, (table, names) in wanted.items():
+        left = [name for name in dict.fromkeys(names) if (key, name) in reading.left]
+        held = table.read([name for name in names if name not in left]) if len(left) < len(set(names)) else {}
+        found[key] = {**held, **_stored(generated, table, left)}
+    return found
+
+
+def _stored(generated: Generated, table: Table, names: Sequence[str]) -> dict[str, Any]:
+    """Columns that stay in files, as the generated module reads them."""
+    from nndsl.data import spooled
+
+    places = {name: table.lies_at(name) for name in names}
+    packed = [name for name, place in places.items() if place is None]
+    places |= spooled(table, packed) if packed else {}
+    column: Any = generated.names["StoredColumn"]
+    try:
+        return {
+            name: column(place.path, place.start, place.dtype, place.shape)
+            for name, place in places.items()
+            if place is not None
+        }
+    except Exception as failure:
+        if not generated.raised(failure, "StoredError"):
+            raise
+        raise UserError(error("NN401", str(failure), table.span)) from None
+
+
+def _column_bytes(table: Table, name: str) -> int:
+    import numpy as np
+
+    column = table.column(name)
+    return column.rows * prod(column.shape) * (np.dtype(column.dtype).itemsize or _TEXT_BYTES)
+
+
+# ------------------------------------------------------------------------------------------------ data blocks
+
+
+class Sources:
+    """The tables that a model's data blocks name, opened once, and their columns, kept as they were last read."""
+
+    def __init__(self, generated: Generated) -> None:
+        self._generated = generated
+        self._tables: dict[str, dict[str, Table]] = {}
+        self._kept: dict[str, tuple[Reading, dict[str, RawColumns]]] = {}
+        self._readings: dict[tuple[object, ...], Reading] = {}
+
+    def tables(self, data: DataProgram) -> dict[str, Table]:
+        """The tables of a data block, by part. Raises UserError."""
+        from nndsl.data import open_tables
+
+        if data.name not in self._tables:
+            self._tables[data.name] = open_tables(data)
+        return self._tables[data.name]
+
+    def opened(self, data: str) -> dict[str, Table]:
+        """The tables of a data block as far as they have been opened."""
+        return self._tables.get(data, {})
+
+    def reading(self, data: DataProgram, train: TrainProgram, fields: Sequence[str]) -> Reading:
+        """How a train block reads its data, of which it needs these fields. Raises UserError."""
+        from nndsl.data import needed_columns
+
+        tables = self.tables(data)
+        stream = dict(train.settings).get("stream")
+        if data.windows:
+            if stream:
+                message = f"the rows of {data.name} look at those beside them, which are held in memory"
+                raise UserError(error("NN616", message, train.span, help="leave `stream` out"))
+            return Reading(stream=False)
+        rows = sum(table.rows for table in tables.values())
+        key = (data.name, stream, tuple(fields))
+        if key not in self._readings:
+            prepared = rows * _fields_bytes(self._generated, data, fields)
+            setting = None if stream is None else bool(stream)
+            self._readings[key] = reading_of(needed_columns(data, tables), prepared, setting)
+        return self._readings[key]
+
+    def columns(self, data: DataProgram, reading: Reading) -> dict[str, RawColumns]:
+        """The raw columns of each table, by name. Raises UserError."""
+        from nndsl.data import needed_columns
+
+        kept = self._kept.get(data.name)
+        if kept is None or (kept[0].stream, kept[0].left) != (reading.stream, reading.left):
+            found = read_columns(self._generated, needed_columns(data, self.tables(data)), reading)
+            self._kept[data.name] = kept = (reading, found)
+        return kept[1]
+
+
+def _fields_bytes(generated: Generated, data: DataProgram, names: Sequence[str]) -> int:
+    """What these fields take in memory, for each row."""
+    widths = {"float": 8 if generated.program.dtype == "float64" else 4, "int": 4, "bool": 1}
+    types = [each.node.type for each in data.fields if each.name in names]
+    return sum(prod(type.shape) * widths[type.dtype.value] for type in types)
+
+
+class NewRows:
+    """Reads the columns of a file that a user gave, for the fields called `names`; then `stream` says how."""
+
+    def __init__(self, generated: Generated, data: DataProgram, train: TrainProgram, names: Sequence[str]) -> None:
+        self.stream = False
+        self._generated = generated
+        self._data = data
+        self._setting = dict(train.settings).get("stream")
+        self._width = _fields_bytes(generated, data, names)
+
+    def read(self, table: Table, names: list[str]) -> RawColumns:
+        """These columns of a table, by name. Raises UserError."""
+        wanted: Wanted = {"all": (table, names)}
+        stream = None if self._setting is None else bool(self._setting)
+        prepared = table.rows * self._width
+        reading = reading_of(wanted, prepared, stream) if not self._data.windows else Reading(stream=False)
+        self.stream = reading.stream
+        return read_columns(self._generated, wanted, reading)["all"]
