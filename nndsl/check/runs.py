@@ -176,7 +176,7 @@ def _shapes(context: Context, path: Path, where: tree.String) -> dict[str, tuple
         return {name: tuple(entry["shape"]) for name, entry in head.items() if name != "__metadata__"}
     except OSError:
         why = f"it has no {WEIGHTS_FILE}"
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         why = f"its {WEIGHTS_FILE} is damaged"
     raise context.mistake("NN316", f"{where.value} is not a run: {why}", where.span)
 

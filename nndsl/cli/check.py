@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nndsl.cli.compiling import checked
-from nndsl.cli.options import json_option, set_option
+from nndsl.cli.options import json_option, naming_files, set_option
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics import UserError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Look for mistakes, without running anything.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.nn ...")
+@naming_files(click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE.nn ..."))
 @set_option
 @json_option
 def command(files: tuple[Path, ...], sets: dict[str, str], as_json: bool) -> None:

@@ -31,23 +31,25 @@ def pairs(example: str) -> Callable[[click.Context, click.Parameter, tuple[str, 
     return read
 
 
-def _naming_files(program: Decorator) -> Decorator:
-    """The argument of a program, and what it may read besides."""
-    allowing = click.option(
-        "--allow-path",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="FOLDER",
-        expose_value=False,
-        callback=remember_allowed,
-        help="Let files that are imported name files in this folder, besides their own. May be repeated.",
-    )
-    return lambda command: program(allowing(command))
+_allow_option = click.option(
+    "--allow-path",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    expose_value=False,
+    callback=remember_allowed,
+    help="Let files that are imported name files in this folder, besides their own. May be repeated.",
+)
 
 
-file_argument = _naming_files(click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn"))
+def naming_files(programs: Decorator) -> Decorator:
+    """The argument `programs`, and what they may read besides."""
+    return lambda command: programs(_allow_option(command))
 
-program_argument = _naming_files(click.argument("program", type=click.Path(path_type=Path)))
+
+file_argument = naming_files(click.argument("file", type=click.Path(path_type=Path), metavar="FILE.nn"))
+
+program_argument = naming_files(click.argument("program", type=click.Path(path_type=Path)))
 
 
 def data_argument(*, required: bool) -> Decorator:
