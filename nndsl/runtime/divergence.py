@@ -199,17 +199,19 @@ def _described(train: TrainProgram, born: Born, bad: BadStep, failure: Any) -> D
     node = born.node
     message = str(failure)
     where = _where(bad, failure)
+    span = train.training.minimizes[0].span
     if node.op is field:
         name = str(node["name"])
         place = f"sample {born.place[0] + 1} of the batch" if born.place else "the data"
         note = f"{where}: the field {name} holds {born.value:g} in {place}"
         help = f"look at the rows of {train.data}; `fill(column, median)` replaces what is missing"
-        return error("NN617", message, train.span, "the data is not finite", notes=[note], help=help)
+        return error("NN617", message, span, "the data is not finite", notes=[note], help=help)
     if node.op is weight:
         note = f"{where}: the weight {node['path']} held {born.value:g} before it"
-        return error("NN617", message, train.span, "a weight was not finite", notes=[note])
+        help = "such weights were there when training began: it can't go on from them"
+        return error("NN617", message, span, "of this loss", notes=[note], help=help)
     origin = node.origins[0] if node.origins else None
-    span = train.training.minimizes[0].span if origin is None else origin.span
+    span = span if origin is None else origin.span
     notes = [f"{where}: {_value(born)}{_step(node)}"]
     if born.operands:
         ranges = ", ".join(f"{name} from {low:.4g} to {high:.4g}" for name, low, high in born.operands)
