@@ -52,14 +52,21 @@ class Moments:
 
     def add(self, values: Values) -> None:
         """Takes a block [n, ...]."""
-        present = ~np.isnan(values)
-        count = present.sum(axis=0).astype(np.float64)
+        missing = np.isnan(values)
+        some = bool(missing.any())
+        count = (len(values) - missing.sum(axis=0)).astype(np.float64) if some else np.float64(len(values))
+        known = np.maximum(count, 1.0)
         shift = self.shift
         if shift is None:
-            self.shift = shift = np.where(present, values, 0.0).sum(axis=0) / np.maximum(count, 1.0)
-        rest = np.where(present, values - shift, 0.0)
-        mean = rest.sum(axis=0) / np.maximum(count, 1.0)
-        squares = np.square(np.where(present, rest - mean, 0.0)).sum(axis=0)
+            self.shift = shift = (np.where(missing, 0.0, values) if some else values).sum(axis=0) / known
+        rest = values - shift
+        if some:
+            rest[missing] = 0.0
+        mean = rest.sum(axis=0) / known
+        rest -= mean
+        if some:
+            rest[missing] = 0.0
+        squares = np.square(rest, out=rest).sum(axis=0)
         total = np.maximum(self.count + count, 1.0)
         step = mean - self.mean
         self.squares = self.squares + squares + np.square(step) * self.count * count / total
