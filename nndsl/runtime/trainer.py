@@ -171,6 +171,8 @@ class _Running:
         if self.checkpoint is not None and self._goes_on(self.checkpoint):
             return
         self.progress.begin(train.name, self.fitting.epochs)
+        for note in model.data_notes(train):
+            self.progress.note(note)
         try:
             with np.errstate(all="ignore"):
                 shows = model.shows(train, epochs=self.epochs)
