@@ -102,7 +102,7 @@ def command(
     if resume and weights is not None:
         raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
     program = open_program(file)
-    started = Started(seed, sets, precision, level, epochs)
+    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()))
     if resume:
         given = {name for name in _OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         started = _as_before(started, program, train, out, given)
@@ -116,8 +116,8 @@ def command(
         verify=verify,
         device=device,
     )
-    if weights is not None:
-        start_from(model, weights)
+    if started.weights is not None:
+        start_from(model, Path(started.weights))
 
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values

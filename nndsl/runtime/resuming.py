@@ -35,25 +35,25 @@ _LONGEST_DIFFERENCE = 12
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How a run was started, as far as the command line says it."""
+    """How a run was started, as far as the command line says it. weights: what it began with instead of fresh ones."""
 
     seed: int
     sets: dict[str, str]
     precision: str = "float32"
     level: int = 1
     epochs: int | None = None
+    weights: str | None = None
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Started | None:
         """What a checkpoint or a lock says, or None where that makes no sense."""
-        seed, sets, precision, level, epochs = (
-            said.get(name) for name in ("seed", "sets", "precision", "level", "epochs")
-        )
-        whole = isinstance(seed, int) and isinstance(level, int) and isinstance(epochs, int | None)
-        if not whole or not isinstance(sets, dict) or precision not in ("float32", "float64"):
+        kinds = {"seed": int, "sets": dict, "level": int, "epochs": int | None, "weights": str | None}
+        values = {name: said.get(name) for name in (*kinds, "precision")}
+        right = all(isinstance(values[name], kind) for name, kind in kinds.items())
+        if not right or values["precision"] not in ("float32", "float64"):
             return None
-        texts = {str(name): str(value) for name, value in cast("dict[Any, Any]", sets).items()}
-        return cls(cast("int", seed), texts, str(precision), cast("int", level), epochs)
+        values["sets"] = {str(name): str(value) for name, value in cast("dict[Any, Any]", values["sets"]).items()}
+        return cls(**cast("dict[str, Any]", values))
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ def _probe(part: DataPart, fields: tuple[str, ...]) -> str:
     if isinstance(part, dict):
         found = {name: values[rows] for name, values in part.items()}
     else:
-        found = part.buffers(len(rows))
+        found = part.buffers(len(rows), fields)
         part.fill(rows, found)
     hashed = blake2b(digest_size=16)
     for name in sorted(set(found) & set(fields)):

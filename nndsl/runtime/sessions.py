@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -69,13 +69,19 @@ def opened(
 
 
 def started_before(folders: Mapping[str, Path]) -> Started | None:
-    """How the run was started that `--resume` would go on with in these folders, or None."""
+    """How the run was started that `--resume` would go on with in these folders, or None.
+
+    Its `weights` are those that training has to begin with where there is no checkpoint yet.
+    """
     found: Started | None = None
     for folder in folders.values():
         about = read_about(folder)
         holder = holder_of(folder)
-        said = about["started"] if about is not None else holder.started if holder is not None else None
-        found = found if said is None else Started.read(said) or found
+        if about is not None:
+            started = Started.read(about["started"])
+            found = found if started is None else replace(started, weights=None)
+        elif holder is not None:
+            found = Started.read(holder.started) or found
     return found
 
 

@@ -146,7 +146,7 @@ class Fitting:
         Callbacks take theirs by their names, and begin anew where there is none. Raises TrainingError.
         """
         epoch, step = int(state["epoch"]), int(state["step"])
-        if self.train.data is None:  # there may be more or fewer steps now
+        if self.train.data is None and not state["samples"]:  # there may be more or fewer steps now
             while epoch <= self.epochs and self._last_step(epoch) <= step:
                 epoch += 1
         self._done = self._beginning(epoch, step)
