@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.check import hints
+from nndsl.check.blocks.class_weights import BALANCED, CLASS_WEIGHT
 from nndsl.check.blocks.columns import (
     COLUMN_BUILTINS,
     DataNotes,
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
     from nndsl.ir import Attribute
 
 
-DATA_BUILTINS = COLUMN_BUILTINS | LEARNT_BUILTINS | TEXT_BUILTINS | PICTURE_BUILTINS | WINDOW_BUILTINS
+DATA_BUILTINS = (
+    COLUMN_BUILTINS
+    | LEARNT_BUILTINS
+    | {CLASS_WEIGHT.name: CLASS_WEIGHT}
+    | TEXT_BUILTINS
+    | PICTURE_BUILTINS
+    | WINDOW_BUILTINS
+)
 """Functions that a data block knows besides those of every other place."""
 
 
@@ -57,7 +65,7 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
         return None
     for name, builtin in DATA_BUILTINS.items():
         scope.bind(name, Function(builtin, None))
-    for word in ("median", *PICTURE_OPTIONS, *TEXT_OPTIONS):
+    for word in ("median", BALANCED, *PICTURE_OPTIONS, *TEXT_OPTIONS):
         scope.bind(word, Option(word))
     context.data = DataNotes(table, reader)
     frame = Frame("data", block.name.name, None, "", "")

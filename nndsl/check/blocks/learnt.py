@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nndsl.source import Span
 
 
-def _fit(
+def learn(
     context: Context,
     known: DataNotes,
     statistic: str,
@@ -79,8 +79,8 @@ def _scaling(name: str, low: str, high: str, documentation: str) -> Builtin:
     def call(context: Context, given: Arguments) -> Value:
         known = notes(context, given.span, name)
         node, span = _float_rows(context, given), given.span
-        offset = _fit(context, known, low, node, span)
-        scale = _fit(context, known, high, node, span)
+        offset = learn(context, known, low, node, span)
+        scale = learn(context, known, high, node, span)
         scaling = Scaling(name, ((low, str(offset["name"])), (high, str(scale["name"]))))
         if name == "normalize":
             difference = arithmetic(context, "-", Argument(scale, span), Argument(offset, span), span)
@@ -110,7 +110,7 @@ def _fill(context: Context, given: Arguments) -> Value:
     if is_number(value):
         filling = context.constant(float(value), node.type)
     elif isinstance(value, Option | Function) and value.name in ("median", "mean"):
-        filling = broadcast(context, _fit(context, known, value.name, node, span), node.type.shape, Kind.SAMPLE, span)
+        filling = broadcast(context, learn(context, known, value.name, node, span), node.type.shape, Kind.SAMPLE, span)
     else:
         raise context.mistake(
             "NN302", "a missing number is filled with a number, `median` or `mean`", given.span_of("value")
@@ -143,7 +143,7 @@ def _bucket(context: Context, given: Arguments) -> Value:
         if not 2 <= count <= MOST_BUCKETS:
             message = f"there are 2 to {MOST_BUCKETS} buckets, not {count}"
             raise context.mistake("NN302", message, given.span_of("buckets"))
-        borders = _fit(context, known, f"quantiles {count}", node, span, (count - 1, *node.type.shape))
+        borders = learn(context, known, f"quantiles {count}", node, span, (count - 1, *node.type.shape))
     whole = (count - 1, *node.type.shape)
     values = broadcast(
         context, context.apply(ops.reshape, [node], span, shape=(1, *node.type.shape)), whole, Kind.SAMPLE, span
