@@ -334,8 +334,8 @@ def _text_dtype(wide: int) -> Any:
     """NumPy's type for a column of text that would take `wide` bytes if all cells were as wide as the widest."""
     import numpy as np
 
-    kept = getattr(np, "dtypes", None)
-    return kept.StringDType() if wide > MOST_WIDE_BYTES and hasattr(kept, "StringDType") else np.str_
+    any_width: Any = getattr(getattr(np, "dtypes", None), "StringDType", None)
+    return np.str_ if any_width is None or wide <= MOST_WIDE_BYTES else any_width()
 
 
 def with_point(cell: str, decimal: str) -> str:

@@ -181,7 +181,8 @@ def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Sp
 
 def _open_builtin(arguments: Arguments, folder: Path, span: Span | None) -> Table:
     del folder
-    return BuiltinTable(str(arguments["name"]), span)
+    part = arguments["part"]
+    return BuiltinTable(str(arguments["name"]), None if part is None else str(part), span)
 
 
 def _open_csv(arguments: Arguments, folder: Path, span: Span | None) -> Table:
@@ -289,9 +290,17 @@ READERS: dict[str, Reader] = {
     for reader in (
         Reader(
             "builtin",
-            "Data that comes with nndsl.\n"
+            "Data by its name: some comes with nndsl, some is fetched once and kept in the user's cache folder.\n"
             + "\n".join(f"{name}: {found.documentation}" for name, found in BUILTINS.items()),
-            (Parameter("name", "text", 'which: "digits"', required=True),),
+            (
+                Parameter("name", "text", 'which: "digits", "mnist", "fashion_mnist", "cifar10"', required=True),
+                Parameter(
+                    "part",
+                    "option",
+                    "train or test, of data that has these parts; without, train",
+                    options=("train", "test"),
+                ),
+            ),
             _open_builtin,
         ),
         Reader(

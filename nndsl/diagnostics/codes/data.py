@@ -56,7 +56,7 @@ _FILES: tuple[Code, ...] = (
     Code(
         "NN403",
         "no such built-in data",
-        "`builtin` reads the data that comes with nndsl, by name. Anything else is read from a file: `csv`, `npz`, "
+        "`builtin` reads data that comes with nndsl or that it knows where to fetch, by name. Anything else is read from a file: `csv`, `npz`, "
         "`npy` or `idx`.",
         _DIGITS.replace('"digits"', '"digts"'),
         _DIGITS,
@@ -260,6 +260,16 @@ _LOADING: tuple[Code, ...] = (
         "that names pictures names them from its own folder on (or from the one that `folder=` says), and none outside "
         "of it.",
         "The folder animals holds the folders cat and dog, and horse.jpg beside them.",
+        None,
+    ),
+    Code(
+        "NN428",
+        "a data set can't be fetched",
+        "MNIST, Fashion-MNIST and CIFAR-10 are fetched when a program first reads them, and kept. Without a network, "
+        "put the files that the message names into the folder that it names; they are used if their checksum is right. "
+        "The environment variable NNDSL_DATA_MIRROR names another server, with a folder for each data set: "
+        "NNDSL_DATA_MIRROR=https://example.org/data fetches https://example.org/data/mnist/train-images-idx3-ubyte.gz.",
+        'The file says `builtin("mnist")`, and the machine has no network.',
         None,
     ),
 )
