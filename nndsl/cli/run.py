@@ -140,6 +140,7 @@ def command(
         restart=restart,
         checkpoint_every=checkpoint_every,
         started=started,
+        warn=(lambda _: None) if as_json else print_diagnostics,
     )
     for outcome in outcomes:
         if not outcome.before:
@@ -147,7 +148,7 @@ def command(
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:
-        warnings = (*model.checked.warnings, *ahead)
+        warnings = (*model.checked.warnings, *ahead, *(each for outcome in outcomes for each in outcome.cautions))
         runs = [_data(outcome) for outcome in outcomes]
         ok = not failed and not interrupted
         print_json({"ok": ok, "diagnostics": diagnostics_data([*failed, *warnings]), "runs": runs})

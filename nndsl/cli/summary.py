@@ -13,6 +13,7 @@ from nndsl.cli.compiling import checked
 from nndsl.cli.options import file_argument, json_option, precision_option, set_option, train_option
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
+from nndsl.runtime.footprint import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -163,17 +164,9 @@ def _print_report(name: str, report: MemoryReport) -> None:
 
 def in_bytes(count: int) -> str:
     """`1.5 MB`; empty for nothing."""
-    return _scaled(count, "B") if count else ""
+    return scaled(count, "B") if count else ""
 
 
 def in_operations(count: int) -> str:
     """Floating-point operations: `1.5 MFLOP`; empty for nothing."""
-    return _scaled(count, "FLOP") if count else ""
-
-
-def _scaled(count: float, unit: str) -> str:
-    for prefix in ("", "k", "M", "G", "T"):
-        if count < 1000 or prefix == "T":
-            break
-        count /= 1000
-    return f"{count:,.0f} {prefix}{unit}" if not prefix or count >= 100 else f"{count:.3g} {prefix}{unit}"
+    return scaled(count, "FLOP") if count else ""

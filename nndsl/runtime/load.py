@@ -72,8 +72,10 @@ def model_of(
     verify: bool = False,
 ) -> Model:
     """The model of a checked program."""
+    from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
 
+    refuse_weights(checked, 8 if precision == "float64" else 4)
     source = generate(checked, precision=precision, level=level, verify=verify)
     return Model(checked, Generated(source, f"<compiled {checked.file.name}>", run_folders(checked)), sets or {}, seed)
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.runtime.readiness import cautions, require_memory, require_usable
 from nndsl.runtime.rows import columns_for, columns_of, needs_columns
 from nndsl.runtime.sources import NewRows, Sources
 
 if TYPE_CHECKING:
+    from nndsl.diagnostics import Diagnostic
     from nndsl.ir.program import DataProgram, Program, ReaderCall, TrainProgram
     from nndsl.runtime.gradient_flow import Flow
     from nndsl.runtime.modules import Generated
@@ -129,8 +131,15 @@ class Model:
             self._began = (self.memory.weights.copy(), self.memory.states.copy())
         self.planned_epochs(train, epochs)
         with self._explained(train):
+            require_memory(self, train)
             parts = self.parts(train, learning=True)
+            require_memory(self, train, parts)
+            require_usable(self, train, parts)
             return self.generated.fitting(self._train(train), self.memory, parts, self.seed, epochs)
+
+    def cautions(self, train: TrainProgram) -> list[Diagnostic]:
+        """What is probably not meant of training this block, as far as its rows tell. Raises UserError."""
+        return cautions(self, train, self.parts(train))
 
     def restore(self, train: TrainProgram, fitting: Fitting, state: State) -> None:
         """Lets training go on from a state; the memory has been given its own before. Raises UserError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -52,8 +52,8 @@ class Outcome:
 
     rows: the history. stopped: why it ended early (a callback), or None. restored: the epoch whose weights are kept, or
     None for the last. interrupted: by Ctrl-C or SIGTERM. checkpoints, shown: files that callbacks and `show` lines
-    filled. failed: expectations that do not hold. part_numbers: what was evaluated, by part. before: whether an earlier
-    process had finished it already, so that nothing was done.
+    filled. failed: expectations that do not hold. cautions: what is probably not meant of this training. part_numbers:
+    what was evaluated, by part. before: whether an earlier process had finished it already, so that nothing was done.
     """
 
     train: str
@@ -69,6 +69,7 @@ class Outcome:
     shown: list[Path] = field(default_factory=list[Path])
     part_numbers: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     failed: list[Diagnostic] = field(default_factory=list["Diagnostic"])
+    cautions: list[Diagnostic] = field(default_factory=list["Diagnostic"])
     before: bool = False
 
     def summary(self) -> dict[str, Any]:
@@ -96,14 +97,15 @@ def run(
     restart: bool = False,
     checkpoint_every: float | None = None,
     started: Started | None = None,
+    warn: Callable[[Sequence[Diagnostic]], None] = lambda _: None,
 ) -> list[Outcome]:
     """Trains the block called `train`, or every block in the file's order, evaluates each and fills its run folder.
 
     out: the folder, in place of `runs/<train name>`. epochs: in place of the program's. draw: draws what `show` lines
     show; without it the values themselves are written. resume: go on where the last run was left; restart: begin anew,
-    even if that one was not finished. checkpoint_every: seconds, in place of the program's. started: how, for those
-    who go on. Ctrl-C and SIGTERM let the step end, save, and end the run: then the last outcome is `interrupted`.
-    Raises UserError; what was run before is saved.
+    even if that one was not finished. checkpoint_every: seconds, in place of the program's. started: how, for those who
+    go on. warn: is told what is probably not meant, before training begins. Ctrl-C and SIGTERM let the step end, save,
+    and end the run: then the last outcome is `interrupted`. Raises UserError; what was run before is saved.
     """
     blocks = [model.train_named(train)] if train or not model.checked.trains else list(model.checked.trains)
     if not blocks:
@@ -123,7 +125,10 @@ def run(
             outcome = Outcome(block.name, folders[block.name], before=block.name in session.done)
             outcomes.append(outcome)
             if not outcome.before:
-                _Running(model, block, outcome, session, epochs, checkpoint_every, progress).run(draw)
+                running = _Running(model, block, outcome, session, epochs, checkpoint_every, progress)
+                outcome.cautions = model.cautions(block)
+                warn(outcome.cautions)
+                running.run(draw)
             if outcome.interrupted:
                 break
     return outcomes

@@ -100,8 +100,8 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN612",
         "a package is missing",
-        "Pictures are drawn by matplotlib, which nndsl does without for everything else. Fix: `pip install "
-        "'nndsl[plot]'`.",
+        "Pictures are drawn by matplotlib, and files for TensorBoard written by tensorboardX, which nndsl does without "
+        "for everything else. Fix: `pip install 'nndsl[plot]'`, or `'nndsl[tensorboard]'`.",
         "nndsl plot runs/Digits    # without matplotlib",
         None,
     ),
@@ -207,6 +207,16 @@ CODES: tuple[Code, ...] = (
         "what is shown may change; weights, their shapes, the optimizer, the data and their split, what is reported, "
         "the seed and the precision may not. Fix: the program as it was, which lies in the run folder, or `--restart`.",
         "nndsl run digits.nn --resume --seed 7",
+        None,
+    ),
+    Code(
+        "NN640",
+        "training that does not fit in memory",
+        "What training takes is known from its plan before anything is allocated: weights, gradients, what the "
+        "optimizer remembers, the values of a batch, and the data where it is held in memory. The machine, its container "
+        "or `ulimit` leaves less. Fix: a smaller `batch_size` if the values of the batch take most, else a smaller "
+        "network. `gradient_accumulation_steps` makes a small batch count as a large one.",
+        "nndsl run digits.nn --set hidden=1000000000",
         None,
     ),
 )

@@ -30,4 +30,30 @@ CODES: tuple[Code, ...] = (
         "nndsl generate writer.nn",
         None,
     ),
+    Code(
+        "NN904",
+        "a column that never changes",
+        "A column of numbers is the same in every training row, or missing in every one: nothing can be learnt from it, "
+        "and most often it is another one than was meant. `nndsl run` looks at the rows before the first step. Fix: "
+        "leave it out, or look at the data.",
+        'The file says `columns("age", "country_code")`, and all rows are of one country.',
+        None,
+    ),
+    Code(
+        "NN905",
+        "fewer rows than a batch",
+        "There are fewer training rows than `batch_size`, so that each epoch is a single, smaller step. Fix: a smaller "
+        "`batch_size`, or more epochs.",
+        "The program says `batch_size = 256`, and its data has 100 training rows.",
+        None,
+    ),
+    Code(
+        "NN906",
+        "a batch of one sample",
+        "The rows do not come out even, and the last batch of each epoch has one sample. A layer that looks at how the "
+        "samples of a batch differ, as BatchNormalization does, finds no difference there: it gives the same for "
+        "whatever it is given, and its moving statistics learn a variance of 0. Fix: another `batch_size`.",
+        "The program has `BatchNormalization` and `batch_size = 32`, and its data has 65 training rows.",
+        None,
+    ),
 )

@@ -1,0 +1,203 @@
+"""What training takes of the memory, against what there is: known before anything is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from nndsl import ops
+from nndsl.diagnostics import UserError, error
+from nndsl.ir import DType, Kind, reachable
+from nndsl.runtime.machine import free_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nndsl.ir import Node
+    from nndsl.ir.program import Program, TrainProgram
+    from nndsl.runtime.machine import FreeMemory
+
+LOOK_CLOSER = 0.25
+"""Of the free memory: what a bound must reach before the plan is made to know exactly."""
+
+_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes, at the same time. activations: all values of a batch, in training and (other buffers) in evaluation.
+
+    updating: what the optimizers compute with. kept: copies of the weights. largest: the steps whose values take most, each as if it had memory of its own.
+    """
+
+    weights: int
+    gradients: int
+    slots: int
+    states: int
+    updating: int
+    activations: int
+    batch: int
+    kept: int
+    data: int = 0
+    batch_size: int = 1
+    largest: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Everything together."""
+        return self.network + self.data
+
+    @property
+    def network(self) -> int:
+        """Everything but the data."""
+        return (
+            self.weights
+            + self.gradients
+            + self.slots
+            + self.states
+            + self.updating
+            + self.activations
+            + self.batch
+            + self.kept
+        )
+
+    def table(self) -> str:
+        """What takes how much, a line each."""
+        rows = [
+            ("weights", self.weights),
+            ("their gradients", self.gradients),
+            ("what the optimizer remembers", self.slots),
+            ("what the optimizer computes with", self.updating),
+            ("moving statistics", self.states),
+            ("weights that are kept besides (best epoch, averages)", self.kept),
+            (f"activations of {self.batch_size:,} samples", self.activations),
+            ("the batch itself", self.batch),
+            ("data", self.data),
+        ]
+        told = [(name, in_bytes(count)) for name, count in rows if count]
+        width = max(len(count) for _, count in told)
+        return "".join(f"\n  {count:>{width}}  {name}" for name, count in told)
+
+
+def in_bytes(count: float) -> str:
+    """`1.5 MB`."""
+    return scaled(count, "B")
+
+
+def scaled(count: float, unit: str) -> str:
+    """A number of things with a prefix: `1.5 MB`, `12 kFLOP`."""
+    prefix = ""
+    for prefix in ("", "k", "M", "G", "T"):
+        if count < 1000 or prefix == "T":
+            break
+        count /= 1000
+    return f"{count:,.0f} {prefix}{unit}" if not prefix or count >= 100 else f"{count:.3g} {prefix}{unit}"
+
+
+def refuse_weights(program: Program, float_bytes: int) -> None:
+    """Before the weights are made. Raises UserError NN640 where they alone, with their gradients, do not fit."""
+    numbers = sum(weight.type.size for weight in program.weights) * 2 + sum(s.type.size for s in program.states)
+    free = free_memory()
+    if free is None or numbers * float_bytes <= free.bytes:
+        return
+    train = program.trains[0] if program.trains else None
+    if train is not None:
+        raise too_large(footprint(program, train, float_bytes), free, train, program, float_bytes)
+    message = f"the weights take {in_bytes(numbers * float_bytes)}, and {free.limit} {in_bytes(free.bytes)}"
+    raise UserError(error("NN640", message, help="a smaller network"))
+
+
+def refuse_training(program: Program, train: TrainProgram, float_bytes: int, data: int, made: int) -> None:
+    """Before a block is trained. Raises UserError NN640 where it does not fit.
+
+    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free.
+    """
+    free = free_memory()
+    if free is None or _bound(program, train, float_bytes) + data - made <= LOOK_CLOSER * free.bytes:
+        return
+    needed = footprint(program, train, float_bytes, data)
+    if needed.bytes - made > free.bytes:
+        raise too_large(needed, free, train, program, float_bytes)
+
+
+def footprint(program: Program, train: TrainProgram, float_bytes: int, data: int = 0) -> Footprint:
+    """What training a block takes, by its plan."""
+    from nndsl.passes import optimise
+    from nndsl.plan import plan_step, report
+
+    optimised = optimise(program)
+    block = next(each for each in optimised.trains if each.name == train.name)
+    size = batch_size(train)
+    schedule = plan_step(block.training)
+    training = report(optimised, block, schedule, size, float_bytes)
+    values = schedule.bytes(size, float_bytes)
+    evaluation = report(optimised, block, plan_step(block.evaluation), size, float_bytes)
+    largest = sorted(training.layers, key=lambda layer: -layer.activations)[:_NAMES]
+    copies = sum(callback.name == "EarlyStopping" for callback in train.callbacks)
+    copies += bool(dict(train.settings).get("use_ema"))
+    copies += dict(train.settings).get("gradient_accumulation_steps", 1) != 1
+    return Footprint(
+        training.weights,
+        training.gradients,
+        training.slots,
+        training.states,
+        training.buffers - values,
+        values + evaluation.buffers,
+        training.inputs + evaluation.inputs,
+        copies * (training.weights + training.states),
+        data,
+        size,
+        tuple((layer.scope, layer.activations) for layer in largest if layer.scope),
+    )
+
+
+def batch_size(train: TrainProgram) -> int:
+    """The block's setting."""
+    size = dict(train.settings).get("batch_size")
+    return size if isinstance(size, int) else 1
+
+
+def too_large(
+    needed: Footprint, free: FreeMemory, train: TrainProgram, program: Program, float_bytes: int
+) -> UserError:
+    """NN640, with the table of what takes how much, and what would fit."""
+    message = f"training {train.name} takes {in_bytes(needed.bytes)}, and {free.limit} {in_bytes(free.bytes)}"
+    notes = [f"this is what takes it:{needed.table()}"]
+    if needed.largest and needed.activations > needed.bytes // 4:
+        steps = ", ".join(f"{path} ({in_bytes(count)})" for path, count in needed.largest)
+        notes.append(f"most values are of {steps}")
+    return UserError(error("NN640", message, train.span, notes=notes, help=_way_out(needed, free)))
+
+
+def _way_out(needed: Footprint, free: FreeMemory) -> str:
+    """The batch size that would fit, if one does."""
+    fixed = needed.bytes - needed.activations - needed.batch
+    each = (needed.activations + needed.batch) / max(1, needed.batch_size)
+    fitting = int((free.bytes - fixed) * 0.9 / each) if each else 0
+    if fitting < 1 or fitting >= needed.batch_size:
+        return "a smaller network, or a machine with more memory"
+    return f"`batch_size = {1 << (fitting.bit_length() - 1)}` would fit"
+
+
+# ------------------------------------------------------------------------------------------------ a bound
+
+
+def _bound(program: Program, train: TrainProgram, float_bytes: int) -> int:
+    """Not less than what the plan would say: every value, its gradient, and another for what is computed on the way."""
+    size = batch_size(train)
+    weights = sum(weight.type.size for weight in program.weights) * float_bytes * 6
+    graphs = [train.training.roots(), train.evaluation.roots()]
+    return weights + 3 * sum(_bytes(reachable(roots), size, float_bytes) for roots in graphs)
+
+
+def _bytes(nodes: Iterable[Node], size: int, float_bytes: int) -> int:
+    widths = {DType.FLOAT: float_bytes, DType.INT: 4, DType.BOOL: 1}
+    total = 0
+    for node in nodes:
+        if node.op is ops.scan:
+            body, times = ops.body_of(node), node["length"]
+            total += _bytes(reachable(body.roots), size, float_bytes) * (times if isinstance(times, int) else 1)
+        samples = size if node.type.kind is Kind.SAMPLE else 1
+        total += prod(node.type.shape) * widths[node.type.dtype] * samples
+    return total
