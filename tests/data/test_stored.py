@@ -251,7 +251,7 @@ def test_what_is_wrong_in_a_row_is_said_where_the_batch_is_taken(tmp_path):
     for fields, kind, column, row in ((("label",), "class", "sick", 123), (("scan",), "infinite", "scan", 321)):
         part = load_data(patients(), {"test": files}, 0, fitted=fitted, fields=fields, stream=True).parts["test"]
         with pytest.raises(DataError) as caught:
-            list(batches._read_ahead(part, None, 10, lambda n: SimpleNamespace(inputs=part.buffers(n)), 0))
+            list(batches._read_ahead(part, None, 10, lambda n, part=part: SimpleNamespace(inputs=part.buffers(n)), 0))
         found = caught.value
         assert (found.kind, found.column, found.row, found.part) == (kind, column, row, "test")
     assert not threads()
