@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import subprocess
+import sys
+import venv
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 Compare = Callable[[Path, str], None]
@@ -20,24 +24,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def folder_with_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the run of `examples/digits.nn` that `examples/transfer.nn` begins with, of one epoch."""
+def lenet_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the run of `examples/lenet.nn`, which other examples begin with."""
     from click.testing import CliRunner
 
     from nndsl.cli.application import application
 
-    folder = tmp_path_factory.mktemp("digits")
-    example = Path(__file__).parents[1] / "examples" / "digits.nn"
-    CliRunner().invoke(application, ["run", str(example), "--epochs", "1", "--out", str(folder / "runs" / "Digits")])
+    folder = tmp_path_factory.mktemp("lenet")
+    example = Path(__file__).parents[1] / "examples" / "lenet.nn"
+    done = CliRunner().invoke(application, ["run", str(example), "--out", str(folder / "runs" / "LeNet")])
+    assert done.exit_code == 0, done.output
     return folder
 
 
 @pytest.fixture(autouse=True)
-def beside_digits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests of `examples/transfer.nn` run where the run that it needs is found."""
+def beside_lenet(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of examples that begin with the run of `lenet.nn` run where it is found."""
     given = request.node.callspec.params.values() if hasattr(request.node, "callspec") else ()
-    if any(isinstance(each, str | Path) and Path(str(each)[:200]).stem == "transfer" for each in given):
-        monkeypatch.chdir(request.getfixturevalue("folder_with_digits"))
+    names = {Path(str(each)[:200]).stem for each in given if isinstance(each, str | Path)}
+    if names & {"features", "transfer"}:
+        monkeypatch.chdir(request.getfixturevalue("lenet_folder"))
 
 
 @pytest.fixture
@@ -57,3 +63,21 @@ def compare_with_snapshot(request: pytest.FixtureRequest) -> Compare:
             pytest.fail("\n".join([*difference, "", "if this is right: pytest --update-snapshots"]), pytrace=False)
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def only_numpy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a virtual environment that has the NumPy of these tests and no other package."""
+    folder = tmp_path_factory.mktemp("only-numpy") / "environment"
+    venv.create(folder, symlinks=True)
+    (packages,) = (
+        folder.glob("lib/python*/site-packages") if sys.platform != "win32" else folder.glob("Lib/site-packages")
+    )
+    ours = Path(np.__file__).parent.parent
+    for path in (ours / "numpy", *ours.glob("numpy.libs"), *ours.glob("numpy-*.dist-info")):
+        (packages / path.name).symlink_to(path)
+    (python,) = folder.glob("bin/python") if sys.platform != "win32" else folder.glob("Scripts/python.exe")
+    script = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
+    found = subprocess.run([python, "-I", "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["numpy"]
+    return python

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,10 @@ NAMED_FILES = {"mnist_cnn.nn": ("images", "labels")}
 """Examples whose data files are named with `--set`, and by which names."""
 
 
-def ran(*arguments, folder):
+def ran(*arguments, folder, python=sys.executable):
     """A command of Python, run in `folder`; its output."""
     environment = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, *map(str, arguments)]
+    command = [python, *map(str, arguments)]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
@@ -76,18 +77,16 @@ SHORTER = {
 }
 """Examples that expect nothing, or meet their expectations sooner on the data that they get here."""
 
-EARLIER_RUNS = {"transfer.nn": ("digits.nn", "Digits")}
-"""Examples that begin with what another has learnt: which, and the name of its run."""
+BEGIN_WITH_LENET = {"features.nn", "transfer.nn"}
+"""Examples that begin with what `lenet.nn` has learnt."""
 
 
-@pytest.fixture(autouse=True)
-def earlier_run(request, tmp_path, monkeypatch):
-    """The run that an example begins with, in the current folder."""
-    name = request.node.callspec.params.get("name") if hasattr(request.node, "callspec") else None
-    if name in EARLIER_RUNS:
-        example, run = EARLIER_RUNS[name]
-        ran("-m", "nndsl", "run", FOLDER / example, "--out", tmp_path / "runs" / run, folder=tmp_path)
-        monkeypatch.chdir(tmp_path)
+@pytest.fixture
+def place(name, request, tmp_path):
+    """An empty folder, or one with the run that an example begins with."""
+    if name in BEGIN_WITH_LENET:
+        (tmp_path / "runs").symlink_to(request.getfixturevalue("lenet_folder") / "runs")
+    return tmp_path
 
 
 def test_the_examples_are_all_there():
@@ -97,6 +96,8 @@ def test_the_examples_are_all_there():
         "custom_layer.nn",
         "diabetes.nn",
         "digits.nn",
+        "exploding.nn",
+        "features.nn",
         "gan.nn",
         "iris.nn",
         "landscape.nn",
@@ -134,10 +135,10 @@ def test_example_opens_with_what_one_learns_from_it(name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example_trains_and_meets_its_expectations(name, sets, tmp_path):
+def test_example_trains_and_meets_its_expectations(name, sets, place):
     options = [*as_options(sets), *SHORTER.get(name, ())]
-    ran("-m", "nndsl", "run", FOLDER / name, "--out", tmp_path / "run", *options, folder=tmp_path)
-    summaries = sorted((tmp_path / "run").rglob("summary.json"))
+    ran("-m", "nndsl", "run", FOLDER / name, "--out", place / "run", *options, folder=place)
+    summaries = sorted((place / "run").rglob("summary.json"))
     assert summaries
     for summary in summaries:
         assert json.loads(summary.read_text(encoding="utf-8"))["epochs"] > 0
@@ -145,11 +146,13 @@ def test_example_trains_and_meets_its_expectations(name, sets, tmp_path):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_gradients_of_the_built_example_agree_with_finite_differences(name, sets, tmp_path):
+def test_gradients_of_the_built_example_agree_with_finite_differences_where_only_numpy_is(
+    name, sets, place, only_numpy
+):
     reads = " from " in (FOLDER / name).read_text(encoding="utf-8").partition("\ndata ")[2].partition("{")[0]
     columns = ["--data", "columns.npz"] if reads else []
-    ran("-m", "nndsl", "build", FOLDER / name, "-o", "built.py", *columns, *as_options(sets), folder=tmp_path)
-    said = ran("built.py", "check-gradients", *columns[1:], folder=tmp_path)
+    ran("-m", "nndsl", "build", FOLDER / name, "-o", "built.py", *columns, *as_options(sets), folder=place)
+    said = ran("-I", "built.py", "check-gradients", *columns[1:], folder=place, python=only_numpy)
     assert "central differences" in said
 
 
@@ -157,3 +160,10 @@ def test_readme_shows_every_example_and_nothing_else():
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     for name in EXAMPLES:
         assert f"]({name})" in text, name
+    shown = set(re.findall(r"\]\((pictures/[^)]+)\)", text))
+    assert shown == {f"pictures/{path.name}" for path in (FOLDER / "pictures").iterdir()}
+
+
+def test_pictures_are_small():
+    for path in (FOLDER / "pictures").iterdir():
+        assert path.stat().st_size < 60_000, path.name

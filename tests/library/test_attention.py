@@ -46,6 +46,41 @@ def test_multi_head_attention_is_pytorchs(causal, precision, probe, close):
     check(made, lambda x, w: attention(x, w, causal=causal), values, direction, weights, precision, close)
 
 
+def cross_attention(x, other, w, seen):
+    """As above, of `x` to `other`; seen: bool [n, keys]."""
+    q = torch.einsum("ntd,dhk->nhtk", x, w["inner/query_kernel"]) + w["inner/query_bias"][:, None]
+    k, v = (
+        torch.einsum("nte,ehk->nhtk", other, w[f"inner/{name}_kernel"]) + w[f"inner/{name}_bias"][:, None]
+        for name in ("key", "value")
+    )
+    heads = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None, None])
+    return torch.einsum("nhtk,hkd->ntd", heads, w["inner/output_kernel"]) + w["inner/output_bias"]
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_attention_to_another_sequence_of_odd_sizes_with_a_mask_is_pytorchs(level, probe, close):
+    # Of 7 times by 5 numbers the first 4 times ask, and all 7 answer with their first 3 numbers, but for padding.
+    definitions = """layer Asks {
+  input x: [time, d]
+  inner = MultiHeadAttention(3, 2, value_dim=4)
+  output inner(x[0:4], value=x[:, 0:3], mask=x[:, 4] > -0.5)
+}"""
+    values, direction = normal(4, 7, 5), normal(4, 4, 5, seed=6)
+    seen = torch.tensor(values[..., 4] > -0.5)
+    assert seen.any(1).all()
+    assert not seen.all()
+    shapes = {"query": (5, 3, 2), "key": (3, 3, 2), "value": (3, 3, 4), "output": (3, 4, 5)}
+    weights = {f"inner/{name}_kernel": normal(*shape, seed=7) for name, shape in shapes.items()}
+    weights |= {f"inner/{name}_bias": normal(*shape[1:], seed=8) for name, shape in shapes.items() if name != "output"}
+    weights["inner/output_bias"] = normal(5, seed=9)
+    made = probe("Asks", values, direction, definitions=definitions, level=level)
+
+    def wanted(x, w):
+        return cross_attention(x[:, :4], x[..., :3], w, seen)
+
+    check(made, wanted, values, direction, weights, "float64", close)
+
+
 @PRECISIONS
 def test_position_embedding_adds_a_vector_for_each_time(precision, probe, close):
     values, direction = normal(4, TIMES, D), normal(4, TIMES, D, seed=6)

@@ -198,6 +198,12 @@ def test_predictions_as_table_have_a_column_for_each_element(tmp_path):
     assert (tmp_path / "p.csv").read_text(encoding="utf-8") == expected
 
 
+def test_a_prediction_of_one_element_is_a_column_of_its_name(tmp_path):
+    predictions = {"quality": np.array([[1.5], [2]], np.float32), "other": np.ones((2, 1, 1), np.float32)}
+    files.write_predictions(tmp_path / "p.csv", predictions)
+    assert (tmp_path / "p.csv").read_text(encoding="utf-8") == "quality,other\n1.5,1.0\n2.0,1.0\n"
+
+
 def test_predictions_as_npz_keep_their_shapes(tmp_path):
     files.write_predictions(tmp_path / "p.npz", {"score": np.ones((3, 2, 2))})
     assert files.read_arrays(tmp_path / "p.npz")["score"].shape == (3, 2, 2)

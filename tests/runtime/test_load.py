@@ -13,9 +13,9 @@ from nndsl.runtime.load import compiled, read_program
 from nndsl.runtime.trainer import run
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-ELSEWHERE = {"attention_sort", "exploding", "long_memory", "mnist_cnn", "shakespeare_lstm"}
+ELSEWHERE = {"attention_sort", "exploding", "long_memory", "mnist_cnn", "residual", "shakespeare_lstm", "transfer"}
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.nn") if path.stem not in ELSEWHERE)
-"""Every example whose data is at hand and whose epochs are short; tests/examples runs and builds the others too."""
+"""Every example whose data is at hand and whose steps are short; tests/examples runs and builds the others too."""
 
 LINE = """\
 let rate = 0.1

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import venv
 from dataclasses import replace
 from pathlib import Path
 
@@ -240,24 +239,6 @@ def test_the_bar_shows_the_epoch_the_step_and_the_numbers(digits, tmp_path):
     assert "training Digits" in text
     assert "epoch 2/2  loss" in text
     assert "step" in text
-
-
-@pytest.fixture(scope="module")
-def only_numpy(tmp_path_factory):
-    """The interpreter of a virtual environment that has the NumPy of these tests and no other package."""
-    folder = tmp_path_factory.mktemp("only-numpy") / "environment"
-    venv.create(folder, symlinks=True)
-    (packages,) = (
-        folder.glob("lib/python*/site-packages") if sys.platform != "win32" else folder.glob("Lib/site-packages")
-    )
-    ours = Path(np.__file__).parent.parent
-    for path in (ours / "numpy", *ours.glob("numpy.libs"), *ours.glob("numpy-*.dist-info")):
-        (packages / path.name).symlink_to(path)
-    (python,) = folder.glob("bin/python") if sys.platform != "win32" else folder.glob("Scripts/python.exe")
-    script = "import importlib.metadata as m; print(*(d.name for d in m.distributions()))"
-    found = subprocess.run([python, "-I", "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["numpy"]
-    return python
 
 
 def standalone(python, folder, model, *arguments):
