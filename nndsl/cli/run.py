@@ -56,6 +56,7 @@ _OPTIONS = ("seed", "precision", "level")
     metavar="SECONDS",
     help="Instead of the file's `checkpoint_every`.  [default: 60]",
 )
+@click.option("--tensorboard", is_flag=True, help="Also write what is reported for TensorBoard, into the run folder.")
 @weights_to_start_from
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
 @precision_option
@@ -74,6 +75,7 @@ def command(
     resume: bool,
     restart: bool,
     checkpoint_every: float | None,
+    tensorboard: bool,
     weights: Path | None,
     device: str,
     precision: str,
@@ -122,12 +124,18 @@ def command(
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values
     from nndsl.runtime.generation import look_ahead
-    from nndsl.runtime.progress import Silence, progress_for
+    from nndsl.runtime.progress import Progress, Silence, progress_for
+    from nndsl.runtime.run_folder import folder_for
+    from nndsl.runtime.tensorboard import TensorboardProgress, require_writer
     from nndsl.runtime.trainer import run
 
     ahead = look_ahead(model, [block for block in model.checked.trains if train in (None, block.name)])
     print_diagnostics(() if as_json else ahead)
-    progress = Silence() if as_json else progress_for(sys.stdout)
+    progress: Progress = Silence() if as_json else progress_for(sys.stdout)
+    if tensorboard:
+        require_writer()
+        names = [block.name for block in model.checked.trains if train in (None, block.name)]
+        progress = TensorboardProgress(progress, {name: folder_for(name, out, len(names)) for name in names})
     draw = draw_values if has_matplotlib() else None
     outcomes = run(
         model,
