@@ -12,6 +12,7 @@ import click
 
 from nndsl.cli.options import json_option
 from nndsl.cli.output import print_json
+from nndsl.diagnostics.visible import visible
 from nndsl.pictures.figure import checked_picture
 
 if TYPE_CHECKING:
@@ -110,18 +111,18 @@ def print_comparison(runs: Sequence[RunFacts]) -> None:
     if len(runs) <= MOST_COLUMNS:
         table.add_column("")
         for run in runs:
-            table.add_column(run.name, justify="right", overflow="fold")
+            table.add_column(_plain(run.name), justify="right", overflow="fold")
         for rows in sections:
             for row in rows:
-                table.add_row(row.name, *(_marked(row, position) for position in range(len(runs))))
+                table.add_row(_plain(row.name), *(_marked(row, position) for position in range(len(runs))))
             table.add_section()
     else:
         kept = [row for rows in sections for row in rows if row.main and len(set(row.cells)) > 1]
         table.add_column("run", overflow="fold")
         for row in kept:
-            table.add_column(row.name, justify="right", overflow="fold")
+            table.add_column(_plain(row.name), justify="right", overflow="fold")
         for position, run in enumerate(runs):
-            table.add_row(run.name, *(_marked(row, position, brief=True) for row in kept))
+            table.add_row(_plain(run.name), *(_marked(row, position, brief=True) for row in kept))
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     with console.capture() as printed:
         console.print(table)
@@ -132,11 +133,16 @@ def print_comparison(runs: Sequence[RunFacts]) -> None:
 
 def _marked(row: _Row, position: int, *, brief: bool = False) -> str:
     """A cell with its mark. brief: without what stands in parentheses behind a number."""
+    text = row.cells[position]
+    text = _plain(text.partition(" (epoch")[0] if brief else text)
+    return f"[bold]{text} *[/bold]" if position in row.best else text
+
+
+def _plain(text: str) -> str:
+    """What a run says of itself, with nothing in it that acts on a table or a terminal: it may be anybody's."""
     from rich.markup import escape
 
-    text = row.cells[position]
-    text = escape(text.partition(" (epoch")[0] if brief else text)
-    return f"[bold]{text} *[/bold]" if position in row.best else text
+    return escape(visible(text))
 
 
 def _settings(runs: Sequence[RunFacts]) -> list[_Row]:

@@ -11,7 +11,7 @@ import click
 from nndsl.cli.compiling import checked
 from nndsl.cli.files import open_program
 from nndsl.cli.options import file_argument, precision_option, set_option, train_option, verify_option
-from nndsl.cli.output import print_diagnostics
+from nndsl.cli.output import print_diagnostics, print_text
 
 if TYPE_CHECKING:
     from nndsl.ir.program import Program
@@ -54,7 +54,7 @@ def command(
     called and the line of the file that it came from.
     """
     if stage == "tree":
-        click.echo(tree_text(file), nl=False)
+        print_text(tree_text(file), nl=False)
         return
     program = checked(file, sets, train)
     print_diagnostics(program.warnings)
@@ -67,7 +67,7 @@ def command(
     from nndsl.passes import STAGES, run_until
 
     found = run_until(program, stage or STAGES[-1], verify=verify)
-    click.echo(program_text(_of_one_train(found, train)), nl=False)
+    print_text(program_text(_of_one_train(found, train)), nl=False)
 
 
 def _of_one_train(program: Program, train: str | None) -> Program:

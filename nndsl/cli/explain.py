@@ -8,7 +8,7 @@ import click
 
 from nndsl.cli.files import open_program
 from nndsl.cli.options import file_argument, set_option
-from nndsl.cli.output import print_diagnostics
+from nndsl.cli.output import print_diagnostics, print_text
 
 
 @click.command(short_help="The program with every default filled in, and where each came from.")
@@ -24,4 +24,4 @@ def command(file: Path, sets: dict[str, str]) -> None:
 
     program, text = explained(open_program(file), sets)
     print_diagnostics(program.warnings)
-    click.echo(text, nl=False)
+    print_text(text, nl=False)

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from nndsl.cli.options import json_option, program_argument, seed_option, set_option, train_option, weights_option
-from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
+from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json, print_text
 from nndsl.cli.trained import trained
 from nndsl.cli.writing import way_of_writing
 from nndsl.passes.generation import text_behind
@@ -119,7 +119,7 @@ def command(
     click.echo(way_of_writing(writer.how, by_window=by_window), err=True)
     click.echo(prompt.removeprefix("\n"), nl=False)
     for part in parts:
-        click.echo(space_before(part, level) + part, nl=False)
+        print_text(space_before(part, level) + part, nl=False)
     click.echo()
 
 

@@ -36,6 +36,13 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False))
 
 
+def print_text(text: str, *, nl: bool = True) -> None:
+    """Print on stdout what a file holds: as it is into a file or a pipe; on a terminal nothing in it acts."""
+    from nndsl.diagnostics.visible import visible
+
+    click.echo(visible(text, newlines=True) if sys.stdout.isatty() else text, nl=nl)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if isfinite(value) else None

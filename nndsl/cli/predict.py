@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nndsl.cli.options import data_argument, json_option, program_argument, set_option, train_option, weights_option
-from nndsl.cli.output import diagnostics_data, print_json
+from nndsl.cli.output import diagnostics_data, print_json, print_text
 from nndsl.cli.trained import trained
 from nndsl.diagnostics import UserError, error
 
@@ -67,7 +67,7 @@ def command(
     elif output is not None:
         click.echo(f"wrote {output}: {rows:,} rows of {', '.join(found)}")
     else:
-        click.echo(_as_csv(found), nl=False)
+        print_text(_as_csv(found), nl=False)
 
 
 def write(path: Path, predictions: Table) -> None:
