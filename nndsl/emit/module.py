@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from nndsl.emit.layout import Layout
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.program import Program
+    from nndsl.plan import Tiling
 
 
 @dataclass(slots=True)
 class Module:
     """A module in the making.
 
-    names: those of its functions and constants. functions: what was written so far that others may call, by its text
-    without its name, so that two alike are one.
+    tiling: how batches are divided, where that is wanted. names: those of its functions and constants. functions: what
+    was written so far that others may call, by its text without its name, so that two alike are one.
     """
 
     program: Program
@@ -31,6 +32,7 @@ class Module:
     node_names: NodeNames
     spelling: Spelling
     reserved: frozenset[str]
+    tiling: Tiling | None = None
     blocks: list[str] = field(default_factory=list[str])
     functions: dict[str, str] = field(default_factory=dict[str, str])
 

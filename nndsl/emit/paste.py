@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PACKAGE = "nndsl.runtime.standalone"
 _FIRST = (
     "program",
+    "tiles",
     "random",
     "kernels",
     "splits",

@@ -15,9 +15,10 @@ from nndsl.emit.module import Module, snake_case
 from nndsl.emit.names import Names, NodeNames
 from nndsl.emit.paste import Runtime, runtime
 from nndsl.emit.rates import rates
-from nndsl.emit.steps import Part, field_types, planned_step, report
+from nndsl.emit.steps import Part, field_types, report
 from nndsl.emit.text import WIDTH, Spelling, plain, ruled, wrapped
 from nndsl.emit.textbook_steps import textbook_step
+from nndsl.emit.workspaces import planned_step
 from nndsl.version import __version__
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.program import Network, Program, Show, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
+    from nndsl.plan import Tiling
 
 _QUIET_START = (
     "import os",
@@ -40,12 +42,12 @@ _OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initiali
 
 
 @without_collecting
-def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str:
+def emit(program: Program, *, level: int = 1, precision: str = "float32", tiling: Tiling | None = None) -> str:
     """The module that trains, evaluates and predicts `program` with nothing but NumPy, as Python source.
 
     level: 0 writes the textbook form (plain expressions), 1 the planned form (buffers made once). precision: the
-    program's floats, "float32" or "float64". `program` is differentiated, and optimised as far as the caller wants it
-    to be. The same program gives the same text.
+    program's floats, "float32" or "float64". tiling: how the planned form divides batches, where it can. `program` is
+    differentiated, and optimised as far as the caller wants it to be. The same program gives the same text.
     """
     pasted = runtime()
     reserved = pasted.names | _OWN_NAMES
@@ -57,6 +59,7 @@ def emit(program: Program, *, level: int = 1, precision: str = "float32") -> str
         node_names=NodeNames(program),
         spelling=Spelling(bare=level > 0, excluded=pasted.names),
         reserved=reserved,
+        tiling=tiling if level > 0 else None,
     )
     trains = {train.name: _train_functions(module, train, level) for train in program.trains}
     networks = {network.name: _network_function(module, network, level) for network in program.networks}

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.emit.definitions import DTYPES, Definition, Surroundings, array_shape, count_text, number_name
-from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostLeaf, HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names, identifier
 from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
-from nndsl.emit.updates import planned_update
 from nndsl.ir.graph import reachable
-from nndsl.ops import array, batch_size, constant, direction, epoch, learnt, state, step, total, weight
+from nndsl.ops import array, batch_size, constant, direction, epoch, gradient, learnt, state, step, total, weight
 from nndsl.ops import field as field_leaf
 from nndsl.plan.schedule import ApplyUpdate
 
@@ -28,10 +26,6 @@ if TYPE_CHECKING:
     from nndsl.ir.types import TensorType
 
 _LONGEST_CALL = 100
-_MANY_DEFINITIONS = 1000
-_SHORT_FIRST_BLOCK = "assert n > 0  # this also lets Python compile a function as long as this one fast"
-# CPython moves all instructions before the first branch once for each variable that the inner function shares: it took
-# 3.3 s for 1,000 layers, and 0.4 s with a branch on top.
 
 LOCALS = frozenset({"n", "memory", "seed", "step", "epoch", "first", "run", "totals", "samples", "update", "t", REAL})
 """Names that the functions of a train block use for themselves."""
@@ -73,14 +67,14 @@ def total_uses(graph: StepGraph) -> dict[int, list[str]]:
     return uses
 
 
-def step_leaf(train: TrainProgram, node: Node) -> HostLeaf:
-    """A number of the step inside a workspace."""
+def step_leaf(train: TrainProgram, node: Node, batch: str = "n") -> HostLeaf:
+    """A number of the step inside a workspace, where the batch has `batch` samples."""
     if node.op is step:
         return HostLeaf(counted_step(train, str(node["counts"])))
     if node.op is epoch:
         return HostLeaf("epoch")
     if node.op is batch_size:
-        return HostLeaf("n", changes=False)
+        return HostLeaf(batch, changes=False)
     raise InternalError(f"emit: {node!r} in a step")
 
 
@@ -120,6 +114,8 @@ class PlannedStep(Surroundings):
             path = str(node["path"])
             name = f"{self.module.node_names.path(path)}_direction"
             return Definition("weights", name, f"memory.direction({string(path)})", _shape(node))
+        if node.op is gradient:
+            return self.gradient(str(node["path"]))
         if node.op is state:
             return self.state(str(node["path"]))
         if node.op is learnt:
@@ -265,61 +261,9 @@ def _shape(node: Node) -> str:
     return shape(node.type.shape)
 
 
-def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
-    """Write a part of a train block as a workspace; the name of its function."""
-    from nndsl.plan import plan_step
-
-    names = Names(module.reserved | LOCALS)
-    schedule = plan_step(part.graph)
-    surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph))
-    host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
-    code = PlannedCode(
-        schedule,
-        surroundings,
-        names,
-        module.node_names,
-        host,
-        module.spelling,
-        Headings(two_ways=bool(part.graph.minimizes)),
-    )
-    surroundings.code = code
-    for action in schedule.actions:
-        if isinstance(action, ApplyUpdate):
-            minimize = part.graph.minimizes[action.minimize]
-            function = planned_update(module, minimize, action.update, action.schedule)
-            surroundings.functions[action.minimize, action.number] = function
-    names.keep_free(surroundings.functions.values())
-    for name, type in part.fields:
-        surroundings.inputs[name] = code.define(surroundings.input(name, type))
-    code.write()
-    outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
-    count = len(part.graph.totals)
-    result = f"Step(run, {mapping(surroundings.inputs)}, {mapping(outputs)}, totals)"
-    definitions = code.definitions(also=[result])
-    uses_real = any(REAL in line for line in definitions)
-    lines = [*surroundings.conditions.start(), *_without_leading_blank(code.lines)]
-    body = [
-        *documentation(part),
-        *([_SHORT_FIRST_BLOCK] if len(definitions) > _MANY_DEFINITIONS else []),
-        *([f"{REAL} = memory.dtype.type", ""] if uses_real else []),
-        *definitions,
-        f"totals = {module.spelling(f'np.zeros({count})')}",
-        "",
-        "def run(step, epoch, first):",
-        *(indented(lines) or ["    pass"]),
-        "",
-        f"return {result}",
-    ]
-    return module.function(part.name, "(n, memory, seed)", body)
-
-
 def documentation(part: Part) -> list[str]:
     """The docstring of a part's function."""
     return [f'"""{plain(part.title)}"""']
-
-
-def _without_leading_blank(lines: list[str]) -> list[str]:
-    return lines[1:] if lines and not lines[0] else lines
 
 
 def mapping(variables: dict[str, str]) -> str:

@@ -25,6 +25,7 @@ from nndsl.plan.schedule import (
 )
 from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
 from nndsl.plan.threads import blas_threads
+from nndsl.plan.tiles import Tiled, Tiling, obstacle, tiled
 from nndsl.plan.update import plan_update
 from nndsl.plan.verify import verify_schedule, verify_update
 
@@ -49,14 +50,18 @@ __all__ = [
     "SetFlat",
     "SetGradient",
     "SetState",
+    "Tiled",
+    "Tiling",
     "ViewOf",
     "blas_threads",
     "loops_of",
+    "obstacle",
     "plan_nodes",
     "plan_prediction",
     "plan_step",
     "plan_update",
     "report",
+    "tiled",
     "verify_plans",
     "verify_schedule",
     "verify_update",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.ops import constant, state, weight
+from nndsl.ops import constant, gradient, state, weight
 from nndsl.plan.loops import loops_of
 from nndsl.plan.schedule import AddTotal, ApplyUpdate, Compute, Loop, SetGradient, SetState
 from nndsl.plan.values import Role, Values, is_zero, survey
@@ -123,7 +123,8 @@ def _sequence(
             if lives.stage[node] > stage:
                 raise InternalError(f"plan: minimize {stage} reads weights that it makes, in the gradient of {path}")
             sequence.visit(node)
-            sequence.actions.append(SetGradient(path, None if is_zero(node) else node))
+            if not _is_own_gradient(path, node):
+                sequence.actions.append(SetGradient(path, None if is_zero(node) else node))
         for node in early.get(stage, ()):
             sequence.visit(node)
         for number, update in enumerate(minimize.updates):
@@ -190,6 +191,10 @@ def _reads_before_updates(values: Values, lives: _Lives, graph: StepGraph) -> tu
     for leaf in sorted(saved & lives.overwritten.keys(), key=lambda leaf: leaf.id):
         early[lives.overwritten[leaf]].append(leaf)
     return early, saved
+
+
+def _is_own_gradient(path: str, node: Node) -> bool:
+    return node.op is gradient and node["path"] == path
 
 
 def _is_own_state(path: str, node: Node) -> bool:

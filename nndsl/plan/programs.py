@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
+from nndsl.plan.tiles import tiled
 from nndsl.plan.verify import verify_schedule
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ def verify_plans(program: Program) -> None:
         verify_schedule(plan_nodes([series.node for series in data.series]))
         verify_schedule(plan_nodes([field.node for field in data.fields]))
     for train in program.trains:
-        verify_schedule(plan_step(train.training), train.training)
-        verify_schedule(plan_step(train.evaluation), train.evaluation)
+        for graph in (train.training, train.evaluation):
+            verify_schedule(plan_step(graph), graph)
+            parts = tiled(graph)
+            for part in () if parts is None else (parts.samples, parts.rest):
+                verify_schedule(plan_step(part), part)
         verify_schedule(plan_prediction(train.evaluation))
         if train.generation is not None and train.generation.one_time is not None:
             verify_schedule(plan_prediction(train.generation.one_time.first))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import DType, Kind
-from nndsl.ops import constant, from_step, state, weight
+from nndsl.ops import constant, from_step, gradient, state, weight
 from nndsl.plan.loops import apart, array_operands, contiguous_operands, rule_over
 from nndsl.plan.schedule import (
     AddTotal,
@@ -152,8 +152,10 @@ class _Machine:
 
     def _holds_gradient(self, path: str, wanted: Node) -> bool:
         cell = ("gradient", path)
-        held = self.contents.get(cell)
-        return held is wanted or (cell in self.contents and held is None and is_zero(wanted))
+        if cell not in self.contents:
+            return wanted.op is gradient and wanted["path"] == path
+        held = self.contents[cell]
+        return held is wanted or (held is None and is_zero(wanted))
 
     def _compute(self, action: Compute) -> None:
         node = action.node

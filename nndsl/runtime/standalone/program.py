@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,6 +112,12 @@ class Memory:
         if self.assumed is not None and data not in self.fitted:
             return np.full(shape, self.assumed, self.dtype)
         return np.asarray(self.fitted[data][name], self.dtype)
+
+    def twin(self) -> Memory:
+        """This memory with gradients of its own; all else is shared."""
+        twin = copy(self)
+        twin.gradients = np.zeros_like(self.gradients)
+        return twin
 
     def begin(self, train: Train) -> None:
         """Gives the optimizers of `train` their initial slots and numbers. Comes before its workspaces are made."""

@@ -1,0 +1,103 @@
+"""Workspaces: the function of a step, with all that is made once, over whole batches or over tiles of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nndsl.emit.headings import Headings
+from nndsl.emit.host import HostNumbers
+from nndsl.emit.module import indented
+from nndsl.emit.names import Names
+from nndsl.emit.planned import PlannedCode
+from nndsl.emit.steps import LOCALS, Part, PlannedStep, documentation, mapping, step_leaf, total_uses
+from nndsl.emit.text import REAL
+from nndsl.emit.updates import planned_update
+from nndsl.plan import ApplyUpdate, plan_step, tiled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nndsl.emit.module import Module
+    from nndsl.ir.program import TrainProgram
+
+_MANY_DEFINITIONS = 1000
+_SHORT_FIRST_BLOCK = "assert n > 0  # this also lets Python compile a function as long as this one fast"
+# CPython moves all instructions before the first branch once for each variable that the inner function shares: it took
+# 3.3 s for 1,000 layers, and 0.4 s with a branch on top.
+
+_BATCH = "batch"
+"""The number of samples in the batch, in a function that goes through some of them."""
+
+
+def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
+    """Write a part of a train block as a workspace, over tiles of the batch where that is wanted; its function."""
+    apart = None if module.tiling is None else tiled(part.graph)
+    if module.tiling is None or apart is None:
+        return _workspace(module, train, part)
+    title = f"{part.title.rstrip('.')}, as {_BATCH} samples go through in tiles of n."
+    name = _workspace(module, train, Part(f"{part.name}_tile", title, apart.samples, part.fields), batch=_BATCH)
+    trains = bool(part.graph.minimizes)
+    tiles = [
+        "tiles = Tiles(",
+        f"    {name}, n, memory, seed, tile={module.tiling.tile}, threads={module.tiling.threads}, trains={trains}",
+        ")",
+    ]
+    if trains:
+        return _workspace(module, train, Part(part.name, part.title, apart.rest, ()), tiles=tiles)
+    return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])
+
+
+def _workspace(
+    module: Module, train: TrainProgram, part: Part, *, batch: str = "n", tiles: Sequence[str] | None = None
+) -> str:
+    """Write the function of a workspace; its name.
+
+    batch: the number of samples in the batch, "n" or an argument of the function. tiles: lines that define what goes
+    through the samples before this step does the rest.
+    """
+    names = Names(module.reserved | LOCALS | ({batch} if tiles is None else {"tiles"}))
+    surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph))
+    code = _written(surroundings, HostNumbers(lambda node: step_leaf(train, node, batch), names, module.node_names))
+    outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
+    lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
+    if tiles is None:
+        result = f"Step(run, {mapping(surroundings.inputs)}, {mapping(outputs)}, totals)"
+        totals = f"totals = {module.spelling(f'np.zeros({len(part.graph.totals)})')}"
+    else:
+        result, totals = "Step(run, tiles.inputs, tiles.outputs, totals)", "totals = tiles.totals"
+        lines = ["tiles.run(step, epoch, first)", "", *lines]
+    definitions = code.definitions(also=[result])
+    uses_real = any(REAL in line for line in definitions)
+    body = [
+        *documentation(part),
+        *([_SHORT_FIRST_BLOCK] if len(definitions) > _MANY_DEFINITIONS else []),
+        *([f"{REAL} = memory.dtype.type", ""] if uses_real else []),
+        *definitions,
+        *(tiles or ()),
+        totals,
+        "",
+        "def run(step, epoch, first):",
+        *(indented([*surroundings.conditions.start(), *lines]) or ["    pass"]),
+        "",
+        f"return {result}",
+    ]
+    return module.function(part.name, "(n, memory, seed)" if batch == "n" else f"(n, memory, seed, {batch})", body)
+
+
+def _written(surroundings: PlannedStep, host: HostNumbers) -> PlannedCode:
+    """The code of the step's schedule; the functions of its updates are written before it."""
+    module, part, names = surroundings.module, surroundings.part, surroundings.names
+    schedule = plan_step(part.graph)
+    headings = Headings(two_ways=bool(part.graph.minimizes))
+    code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling, headings)
+    surroundings.code = code
+    for action in schedule.actions:
+        if isinstance(action, ApplyUpdate):
+            minimize = part.graph.minimizes[action.minimize]
+            function = planned_update(module, minimize, action.update, action.schedule)
+            surroundings.functions[action.minimize, action.number] = function
+    names.keep_free(surroundings.functions.values())
+    for name, type in part.fields:
+        surroundings.inputs[name] = code.define(surroundings.input(name, type))
+    code.write()
+    return code
