@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.check import hints
@@ -18,7 +17,9 @@ from nndsl.check.blocks.columns import (
     side_by_side,
 )
 from nndsl.check.blocks.learnt import LEARNT_BUILTINS
+from nndsl.check.blocks.parts import check_part
 from nndsl.check.blocks.pictures import PICTURE_BUILTINS, PICTURE_OPTIONS
+from nndsl.check.blocks.readers import read_reader
 from nndsl.check.blocks.texts import TEXT_BUILTINS, TEXT_OPTIONS
 from nndsl.check.blocks.windows import WINDOW_BUILTINS
 from nndsl.check.bodies.places import misplaced
@@ -27,7 +28,7 @@ from nndsl.check.context import Frame
 from nndsl.check.expressions.arithmetic import plain
 from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.scope import Scope
-from nndsl.check.values import DataSet, FieldInfo, Function, Option, RawColumn, Value, describe, is_number
+from nndsl.check.values import DataSet, FieldInfo, Function, Option, RawColumn, Value, is_number
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir import Kind
 from nndsl.ir.program import DataProgram, Field, ReaderCall, Split
@@ -35,8 +36,8 @@ from nndsl.syntax import tree
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
-    from nndsl.data import Parameter
     from nndsl.ir import Attribute
+    from nndsl.source import Span
 
 
 DATA_BUILTINS = (
@@ -58,8 +59,9 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
     table = None
     scope = Scope(file_scope)
     with context.surviving() as hurt:
-        if block.reader is not None:
-            reader = read_reader(context, file_scope, block.reader)
+        written = block.reader or _reader_of_training(block)
+        if written is not None:
+            reader = read_reader(context, file_scope, written)
             table = open_table(reader)
     if hurt:
         return None
@@ -73,9 +75,15 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
     try:
         with context.inside(frame):
             walk.statements(block.body)
-            return None if frame.broken else walk.finished(block, reader)
+            return None if frame.broken else walk.finished(block, reader if block.reader is not None else None)
     finally:
         context.data = None
+
+
+def _reader_of_training(block: tree.Data) -> tree.Expression | None:
+    """The file of the part `train`, where every part has a file of its own: its columns are the block's."""
+    parts = [statement for statement in block.body if isinstance(statement, tree.PartFrom)]
+    return next((part.reader for part in parts if part.name.name == "train"), None)
 
 
 class _DataWalk:
@@ -88,6 +96,7 @@ class _DataWalk:
         self.fields: dict[str, Field] = {}
         self.infos: dict[str, FieldInfo] = {}
         self.split: Split | None = None
+        self.split_span: Span | None = None
         self.readers: dict[str, ReaderCall] = {}
 
     @property
@@ -184,6 +193,7 @@ class _DataWalk:
             raise context.mistake(
                 "NN454", "no part is called `train`", statement.span, help="`split train 80%, test 20%`"
             )
+        self.split_span = statement.span
         self.split = self._with_options(statement, Split(tuple(parts), in_order=statement.in_order))
 
     def _with_options(self, statement: tree.Split, split: Split) -> Split:
@@ -226,8 +236,15 @@ class _DataWalk:
                 )
             return None
         self._check_order()
+        self._check_parts(reader)
         pictures = tuple(self.notes.pictures)
         reader = None if reader is None else replace(reader, pictures=pictures)
+        parts = tuple((part, replace(call, pictures=pictures)) for part, call in self.readers.items())
+        group = self.split.group if self.split is not None else None
+        columns = [column for column in self.notes.columns.values() if column.key != group]
+        for part, call in parts:
+            if reader is not None or part != "train":
+                check_part(self.context, part, call, columns)
         inline = tuple((name, _plain_rows(rows)) for name, rows in self.notes.inline.items())
         program = DataProgram(
             block.name.name,
@@ -237,7 +254,7 @@ class _DataWalk:
             tuple(self.notes.fits),
             tuple(self.fields.values()),
             self.split,
-            tuple((part, replace(call, pictures=pictures)) for part, call in self.readers.items()),
+            parts,
             block.span,
             tuple(self.notes.series),
             tuple(self.notes.windows),
@@ -245,6 +262,22 @@ class _DataWalk:
         )
         self.context.data_fields[block.name.name] = self.infos
         return program, DataSet(block.name.name, self.infos)
+
+    def _check_parts(self, reader: ReaderCall | None) -> None:
+        """Each part has its rows from one place: a file of its own, or what the split gives it."""
+        shares = {name for name, _ in self.split.parts} if self.split is not None else {"train"}
+        for part, call in self.readers.items():
+            if part in shares and reader is not None:
+                message = f"the part {part} has a file of its own, and rows of the block's file"
+                help = f"leave {part} out of the split" if self.split is not None else "`data ... {` without `from`"
+                raise self.context.mistake("NN454", message, call.span, help=help)
+        if self.readers and reader is None and not self.notes.inline and "train" not in self.readers:
+            call = next(iter(self.readers.values()))
+            raise self.context.mistake("NN454", "no part is called `train`", call.span, help='`train from csv("...")`')
+        if self.split_span is not None and reader is None and not self.notes.inline:
+            raise self.context.mistake(
+                "NN454", "every part has a file of its own, and nothing is split", self.split_span
+            )
 
     def _check_order(self) -> None:
         """Rows that look at those beside them can't be shuffled among the parts."""
@@ -261,78 +294,3 @@ class _DataWalk:
 
 def _plain_rows(rows: tuple[Value, ...]) -> tuple[Attribute, ...]:
     return tuple(plain(row) for row in rows)
-
-
-# ------------------------------------------------------------------------------------------------ readers
-
-
-def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> ReaderCall:
-    """`csv("titanic.csv", delimiter=";")`: a reader and its arguments, checked."""
-    from nndsl.data import READERS
-
-    if not isinstance(expression, tree.Call) or not isinstance(expression.function, tree.Name):
-        raise context.mistake(
-            "NN402", "this is not a reader", expression.span, help='for example `csv("file.csv")`, `builtin("digits")`'
-        )
-    name = expression.function.name
-    if name not in READERS:
-        close = did_you_mean(name, READERS)
-        help = f"did you mean `{close}`?" if close else f"the readers are {', '.join(READERS)}"
-        raise context.mistake("NN402", f"there is no reader `{name}`", expression.function.span, help=help)
-    parameters = READERS[name].parameters
-    names = [parameter.name for parameter in parameters]
-    values: dict[str, Attribute] = {p.name: p.default for p in parameters if not p.required}
-    given: set[str] = set()
-    for position, item in enumerate(expression.arguments):
-        if item.name is None and position >= len(names):
-            raise context.mistake("NN303", f"{name} takes {len(names)} arguments: {', '.join(names)}", item.span)
-        argument = item.name or names[position]
-        if argument not in names:
-            close = did_you_mean(argument, names)
-            help = f"did you mean `{close}`?" if close else f"it has: {', '.join(names)}"
-            raise context.mistake("NN301", f"{name} has no argument `{argument}`", item.span, help=help)
-        if argument in given:
-            raise context.mistake("NN303", f"`{argument}` is given twice", item.span)
-        given.add(argument)
-        values[argument] = _reader_value(context, scope, item, parameters[names.index(argument)])
-    for parameter in parameters:
-        if parameter.required and parameter.name not in values:
-            raise context.mistake(
-                "NN307", f"{name} needs `{parameter.name}`", expression.span, help=parameter.documentation
-            )
-    folder = expression.span.file.path.parent if expression.span.file.path is not None else Path()
-    return ReaderCall(name, tuple(values.items()), folder, expression.span)
-
-
-def _reader_value(context: Context, scope: Scope, item: tree.Argument, parameter: Parameter) -> Attribute:
-    from nndsl.data.readers import KINDS, is_size
-
-    if parameter.kind == "option":
-        return _reader_option(context, item, parameter)
-    value = evaluate(context, scope, item.value)
-    match (parameter.kind, value):
-        case ("text", str()) | ("bool", bool()):
-            return plain(value)
-        case ("size", tuple()) if is_size(value):
-            return plain(value)
-        case ("texts", tuple()) if all(isinstance(text, str) for text in value):
-            return plain(value)
-        case _:
-            kinds = {"text": 'a text: "..."', "bool": "true or false", "size": KINDS["size"]}
-            wanted = kinds.get(parameter.kind, 'a list of texts: ["a", "b"]')
-            raise context.mistake("NN402", f"this must be {wanted}, not {describe(value)}", item.value.span)
-
-
-def _reader_option(context: Context, item: tree.Argument, parameter: Parameter) -> str:
-    """`level=words`: one of a parameter's words."""
-    word = item.value.name if isinstance(item.value, tree.Name) else ""
-    if word in parameter.options:
-        return word
-    written = item.value.span.text
-    close = did_you_mean(written.strip('"'), parameter.options)
-    raise context.mistake(
-        "NN402",
-        f"`{parameter.name}` is {' or '.join(parameter.options)}, not {written}",
-        item.value.span,
-        help=close and f"did you mean `{parameter.name}={close}`?",
-    )
