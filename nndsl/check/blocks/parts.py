@@ -31,9 +31,8 @@ def _check_column(part: str, call: ReaderCall, table: Table, column: Column) -> 
     info = table.column(column.name, call.span)
     expected = column.type.shape if column.role == "number" else ()
     if info.shape != expected:
-        message = (
-            f"{table.source}: a row of {column.name} has shape {list(info.shape)}, and the block's {list(expected)}"
-        )
+        shapes = f"{list(info.shape)}, in the block's file {list(expected)}"
+        message = f"{table.source}: a row of {column.name} has shape {shapes}"
         raise UserError(error("NN424", message, call.span, f"this is the part {part}"))
     if column.role == "number":
         table.number(column.name, call.span)
