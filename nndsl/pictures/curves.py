@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def draw_curves(curves: Sequence[Curve], picture: Path) -> None:
     """Writes a picture with a panel for each function. Raises UserError NN608 or NN612."""
-    columns = min(len(curves), 3)
+    columns = 2 if len(curves) == 4 else min(len(curves), 3)
     rows = -(-len(curves) // columns)
     figure = new_figure(3.6 * columns + 0.4, 3.0 * rows + 0.2)
     for position, curve in enumerate(curves, start=1):

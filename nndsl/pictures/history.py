@@ -18,7 +18,7 @@ PARTS = {"train": BLUE, "validation": ORANGE}
 
 def draw_history(epochs: list[int], curves: Curves, picture: Path, title: str) -> None:
     """Write a picture with a panel for each reported number. Raises UserError NN612 without matplotlib, NN608."""
-    columns = min(len(curves), 3)
+    columns = 2 if len(curves) == 4 else min(len(curves), 3)
     rows = -(-len(curves) // columns)
     figure = new_figure(4.6 * columns, 3.4 * rows + 0.3)
     figure.suptitle(title, fontsize=12)
