@@ -95,9 +95,13 @@ def prepare(folder: Path, epochs: int) -> None:
 
 
 @contextmanager
-def process(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`nndsl run digits.nn ARGUMENTS` in a folder, as a process; it is dead when the block is left."""
-    command = [sys.executable, "-m", "nndsl", "run", "digits.nn", *arguments]
+def process(folder: Path, *arguments: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """`nndsl run ARGUMENTS` in a folder, as a process; it is dead when the block is left.
+
+    before: Python lines that the process begins with.
+    """
+    script = f"{before}\nimport sys\nfrom nndsl.cli import main\nsys.argv[0] = 'nndsl'\nmain()"
+    command = [sys.executable, "-c", script, "run", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, cwd=folder, env=environment, text=True, **pipes) as running:
@@ -109,7 +113,7 @@ def process(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 def finish(folder: Path, *arguments: str) -> str:
     """Runs to the end; what the process said."""
-    with process(folder, *arguments) as running:
+    with process(folder, "digits.nn", *arguments) as running:
         said, _ = running.communicate(timeout=LONGEST)
     assert running.returncode == 0, said
     return said
@@ -129,7 +133,7 @@ def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float
     """
     run = folder / "runs" / "Digits"
     began = time.monotonic()
-    with process(folder, "--resume", "--checkpoint-every", "0.25") as running:
+    with process(folder, "digits.nn", "--resume", "--checkpoint-every", "0.25") as running:
         while time.monotonic() < began + wanted and running.poll() is None:
             time.sleep(0.001)
         while in_writing and running.poll() is None and not half_written(run):

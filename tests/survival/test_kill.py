@@ -14,7 +14,7 @@ def test_a_run_that_is_killed_ten_times_ends_like_one_that_never_was(tmp_path: P
     speed = pace(tmp_path / "pace")
     prepare(tmp_path / "whole", speed.epochs)
     prepare(tmp_path / "killed", speed.epochs)
-    with process(tmp_path / "whole") as whole:
+    with process(tmp_path / "whole", "digits.nn") as whole:
         done = killed_run(tmp_path / "killed", speed, seed=1, moments=10)
         said, _ = whole.communicate(timeout=LONGEST)
     assert whole.returncode == 0, said
