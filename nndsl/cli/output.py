@@ -40,7 +40,8 @@ def print_text(text: str, *, nl: bool = True) -> None:
     """Print on stdout what a file holds: as it is into a file or a pipe; on a terminal nothing in it acts."""
     from nndsl.diagnostics.visible import visible
 
-    click.echo(visible(text, newlines=True) if sys.stdout.isatty() else text, nl=nl)
+    # Without `color` click would leave out of a pipe what looks like colours.
+    click.echo(visible(text, newlines=True) if sys.stdout.isatty() else text, nl=nl, color=True)
 
 
 def _finite(value: Any) -> Any:

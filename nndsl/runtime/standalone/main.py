@@ -93,6 +93,12 @@ def main(program: Program) -> NoReturn:
     sys.exit(code)
 
 
+def harmless(text: str) -> str:
+    """A text that may be anybody's, with the characters that a terminal would obey as escapes: `\\x1b`."""
+    letters = (each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+    return "".join(letters)
+
+
 def run_command(program: Program, arguments: Sequence[str]) -> int:
     """Runs one command. Exit code: 0 done, 1 a mistake in files or values, 130 interrupted.
 
@@ -103,7 +109,7 @@ def run_command(program: Program, arguments: Sequence[str]) -> int:
         with np.errstate(all="ignore"):
             return options.command(program, options)
     except (DataError, FileError, TrainingError, WritingError) as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {harmless(str(error))}\n")
         return MISTAKE
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
@@ -312,7 +318,8 @@ def _generate(program: Program, options: Namespace) -> int:
     written = writer.write(prompt, options.length, options.temperature, options.top_k, options.seed or 0)
     sys.stdout.write(options.prompt.removeprefix("\n"))
     for part in written:
-        sys.stdout.write(space_before(part, level) + part)
+        written = space_before(part, level) + part
+        sys.stdout.write(harmless(written) if sys.stdout.isatty() else written)
         sys.stdout.flush()
     sys.stdout.write("\n")
     return 0
