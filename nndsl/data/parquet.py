@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"PAR1"
 
+READ_BYTES = 1 << 20
+
 MOST_KEPT_BYTES = 64 << 20
 """Groups of rows that were read last are kept, up to this many bytes: rows are often asked for in their order."""
 
@@ -39,6 +42,8 @@ class ParquetTable(Table):
 
     def __init__(self, source: str, path: Path, span: Span | None) -> None:
         super().__init__(source, span)
+        # Arrow's own allocator takes a gigabyte of addresses at once, more than `ulimit -v` may allow.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         self._arrow = extra("pyarrow", "parquet", f"{source}, a Parquet file,", span)
         self._compute = extra("pyarrow.compute", "parquet", source, span)
         self._parquet = extra("pyarrow.parquet", "parquet", source, span)
@@ -62,7 +67,8 @@ class ParquetTable(Table):
         """The file, for pyarrow's reader; what it raises as UserErrors."""
         with reading(self.source, self.span):
             try:
-                with self._parquet.ParquetFile(self._path) as file:
+                # Read as it is needed, by this thread: whole columns fetched ahead, or threads, may be too much memory.
+                with self._parquet.ParquetFile(self._path, pre_buffer=False, buffer_size=READ_BYTES) as file:
                     yield file
             except (self._arrow.ArrowException, ValueError, OverflowError, UnicodeError) as failure:
                 damaged(self.source, str(failure).splitlines()[0] if str(failure) else "it can't be read", self.span)
@@ -91,7 +97,7 @@ class ParquetTable(Table):
                 shape.append(type.list_size)
             else:
                 if first is None:
-                    first = next(file.iter_batches(1, columns=[column.name])).column(0)[0].as_py()
+                    first = next(file.iter_batches(1, columns=[column.name], use_threads=False)).column(0)[0].as_py()
                 inner = first
                 for _ in shape:
                     inner = inner[0] if inner else None
@@ -115,7 +121,7 @@ class ParquetTable(Table):
         for group in range(len(self._groups)):
             found = [file.metadata.row_group(group).column(position).statistics for position in positions]
             if any(statistics is None or not statistics.has_null_count for statistics in found):
-                nulls = file.read_row_group(group, columns=[name]).column(0).null_count
+                nulls = file.read_row_group(group, columns=[name], use_threads=False).column(0).null_count
             else:
                 nulls = sum(statistics.null_count for statistics in found)
             if nulls:
@@ -162,7 +168,9 @@ class ParquetTable(Table):
         width = sum(8 * prod(self.column(name).shape) for name in names)
         row = 0
         with self._opened() as file:
-            for batch in file.iter_batches(max(1, BLOCK_BYTES // max(1, width)), columns=list(names)):
+            for batch in file.iter_batches(
+                max(1, BLOCK_BYTES // max(1, width)), columns=list(names), use_threads=False
+            ):
                 yield {name: self._values(batch.column(name), name, row) for name in names}
                 row += batch.num_rows
 
@@ -174,7 +182,7 @@ class ParquetTable(Table):
         """The values of one group of rows."""
         missing = [name for name in names if (group, name) not in self._recent]
         if missing:
-            table = file.read_row_group(group, columns=missing)
+            table = file.read_row_group(group, columns=missing, use_threads=False)
             first_row = sum(self._groups[:group])
             for name in missing:
                 self._recent[group, name] = self._values(table.column(name).combine_chunks(), name, first_row)
@@ -228,7 +236,8 @@ class ParquetTable(Table):
         column = self.column(name)
         with self._opened() as file:
             for group in range(len(self._groups)):
-                unique = self._compute.unique(file.read_row_group(group, columns=[name]).column(0).combine_chunks())
+                values = file.read_row_group(group, columns=[name], use_threads=False).column(0)
+                unique = self._compute.unique(values.combine_chunks())
                 if self._arrow.types.is_dictionary(unique.type):
                     unique = unique.dictionary_decode()
                 if column.kind == "text":
@@ -250,7 +259,7 @@ class ParquetTable(Table):
             group = next(self._null_groups(file, name), None)
             if group is None:
                 return None
-            values = file.read_row_group(group, columns=[name]).column(0)
+            values = file.read_row_group(group, columns=[name], use_threads=False).column(0)
             nulls = values.is_null().to_numpy()
         return sum(self._groups[:group]) + int(np.flatnonzero(nulls)[0])
 
