@@ -42,7 +42,7 @@ def split_rows(
         if groups is not None:
             places = _grouped_parts(weights, groups, order)
         else:
-            places = _stratified_parts(weights, np.zeros(rows, np.int64) if strata is None else strata, order)
+            places = _stratified_parts(weights, strata, order)
         numbers = {name: number for number, (name, _) in enumerate(ordered)}
         found = {name: np.flatnonzero(places == numbers[name]) for name, _ in split.parts}
     for name, part in found.items():
@@ -69,19 +69,22 @@ def _largest_remainder(shares: Sequence[float], rows: int) -> list[int]:
     return counts
 
 
-def _stratified_parts(shares: Sequence[float], strata: Array, order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row the number of its part. Within each stratum quotas are rounded up or down.
+def _stratified_parts(shares: Sequence[float], strata: Array | None, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row the number of its part. Within each stratum (all rows are one without) quotas are rounded.
 
     Which of the two follows from what the strata before it left open, so that the whole stays near its shares too.
     """
     quota_of = np.array([*shares, max(0.0, 1 - sum(shares))])
-    _, numbers = np.unique(strata, return_inverse=True)
-    numbers = numbers.reshape(-1)
-    order = order[np.argsort(numbers[order], kind="stable")]
+    sizes = np.array([len(order)])
+    if strata is not None:
+        _, numbers = np.unique(strata, return_inverse=True)
+        numbers = numbers.reshape(-1)
+        order = order[np.argsort(numbers[order], kind="stable")]
+        sizes = np.bincount(numbers)
     places = np.empty(len(order), np.int64)
     owed = np.zeros(len(quota_of))
     start = 0
-    for size in np.bincount(numbers):
+    for size in sizes:
         quotas = quota_of * size
         counts = np.floor(quotas + 1e-9).astype(np.int64)
         owed += quotas - counts
