@@ -13,6 +13,7 @@ from nndsl import ops
 from nndsl.autodiff import gradients
 from nndsl.ir import DType, Kind, Node, reachable
 from nndsl.ir.verify import verify
+from nndsl.passes import loops
 from nndsl.passes.loops import hoisted, into_bodies, merged
 from nndsl.passes.numerics import NUMERICS
 from nndsl.passes.pipeline import simplify
@@ -179,6 +180,18 @@ def test_products_of_the_input_are_done_for_all_times_before_the_loop() -> None:
     (body,) = {ops.body_of(node) for node in reachable([after]) if node.op is ops.scan}
     assert [node.op.name for node in reachable(body.roots)].count("einsum") == 1
     assert "einsum" in [node.op.name for node in reachable([after])]
+
+
+def test_a_matrix_that_a_loop_reads_sideways_is_put_in_order_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "_STEPS_WORTH_A_COPY", 1)
+    output = loop_program("simple, last")
+    targets = [node for node in reachable([output]) if node.op is ops.random_normal]
+    (gradient, *_) = [found for found in gradients(output, targets) if found is not None]
+    (after,) = into_bodies(loops.turned)(into_bodies(merged)((gradient,)))
+    inputs = [operand for node in reachable([after]) if node.op is ops.scan for operand in node.inputs]
+    assert any(operand.op is ops.transpose and operand.inputs[0].op is ops.weight for operand in inputs)
+    leaves = values_of(gradient)
+    np.testing.assert_allclose(valued(after, leaves), valued(gradient, leaves), rtol=1e-9, atol=1e-12)
 
 
 def test_the_gradient_by_a_recurrent_weight_is_one_product_over_time() -> None:

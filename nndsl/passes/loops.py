@@ -11,7 +11,7 @@ from nndsl import ops
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import Body, body_of
-from nndsl.ops.rules import text
+from nndsl.ops.rules import integer, text
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -21,6 +21,9 @@ Change = Callable[[tuple["Node", ...]], tuple["Node", ...]]
 
 _TIME = "T"
 """Label of the time axis in an einsum over whole sequences; equations use small letters."""
+
+_STEPS_WORTH_A_COPY = 8
+"""A matrix is put into another order before a loop of so many steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,62 @@ def _name_of_product(product: Node, body: Body) -> list[str]:
     if not element.names or not constant.names:
         return []
     return [f"{element.names[-1]}_{constant.names[-1].rpartition('/')[2]}"]
+
+
+# ------------------------------------------------------------------------------------------------ constants turned
+
+
+def turned(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Products x @ c.T -> x @ d, with d = c.T put in order once before a loop of some steps: BLAS reads it faster."""
+    if all(node.op is not ops.scan for node in reachable(roots)):
+        return roots
+    return _mapped(roots, _with_constants_turned)
+
+
+def _with_constants_turned(node: Node, inputs: tuple[Node, ...]) -> Node:
+    body = body_of(node)
+    products = [inner for inner in reachable(body.roots) if _is_product_turned(inner, body)]
+    if not products or integer(node, "length") < _STEPS_WORTH_A_COPY:
+        return _scan(node, body, inputs, text(node, "output"))
+    outer = dict(zip(body.parameters, inputs, strict=True))
+    after = 1 + max(integer(constant, "index") for constant in body.constants)
+    new: dict[Node, Node] = {}
+    for number, constant in enumerate(dict.fromkeys(product.inputs[1] for product in products)):
+        type = constant.type.with_shape(constant.type.shape[::-1])
+        new[constant] = ops.loop_parameter.make(
+            node.builder, type, loop=constant["loop"], role="constant", index=after + number
+        )
+        outer[new[constant]] = ops.transpose(outer[constant], permutation=(1, 0))
+        for name in constant.names:
+            new[constant].named(f"{name}_turned")
+    made = replaced(body.roots, {product: _turned_product(product, new) for product in products})
+    read = set(reachable(made))
+    constants = tuple(each for each in (*body.constants, *new.values()) if each in read)
+    wider = Body(body.carries, body.elements, constants, *_parted(made, len(body.next)))
+    return _scan(node, wider, tuple(outer[parameter] for parameter in wider.parameters), text(node, "output"))
+
+
+def _is_product_turned(node: Node, body: Body) -> bool:
+    """A product of something of each sample and a matrix, the same in every step, over the matrix's second axis."""
+    if node.op is not ops.einsum or node.inputs[1] not in body.constants:
+        return False
+    value, matrix = node.inputs
+    if matrix.type.kind is not Kind.SHARED or value.type.kind is not Kind.SAMPLE or matrix.type.rank != 2:
+        return False
+    labels, result = text(node, "equation").split("->")
+    left, (first, second) = labels.split(",")
+    return second in left and second not in result and first not in left
+
+
+def _turned_product(product: Node, new: dict[Node, Node]) -> Node:
+    value, matrix = product.inputs
+    labels, result = text(product, "equation").split("->")
+    left, right = labels.split(",")
+    with product.builder.at(*product.origins):
+        made = ops.einsum(value, new[matrix], equation=f"{left},{right[::-1]}->{result}", kind=text(product, "kind"))
+    for name in product.names:
+        made.named(name)
+    return made
 
 
 def replaced(roots: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:

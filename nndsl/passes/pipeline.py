@@ -14,7 +14,7 @@ from nndsl.passes.algebra import ALGEBRA
 from nndsl.passes.choices import CHOICES
 from nndsl.passes.fold import FOLD
 from nndsl.passes.generation import with_generation
-from nndsl.passes.loops import Change, hoisted, into_bodies, merged
+from nndsl.passes.loops import Change, hoisted, into_bodies, merged, turned
 from nndsl.passes.movement import MOVEMENT
 from nndsl.passes.numerics import NUMERICS
 from nndsl.passes.pooling import POOLING, SPARING_POOLING
@@ -74,6 +74,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass("merge", "one body for all outputs of a loop", lambda p: _everywhere(p, merged)),
     Pass("fold", "what is known while compiling, computed", lambda p: _everywhere(p, fold)),
     Pass("simplify", "algebra, movements, sums and products made smaller", lambda p: _everywhere(p, simplify)),
+    Pass("turn", "matrices that loops read sideways, put in order before them", lambda p: _everywhere(p, turned)),
     Pass("share", "values that stand in for others, so that fewer are kept", lambda p: over_graphs(p, share)),
     Pass("totals", "sums of truth values without casts", uncast_totals),
 )
