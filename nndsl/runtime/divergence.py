@@ -15,7 +15,7 @@ from nndsl.ops import field, weight
 from nndsl.runtime.nonfinite import Born, Probe, operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from nndsl.diagnostics import Diagnostic
     from nndsl.ir.graph import Node
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nndsl.runtime.model import Model
     from nndsl.runtime.standalone.loop import Fitting
     from nndsl.runtime.standalone.program import Memory
+    from nndsl.source import Span
 
 _TOO_LARGE = (
     "the numbers grew too large: try a smaller learning rate, `clip_global_norm=1.0` after the optimizer, or "
@@ -138,16 +139,18 @@ def _look(model: Model, train: TrainProgram, again: Fitting, bad: BadStep, failu
     """What the first bad step computes first that is not finite."""
     memory = again.memory
     probe = Probe(model.checked, train.name, str(memory.dtype))
-    born = _of_batches(probe, again, bad, Kept(memory))
+    born = _of_batches(model.generated.names, probe, again, bad, Kept(memory))
     if born is None:
         return _updated(train, again, bad, failure)
     return _described(train, born, bad, failure)
 
 
-def _of_batches(probe: Probe, again: Fitting, bad: BadStep, before: Kept) -> Born | None:
-    """The first value that is not finite, batch by batch of the step; the memory is left as it was `before`."""
+def _of_batches(names: Mapping[str, Any], probe: Probe, again: Fitting, bad: BadStep, before: Kept) -> Born | None:
+    """The first value that is not finite, batch by batch of the step; the memory is left as it was `before`.
+
+    names: what the module defines whose training it is.
+    """
     block, memory = again.train, again.memory
-    names = probe.generated.names
     batches: int = names["batches_of_step"](block)
     workspaces: Any = names["Workspaces"](probe.workspace, memory, again.seed)
     if block.data is None:
@@ -181,10 +184,15 @@ def _of_batches(probe: Probe, again: Fitting, bad: BadStep, before: Kept) -> Bor
 
 
 def _plain(train: TrainProgram, failure: Any) -> Diagnostic:
-    minimizes = train.training.minimizes
-    span = minimizes[0].span if minimizes else train.span
     help = "try a smaller learning rate; look for a logarithm or a division that can meet 0"
-    return error("NN617", str(failure), span, "of this loss", help=help)
+    return error("NN617", str(failure), _of_loss(train, failure), "of this loss", help=help)
+
+
+def _of_loss(train: TrainProgram, failure: Any) -> Span:
+    """The `minimize` whose loss is lost; the first where it is no loss that is."""
+    names = [reported.name for reported in train.training.reported]
+    index = names.index(failure.what) if failure.what in names else 0
+    return train.training.minimizes[index].span
 
 
 def _divided(train: TrainProgram, failure: Any) -> Diagnostic:
@@ -199,7 +207,7 @@ def _described(train: TrainProgram, born: Born, bad: BadStep, failure: Any) -> D
     node = born.node
     message = str(failure)
     where = _where(bad, failure)
-    span = train.training.minimizes[0].span
+    loss = span = _of_loss(train, failure)
     if node.op is field:
         name = str(node["name"])
         place = f"sample {born.place[0] + 1} of the batch" if born.place else "the data"
@@ -222,7 +230,7 @@ def _described(train: TrainProgram, born: Born, bad: BadStep, failure: Any) -> D
     if born.then_nan is not None and born.then_nan.origins:
         place = born.then_nan.origins[0].span
         notes.append(f"from that {operation(born.then_nan)} made a nan, at {place}{_step(born.then_nan)}")
-    more = [Label(train.training.minimizes[0].span, "of this loss")]
+    more = [] if loss.line == span.line else [Label(loss, "of this loss")]
     label = "the first value that is not finite"
     if origin is not None and origin.backward:
         label = "the first value that is not finite, in the gradient of this"
@@ -231,7 +239,7 @@ def _described(train: TrainProgram, born: Born, bad: BadStep, failure: Any) -> D
         message,
         span,
         label,
-        more=[each for each in more if each.span.line != span.line],
+        more=more,
         notes=notes,
         help=_help(born),
     )

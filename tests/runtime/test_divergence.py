@@ -141,3 +141,30 @@ def test_training_that_went_on_from_other_weights_is_run_again_from_those(tmp_pa
     with pytest.raises(UserError) as raised:
         model.fit()
     assert raised.value.diagnostics[0].notes[1] == "computed by `log` of x from 0 to 0.1"
+
+
+def test_the_second_loss_of_a_block_is_watched_too(said):
+    other = "model Other {\n  input x\n  Dense(1)\n}\n"
+    found = said(
+        "minimize mse(M(x), y) over M using SGD(learning_rate=0.01)",
+        "minimize mse(Other(x) + log(x[0]), y) over Other using SGD(learning_rate=0.01)",
+        before=other,
+    )
+    assert found.message == "loss_2 became inf at epoch 1, step 2"
+    assert primary(found) == "log(x[0])"
+
+
+def test_a_training_that_reads_files_as_it_goes_is_looked_into(tmp_path):
+    rows = "".join(f"{number / 10},{number}\n" for number in (5, 3, 2, 0, 4, 1))
+    (tmp_path / "rows.csv").write_text("a,y\n" + rows, encoding="utf-8")
+    path = tmp_path / "model.nn"
+    path.write_text(
+        'data d from csv("rows.csv") {\n  x = columns("a")\n  y = column("y")\n}\n'
+        + MODEL.replace("MIDDLE", "")
+        + TRAIN.replace("LINES", "stream = true\n  minimize mse(M(x) + log(x[0]), y) using SGD(learning_rate=0.01)"),
+        encoding="utf-8",
+    )
+    with pytest.raises(UserError) as raised:
+        nndsl.load(path).fit()
+    (found,) = raised.value.diagnostics
+    assert found.notes[0] == "epoch 1, step 2: 1 of 2 numbers are not finite, first -inf in sample 2 of the batch"

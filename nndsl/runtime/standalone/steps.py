@@ -21,6 +21,7 @@ class DivergedError(TrainingError):
 
     def __init__(self, value: float, epoch: int, step: int, what: str = "the loss") -> None:
         super().__init__(f"{what} became {value} at epoch {epoch}, step {step}")
+        self.what = what
         self.value = value
         self.epoch = epoch
         self.step = step
@@ -182,8 +183,7 @@ def check_losses(train: Train, done: StepDone, reported: Mapping[str, float]) ->
     """Raises DivergedError where one of the reported losses is infinite or nan."""
     for name in ("loss", *sorted(set(train.losses.values()) - {"loss"})):
         if not isfinite(reported[name]):
-            what = "the loss" if name == "loss" else f"the loss {name}"
-            raise DivergedError(reported[name], done.epoch, done.step, what)
+            raise DivergedError(reported[name], done.epoch, done.step, "the loss" if name == "loss" else name)
 
 
 def check_weights(memory: Memory, done: StepDone) -> None:
