@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from nndsl import ops
 from nndsl.data.readers import open_table
 from nndsl.diagnostics import Label, UserError, error
+from nndsl.ir import reachable
 
 if TYPE_CHECKING:
     from nndsl.data.table import Array, Table
-    from nndsl.ir.program import DataProgram
+    from nndsl.ir import Node
+    from nndsl.ir.program import Column, DataProgram
 
 
 class DataProblem(Protocol):
@@ -81,7 +85,11 @@ def explain(problem: DataProblem, data: DataProgram, tables: Mapping[str, Table]
     """A generated program's DataError as a UserError, with the place in the file and in the program."""
     table = tables.get(problem.part)
     column = next((column for column in data.columns if column.name == problem.column), None)
+    if problem.kind == "fit":
+        column = _unlearnt(problem, data)
     message = problem.problem
+    if column is not None and problem.column is None:
+        message = f"{_place(column.name, None, table)}: {message}"
     if problem.column is not None:
         message = f"{_place(problem.column, problem.row, table)}: {message}"
     help = _HELP_OF_KIND.get(problem.kind)
@@ -94,6 +102,25 @@ def explain(problem: DataProblem, data: DataProgram, tables: Mapping[str, Table]
             help=None if help is None else help.format(column=problem.column),
         )
     )
+
+
+def _unlearnt(problem: DataProblem, data: DataProgram) -> Column | None:
+    """The column from which nothing could be learnt: `x.median[1] can't be learnt` says which of several."""
+    found = re.match(r"(.+?)(?:\[(\d+)\])? can't be learnt", problem.problem)
+    fit = next((fit for fit in data.fits if found is not None and fit.name == found[1]), None)
+    columns = columns_side_by_side(data, fit.node) if fit is not None else None
+    position = int(found[2] or 0) if found is not None else 0
+    return columns[position] if columns is not None and position < len(columns) else None
+
+
+def columns_side_by_side(data: DataProgram, node: Node) -> list[Column] | None:
+    """The columns that a value is made of, in order, if each is one number; None for anything else."""
+    known = {column.key: column for column in data.columns}
+    leaves = [leaf for leaf in reachable([node]) if leaf.op is ops.column]
+    found = [known[str(leaf["name"])] for leaf in leaves if str(leaf["name"]) in known]
+    if not found or len(found) != len(leaves) or any(column.type.shape for column in found):
+        return None
+    return found
 
 
 def _limiting(problem: DataProblem, data: DataProgram) -> list[Label]:

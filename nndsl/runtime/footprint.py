@@ -26,9 +26,11 @@ _NAMES = 3
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes, at the same time. activations: all values of a batch, in training and (other buffers) in evaluation.
+    """Bytes, at the same time.
 
-    updating: what the optimizers compute with. kept: copies of the weights. largest: the steps whose values take most, each as if it had memory of its own.
+    updating: what the optimizers compute with. activations: all values of a batch, in training and (other buffers) in
+    evaluation. kept: copies of the weights. largest: the steps whose values take most, each as if it had memory of its
+    own.
     """
 
     weights: int
@@ -103,36 +105,37 @@ def refuse_weights(program: Program, float_bytes: int) -> None:
         return
     train = program.trains[0] if program.trains else None
     if train is not None:
-        raise too_large(footprint(program, train, float_bytes), free, train, program, float_bytes)
+        raise too_large(footprint(program, train, float_bytes, batch_size(train)), free, train)
     message = f"the weights take {in_bytes(numbers * float_bytes)}, and {free.limit} {in_bytes(free.bytes)}"
     raise UserError(error("NN640", message, help="a smaller network"))
 
 
-def refuse_training(program: Program, train: TrainProgram, float_bytes: int, data: int, made: int) -> None:
-    """Before a block is trained. Raises UserError NN640 where it does not fit.
+def refuse_training(
+    program: Program, train: TrainProgram, float_bytes: int, samples: int, data: int, made: int
+) -> None:
+    """Before a block is trained in batches of `samples`. Raises UserError NN640 where it does not fit.
 
     data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free.
     """
     free = free_memory()
-    if free is None or _bound(program, train, float_bytes) + data - made <= LOOK_CLOSER * free.bytes:
+    if free is None or _bound(program, train, float_bytes, samples) + data - made <= LOOK_CLOSER * free.bytes:
         return
-    needed = footprint(program, train, float_bytes, data)
+    needed = footprint(program, train, float_bytes, samples, data)
     if needed.bytes - made > free.bytes:
-        raise too_large(needed, free, train, program, float_bytes)
+        raise too_large(needed, free, train)
 
 
-def footprint(program: Program, train: TrainProgram, float_bytes: int, data: int = 0) -> Footprint:
-    """What training a block takes, by its plan."""
+def footprint(program: Program, train: TrainProgram, float_bytes: int, samples: int, data: int = 0) -> Footprint:
+    """What training a block takes in batches of `samples`, by its plan."""
     from nndsl.passes import optimise
     from nndsl.plan import plan_step, report
 
     optimised = optimise(program)
     block = next(each for each in optimised.trains if each.name == train.name)
-    size = batch_size(train)
     schedule = plan_step(block.training)
-    training = report(optimised, block, schedule, size, float_bytes)
-    values = schedule.bytes(size, float_bytes)
-    evaluation = report(optimised, block, plan_step(block.evaluation), size, float_bytes)
+    training = report(optimised, block, schedule, samples, float_bytes)
+    values = schedule.bytes(samples, float_bytes)
+    evaluation = report(optimised, block, plan_step(block.evaluation), samples, float_bytes)
     largest = sorted(training.layers, key=lambda layer: -layer.activations)[:_NAMES]
     copies = sum(callback.name == "EarlyStopping" for callback in train.callbacks)
     copies += bool(dict(train.settings).get("use_ema"))
@@ -147,7 +150,7 @@ def footprint(program: Program, train: TrainProgram, float_bytes: int, data: int
         training.inputs + evaluation.inputs,
         copies * (training.weights + training.states),
         data,
-        size,
+        samples,
         tuple((layer.scope, layer.activations) for layer in largest if layer.scope),
     )
 
@@ -158,9 +161,7 @@ def batch_size(train: TrainProgram) -> int:
     return size if isinstance(size, int) else 1
 
 
-def too_large(
-    needed: Footprint, free: FreeMemory, train: TrainProgram, program: Program, float_bytes: int
-) -> UserError:
+def too_large(needed: Footprint, free: FreeMemory, train: TrainProgram) -> UserError:
     """NN640, with the table of what takes how much, and what would fit."""
     message = f"training {train.name} takes {in_bytes(needed.bytes)}, and {free.limit} {in_bytes(free.bytes)}"
     notes = [f"this is what takes it:{needed.table()}"]
@@ -183,12 +184,11 @@ def _way_out(needed: Footprint, free: FreeMemory) -> str:
 # ------------------------------------------------------------------------------------------------ a bound
 
 
-def _bound(program: Program, train: TrainProgram, float_bytes: int) -> int:
+def _bound(program: Program, train: TrainProgram, float_bytes: int, samples: int) -> int:
     """Not less than what the plan would say: every value, its gradient, and another for what is computed on the way."""
-    size = batch_size(train)
     weights = sum(weight.type.size for weight in program.weights) * float_bytes * 6
     graphs = [train.training.roots(), train.evaluation.roots()]
-    return weights + 3 * sum(_bytes(reachable(roots), size, float_bytes) for roots in graphs)
+    return weights + 3 * sum(_bytes(reachable(roots), samples, float_bytes) for roots in graphs)
 
 
 def _bytes(nodes: Iterable[Node], size: int, float_bytes: int) -> int:

@@ -131,7 +131,6 @@ class Model:
             self._began = (self.memory.weights.copy(), self.memory.states.copy())
         self.planned_epochs(train, epochs)
         with self._explained(train):
-            require_memory(self, train)
             parts = self.parts(train, learning=True)
             require_memory(self, train, parts)
             require_usable(self, train, parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.data.loading import columns_side_by_side
 from nndsl.diagnostics import warning
 from nndsl.ir import Node, reachable
 from nndsl.runtime.footprint import batch_size, refuse_training
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from nndsl.diagnostics import Diagnostic
-    from nndsl.ir.program import Column, DataProgram, Field, TrainProgram
+    from nndsl.ir.program import DataProgram, Field, TrainProgram
     from nndsl.runtime.model import Model
     from nndsl.runtime.standalone.batches import DataPart
     from nndsl.runtime.standalone.program import Array
@@ -23,12 +24,15 @@ _MOST_COLUMNS = 4096
 """Of a field: of more, as the pixels of an image are, single ones that never change are nothing to speak of."""
 
 
-def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPart] | None = None) -> None:
-    """Raises UserError NN640 where training would not fit beside what is there. parts: its data, once that is read."""
+def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> None:
+    """Raises UserError NN640 where training would not fit beside what is there. parts: its data; none without data."""
+    from nndsl.runtime.standalone.batches import len_of
+
     memory = model.memory
-    rows = [values.nbytes for part in (parts or {}).values() for values in _arrays(part).values()]
-    made = sum(rows) + sum(vector.nbytes for vector in (memory.weights, memory.states))
-    refuse_training(model.checked, train, memory.dtype.itemsize, sum(rows), made)
+    rows = sum(values.nbytes for part in parts.values() for values in _arrays(part).values())
+    made = rows + memory.weights.nbytes + memory.states.nbytes
+    largest = max((len_of(_arrays(part)) or len(part) for part in parts.values()), default=batch_size(train))
+    refuse_training(model.checked, train, memory.dtype.itemsize, min(batch_size(train), largest), rows, made)
 
 
 def require_usable(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> None:
@@ -78,7 +82,7 @@ def _small_data(train: TrainProgram, data: DataProgram, samples: int, batch_size
         "NN905",
         f"{data.name} has {samples} training rows, fewer than a batch of {batch_size}: each epoch is one step",
         train.span,
-        help=f"`batch_size = {max(1, min(32, samples // 4))}` makes several of them",
+        help=f"`batch_size = {max(1, min(32, samples // 2))}` makes several of them",
     )
 
 
@@ -124,7 +128,7 @@ def _constant(data: DataProgram, field: Field, values: Array) -> Iterator[Diagno
     if len(values) < 2 or values.ndim > 2 or values[0].size > _MOST_COLUMNS:
         return
     same = _same_in_all_rows(values.reshape(len(values), -1))
-    columns = _columns_side_by_side(data, field)
+    columns = columns_side_by_side(data, field.node)
     if columns is None or len(columns) != len(same):
         if all(same):
             yield _same(f"the field {field.name} is the same in every training row", field.span)
@@ -152,13 +156,3 @@ def _same_in_all_rows(values: Array) -> list[bool]:
         if changed.all():
             break
     return (~changed).tolist()
-
-
-def _columns_side_by_side(data: DataProgram, field: Field) -> list[Column] | None:
-    """The columns that a field is made of, in order, if each is one number; None for anything else."""
-    known = {column.key: column for column in data.columns}
-    leaves = [node for node in reachable([field.node]) if node.op is ops.column]
-    found = [known[str(node["name"])] for node in leaves if str(node["name"]) in known]
-    if not found or len(found) != len(leaves) or any(column.type.shape for column in found):
-        return None
-    return found

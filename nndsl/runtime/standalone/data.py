@@ -254,8 +254,10 @@ def _learn(data: Data, raw: RawColumns, rows: NDArray[np.int64]) -> Table:
             going = {name for name in going if statistics[name].again()}
         for name, statistic in statistics.items():
             fitted[name] = np.asarray(statistic.value(), np.float64)
-            if not np.isfinite(fitted[name]).all():
-                problem = f"{name} can't be learnt: the training rows have no value there, or too large ones"
+            finite = np.isfinite(fitted[name])
+            if not finite.all():
+                place = f"[{np.argwhere(~finite)[0][0]}]" if finite.any() else ""
+                problem = f"{name}{place} can't be learnt: the training rows have no value there, or too large ones"
                 raise DataError("fit", problem)
     return fitted
 
