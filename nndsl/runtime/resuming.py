@@ -283,7 +283,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, str]) -> list[str]
             if line[0] in "+-" and not line.startswith(("+++", "---"))
         ]
         if changed:
-            lines.append(f"{name} has changed since the run was left, which goes on with it as it is now:")
+            lines.append(f"{name} has changed since the run was left:")
             lines += [f"  {line[0]} {line[1:].strip()}" for line in changed[:_LONGEST_DIFFERENCE]]
             if len(changed) > _LONGEST_DIFFERENCE:
                 lines.append(f"  and {len(changed) - _LONGEST_DIFFERENCE} more lines")

@@ -37,9 +37,11 @@ def test_every_setting_has_its_default() -> None:
         "batch_size": 32,
         "steps": None,
         "shuffle": True,
+        "stream": None,
         "gradient_accumulation_steps": 1,
         "use_ema": False,
         "ema_momentum": 0.99,
+        "checkpoint_every": None,
     }
 
 
@@ -205,7 +207,6 @@ def test_callbacks_have_all_their_arguments() -> None:
         "min_delta": 0.0,
         "patience": 2,
         "mode": "max",
-        "restore_best_weights": True,
         "start_from_epoch": 0,
     }
 

@@ -73,6 +73,10 @@ def setting_value(context: Context, setting: Setting, value: Value, span: Span) 
             if is_number(value):
                 return float(value)
             raise context.mistake("NN502", f"`{name}` is a number, not {describe(value)}", span)
+        case "seconds":
+            if is_number(value) and value >= 0:
+                return float(value)
+            raise context.mistake("NN502", f"`{name}` is a number of seconds, not {describe(value)}", span)
         case "share":
             if is_number(value) and 0 < value < 1:
                 return float(value)

@@ -54,6 +54,12 @@ SETTINGS = (
         "Whether a moving average of the weights is what is evaluated, watched and saved, in place of the last ones.",
     ),
     Setting("ema_momentum", "share", 0.99, "How much of the moving average stays at each step."),
+    Setting(
+        "checkpoint_every",
+        "seconds",
+        None,
+        "Seconds between checkpoints; left out, 60, or more where writing one takes over half a second.",
+    ),
 )
 
 _MONITOR = Setting(
