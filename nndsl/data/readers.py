@@ -269,7 +269,11 @@ def _column_files(
 
     Raises UserError NN424 where the patterns of two columns match different numbers of files.
     """
-    given = {column: str(arguments[parameter]) for column, parameter in parameter_of.items() if arguments[parameter]}
+    given = {
+        column: str(arguments[parameter])
+        for column, parameter in parameter_of.items()
+        if arguments[parameter] is not None
+    }
     found = {column: find_files(text, folder, span) for column, text in given.items()}
     counts = {len(files) for files in found.values()}
     if len(counts) > 1:

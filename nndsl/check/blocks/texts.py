@@ -30,7 +30,7 @@ def _text(context: Context, given: Arguments) -> Value:
     if not isinstance(column, RawColumn) or column.kind != "text" or column.shape:
         raise context.mistake(
             "NN452",
-            f"`text` takes a column of texts as it is in the file, not {describe(column)}",
+            f"`text` takes a column of texts as it is in the file, not {_described(column)}",
             given.span_of("column"),
             help='for example `text(column("review"), 200)`',
         )
@@ -65,6 +65,11 @@ def _text(context: Context, given: Arguments) -> Value:
     node = column_leaf(context, known, entry)
     known.ids[node.id] = vocabulary
     return node
+
+
+def _described(value: Value) -> str:
+    """What was given in place of a column of texts."""
+    return f"{describe(value)}, which holds numbers" if isinstance(value, RawColumn) else describe(value)
 
 
 def _count(context: Context, given: Arguments, name: str, least: int) -> int:
