@@ -460,7 +460,11 @@ class Model:
     @contextmanager
     def _explained(self, train: TrainProgram, generated: Generated | None = None) -> Generator[None]:
         """Turns what the generated module raises for its user's mistakes into UserErrors with places."""
-        raised = (generated or self.generated).raised
+
+        def raised(failure: Exception, name: str) -> bool:
+            # Rows that are streamed are read by the model's own module, whichever asks for them.
+            return any(module.raised(failure, name) for module in (self.generated, generated) if module is not None)
+
         try:
             yield
         except Exception as failure:

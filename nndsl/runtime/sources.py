@@ -13,6 +13,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
+from nndsl.runtime.footprint import in_bytes
 
 if TYPE_CHECKING:
     from nndsl.data import Table
@@ -47,8 +48,7 @@ class Reading:
         """What to tell the user, where something is streamed."""
         if not self.left:
             return None
-        size = f"{self.bytes / 1e9:.1f} GB" if self.bytes >= 1e8 else f"{self.bytes / 1e6:.1f} MB"
-        return f"streams {size} from {', '.join(self.sources)}"
+        return f"streams {in_bytes(self.bytes)} from {', '.join(self.sources)}"
 
 
 Wanted = Mapping[str, tuple["Table", Sequence[str]]]

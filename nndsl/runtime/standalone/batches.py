@@ -53,14 +53,14 @@ DataPart = Table | StreamedPart
 
 def len_of(part: DataPart | None) -> int:
     """Number of samples of a part; 0 for no part."""
-    if isinstance(part, StreamedPart):
-        return len(part)
-    return len(next(iter(part.values()))) if part else 0
+    if isinstance(part, dict):
+        return len(next(iter(part.values()))) if part else 0
+    return 0 if part is None else len(part)
 
 
 def take_rows(part: DataPart, positions: slice | NDArray[np.int64], targets: Mapping[str, Array]) -> None:
     """Puts the samples at these positions into arrays of as many rows, by field."""
-    if isinstance(part, StreamedPart):
+    if not isinstance(part, dict):
         part.fill(positions, targets)
         return
     for name, target in targets.items():
@@ -68,14 +68,18 @@ def take_rows(part: DataPart, positions: slice | NDArray[np.int64], targets: Map
 
 
 def filled_batches(
-    part: DataPart, order: NDArray[np.int64] | None, batch_size: int, workspace_of: Callable[[int], Step], first: int = 0
+    part: DataPart,
+    order: NDArray[np.int64] | None,
+    batch_size: int,
+    workspace_of: Callable[[int], Step],
+    first: int = 0,
 ) -> Iterator[tuple[int, int, Step]]:
     """(position of its first sample, its size, its workspace with the inputs filled) for each batch.
 
     order: in which the samples come; None as they lie. first: where in it to begin, at the start of a batch. The last
     batch may be smaller. workspace_of: the workspace for batches of a size.
     """
-    if isinstance(part, StreamedPart):
+    if not isinstance(part, dict):
         yield from _read_ahead(part, order, batch_size, workspace_of, first)
         return
     samples = len_of(part)
