@@ -99,7 +99,7 @@ class PlannedStep(Surroundings):
     conditions: Conditions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.conditions = Conditions(self.part.graph, self.names)
+        self.conditions = Conditions(self.names)
 
     def given(self, node: Node) -> Definition:
         """A field's buffer, a part of the memory, or a constant."""
@@ -212,7 +212,6 @@ class Conditions:
     them to act. Where gradients are accumulated, the last batch of each group acts; the others only add to a sum.
     """
 
-    graph: StepGraph
     names: Names
     _whole: dict[int, str] = field(default_factory=dict[int, str])
     _before: dict[int, str] = field(default_factory=dict[int, str])
@@ -226,7 +225,7 @@ class Conditions:
             return [f"if {' and '.join(conditions)}:", *indented(lines)] if conditions else lines
         if number == 0:
             self._whole[minimize.index] = self.names.unique("whole")
-            conditions.append(f"memory.accumulated({self._counted(minimize)})")
+            conditions.append(f"memory.accumulated({self._counted(train, minimize)})")
         whole = self._whole[minimize.index]
         first = [f"{whole} = {' and '.join(conditions)}"] if number == 0 else []
         return [*first, f"if {whole}:", *indented(lines)]
@@ -235,11 +234,11 @@ class Conditions:
         """Lines for the start of the step, after all updates are written."""
         return [f"{name} = float(totals[{index}])" for index, name in self._before.items()]
 
-    def _counted(self, minimize: Minimize) -> str:
+    def _counted(self, train: TrainProgram, minimize: Minimize) -> str:
         """The weight of this batch's gradient among others: its samples, or the sum of their weights."""
         if minimize.counted is None:
             return "n"
-        node = self.graph.totals[minimize.counted].node
+        node = train.training.totals[minimize.counted].node
         if node.op is constant:
             return count_text(node)
         before = self._before[minimize.counted] = self.names.unique("weight_before")

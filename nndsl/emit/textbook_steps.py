@@ -54,7 +54,7 @@ class TextbookStep:
     conditions: Conditions = field(init=False)
 
     def __post_init__(self) -> None:
-        self.conditions = Conditions(self.part.graph, self.names)
+        self.conditions = Conditions(self.names)
         module, graph = self.module, self.part.graph
         host = HostNumbers(lambda node: step_leaf(self.train, node), self.names, module.node_names)
         headings = Headings(two_ways=bool(graph.minimizes))
