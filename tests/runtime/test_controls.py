@@ -7,6 +7,10 @@ import numpy as np
 import pytest
 
 import nndsl
+from nndsl.emit import emit
+from nndsl.passes import optimise
+from nndsl.plan import Tiling
+from nndsl.runtime.modules import Generated
 from nndsl.runtime.standalone.averaging import WeightAverage
 from nndsl.runtime.standalone.callbacks import ReduceLROnPlateau
 from nndsl.runtime.standalone.program import average_slot
@@ -276,3 +280,18 @@ def test_all_of_it_goes_on_from_any_event_bit_for_bit(model):
         rest = [event.row() for event in made.events(train, other) if type(event).__name__ == "EpochDone"]
         assert rest == rows[done:]
         assert np.array_equal(memory.weights, final)
+
+
+def test_gradients_of_tiles_are_accumulated_like_those_of_whole_batches(model):
+    made = model(
+        "epochs = 2",
+        "batch_size = 6",
+        "gradient_accumulation_steps = 3",
+        "minimize mse(Net(x), target) weighted by w using Adam(learning_rate=0.01)",
+    )
+    made.fit()
+    program = optimise(made.checked)
+    tiled = Generated(emit(program, precision="float64", tiling=Tiling(2)), "<tiles>", {})
+    memory = tiled.memory(0)
+    list(tiled.fit(tiled.program.trains["Net"], memory, made.parts(made.checked.trains[0]), 0))
+    np.testing.assert_allclose(memory.weights, made.memory.weights, rtol=1e-12, atol=1e-14)
