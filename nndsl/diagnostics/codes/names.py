@@ -57,16 +57,6 @@ CODES: tuple[Code, ...] = (
         None,
     ),
     Code(
-        "NN111",
-        "a path that an imported file may not name",
-        "The file that is run may name any file. A file that it imports, or the program of a run that it takes a model "
-        "out of, may come from anybody: it names files in its own folder and below, by paths that neither begin at the "
-        "root nor go up, and no links lead out of there. Fix: `--allow-path FOLDER` where you trust it, or a copy of "
-        "what it needs beside it.",
-        'import Block from "lib/blocks.nn"    # which says `import Scale from "../scale.nn"`',
-        None,
-    ),
-    Code(
         "NN108",
         "a file that imports itself",
         "Imports form a tree: a file can't import itself, nor a file that imports it.",
@@ -90,5 +80,15 @@ CODES: tuple[Code, ...] = (
         'data digits from builtin("digits") {\n  image = column("image") / 16\n}\n\n'
         "model M {\n  input x\n  Flatten\n  Dense(64)\n}\n\n"
         "train M on digits {\n  minimize mse(M(image), 0) using Adam\n}\n",
+    ),
+    Code(
+        "NN111",
+        "a path that an imported file may not name",
+        "The file that is run may name any file. A file that it imports, or the program of a run that it takes a model "
+        "out of, may come from anybody: it names files in its own folder and below, by paths that neither begin at the "
+        "root nor go up, and no links lead out of there. Fix: `--allow-path FOLDER` where you trust it, or a copy of "
+        "what it needs beside it.",
+        'import Block from "lib/blocks.nn"    # which says `import Scale from "../scale.nn"`',
+        None,
     ),
 )
