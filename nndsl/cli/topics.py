@@ -149,7 +149,9 @@ def _readers() -> list[Topic]:
 
 
 def _reader_default(parameter: Parameter) -> str:
-    return str(parameter.default) if parameter.kind == "option" else _literal(parameter.default)
+    if parameter.kind == "option" and parameter.default is not None:
+        return str(parameter.default)
+    return _literal(parameter.default)
 
 
 def _solvers() -> list[Topic]:
@@ -195,6 +197,8 @@ def _table(rows: list[tuple[str, str]]) -> str:
 
 def _literal(value: object) -> str:
     """A default as a `.nn` file writes it; None is what stands for "left out"."""
+    from nndsl.check.values import Option
+
     match value:
         case None:
             return "..."
@@ -202,6 +206,8 @@ def _literal(value: object) -> str:
             return "true" if value else "false"
         case str():
             return f'"{value}"'
+        case Option(name=name):
+            return name
         case tuple():
             return f"[{', '.join(map(_literal, cast('tuple[object, ...]', value)))}]"
         case _:

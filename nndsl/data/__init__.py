@@ -2,7 +2,8 @@
 
 from nndsl.data.builtin import BUILTINS
 from nndsl.data.loading import DataProblem, explain, needed_columns, open_tables, read_tables
-from nndsl.data.readers import READERS, Parameter, Reader, open_file, open_like, open_reader, open_table
+from nndsl.data.parameters import Parameter, Reader
+from nndsl.data.readers import READERS, open_file, open_like, open_reader, open_table
 from nndsl.data.spool import spooled
 from nndsl.data.table import ColumnInfo, Table
 

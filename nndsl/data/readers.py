@@ -3,74 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard, cast
+from typing import TYPE_CHECKING, cast
 
 from nndsl.data.builtin import BUILTINS, BuiltinTable
 from nndsl.data.files import find_file, find_files
 from nndsl.data.images import COLOR_MODES, ENDINGS, RESIZES
+from nndsl.data.parameters import Arguments, Parameter, Reader, check_kind, is_size
 from nndsl.data.table import Table
 from nndsl.diagnostics import UserError, did_you_mean, error
 
 if TYPE_CHECKING:
-    from nndsl.ir.op import Attribute
     from nndsl.ir.program import ReaderCall
     from nndsl.source import Span
-
-KINDS = {
-    "text": "a text",
-    "bool": "true or false",
-    "texts": "a list of texts",
-    "option": "one of its words",
-    "size": "a height and a width: [32, 32]",
-}
-"""Kinds of parameters, and how messages call them."""
-
-
-MOST_PIXELS = 1 << 14
-"""How high or wide a picture may be made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter of a reader. kind: one of `KINDS` (lists are tuples); default None: it may be left out.
-
-    options: the words that a parameter of the kind "option" may be.
-    """
-
-    name: str
-    kind: str
-    documentation: str
-    default: Attribute = None
-    required: bool = False
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A reader by name.
-
-    documentation: its first line is the summary.
-    open: (arguments by name, every parameter filled in; folder that paths start from; place of the call) -> table.
-    """
-
-    name: str
-    documentation: str
-    parameters: tuple[Parameter, ...]
-    open: Callable[[Arguments, Path, Span | None], Table]
-
-    def parameter(self, name: str, span: Span | None = None) -> Parameter:
-        """The parameter called `name`. Raises UserError NN402 where there is none."""
-        found = {parameter.name: parameter for parameter in self.parameters}
-        if name in found:
-            return found[name]
-        close = did_you_mean(name, found)
-        help = f"did you mean `{close}`?" if close else f"its parameters are: {', '.join(found)}"
-        raise UserError(error("NN402", f"{self.name} has no parameter `{name}`", span, help=help))
-
-
-Arguments = Mapping[str, "Attribute"]
 
 
 def open_table(call: ReaderCall) -> Table:
@@ -102,7 +47,7 @@ def open_reader(name: str, arguments: Arguments, folder: Path, span: Span | None
         reader.parameter(given, span)
     filled = {parameter.name: arguments.get(parameter.name, parameter.default) for parameter in reader.parameters}
     for parameter in reader.parameters:
-        _check_kind(reader, parameter, filled[parameter.name], span)
+        check_kind(reader, parameter, filled[parameter.name], span)
     return reader.open(filled, folder, span)
 
 
@@ -147,33 +92,6 @@ def _kind(path: Path) -> str:
     endings = [ending.lower() for ending in path.suffixes[-2:]]
     kind = next((ending for ending in reversed(endings) if ending != ".gz"), "")
     return kind if kind in (".csv", ".tsv", ".txt", ".npz", ".npy", ".parquet") else ""
-
-
-def is_size(value: object) -> TypeGuard[tuple[int, int]]:
-    """Whether a value says a height and a width that a picture may have."""
-    if not isinstance(value, tuple):
-        return False
-    lengths = cast("tuple[object, ...]", value)
-    return len(lengths) == 2 and all(type(length) is int and 0 < length <= MOST_PIXELS for length in lengths)
-
-
-def _check_kind(reader: Reader, parameter: Parameter, value: Attribute, span: Span | None) -> None:
-    if value is None and not parameter.required:
-        return
-    match parameter.kind:
-        case "text":
-            fits = isinstance(value, str)
-        case "bool":
-            fits = isinstance(value, bool)
-        case "option":
-            fits = value in parameter.options
-        case "size":
-            fits = is_size(value)
-        case _:
-            fits = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
-    if not fits:
-        problem = "is missing" if value is None else f"is {KINDS[parameter.kind]}, not {value!r}"
-        raise UserError(error("NN402", f"`{parameter.name}` of {reader.name} {problem}", span))
 
 
 # ------------------------------------------------------------------------------------------------ the readers

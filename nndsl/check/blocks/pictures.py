@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _image(context: Context, given: Arguments) -> Value:
     """A column of file names as the pictures in these files: a column of numbers."""
     from nndsl.data.images import COLOR_MODES, RESIZES
-    from nndsl.data.readers import is_size
+    from nndsl.data.parameters import is_size
 
     known = notes(context, given.span, "image")
     column = given["column"]

@@ -58,7 +58,7 @@ def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> 
 
 
 def _reader_value(context: Context, scope: Scope, item: tree.Argument, parameter: Parameter) -> Attribute:
-    from nndsl.data.readers import KINDS, is_size
+    from nndsl.data.parameters import KINDS, is_size
 
     if parameter.kind == "option":
         return _reader_option(context, item, parameter)
