@@ -207,7 +207,8 @@ class _Explanation:
         given = [item.name or order[position] for position, item in enumerate(expression.arguments)]
         missing: list[tuple[str, str]] = []
         for parameter in reader.parameters:
-            text = str(parameter.default) if parameter.kind == "option" else written(parameter.default)
+            bare = parameter.kind == "option" and isinstance(parameter.default, str)
+            text = str(parameter.default) if bare else written(parameter.default)
             if not parameter.required and parameter.name not in given and text is not None:
                 missing.append((parameter.name, text))
         append_arguments(self.page, expression, missing)
