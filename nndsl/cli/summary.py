@@ -14,6 +14,7 @@ from nndsl.cli.options import file_argument, json_option, precision_option, set_
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.runtime.footprint import scaled
+from nndsl.runtime.sources import reading_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +48,9 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
     Activations, memory and arithmetic are those of one batch in training, as the compiler has planned it.
     """
     program = checked(file, sets, train)
-    reports = _reports(program, 8 if precision == "float64" else 4)
+    float_bytes = 8 if precision == "float64" else 4
+    reports = _reports(program, float_bytes)
+    reading = {train.name: reading_told(program, train, float_bytes) for train in program.trains}
     models = {model.name: _rows(model, program, _costs(model, reports.values())) for model in program.models}
     if as_json:
         print_json(
@@ -55,7 +58,7 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
                 "ok": True,
                 "diagnostics": diagnostics_data(program.warnings),
                 "models": {name: [asdict(row) for row in rows] for name, rows in models.items()},
-                "trains": {name: _report_data(report) for name, report in reports.items()},
+                "trains": {name: _report_data(report) | {"data": reading[name]} for name, report in reports.items()},
                 "writes": {name: writing_data(how) for name, how in writers(program).items()},
             }
         )
@@ -65,6 +68,8 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
         _print_model(model, models[model.name])
     for name, report in reports.items():
         _print_report(name, report)
+        if reading[name] is not None:
+            click.echo(f"  data        {reading[name]}")
     for name, how in writers(program).items():
         click.echo(f"{name} writes on: {way_of_writing(how)}")
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from nndsl import ops
 from nndsl.diagnostics import UserError, error
+from nndsl.ir import DType, reachable
 from nndsl.runtime.footprint import in_bytes
 
 if TYPE_CHECKING:
     from nndsl.data import Table
-    from nndsl.ir.program import DataProgram, TrainProgram
+    from nndsl.ir.program import DataProgram, Program, TrainProgram
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.standalone.columns import RawColumns
 
@@ -122,6 +124,38 @@ def _column_bytes(table: Table, name: str) -> int:
 # ------------------------------------------------------------------------------------------------ data blocks
 
 
+def reading_of_data(
+    data: DataProgram, tables: Mapping[str, Table], train: TrainProgram, fields: Sequence[str], float_bytes: int
+) -> Reading:
+    """How a train block reads its data, of which it needs these fields. Raises UserError."""
+    from nndsl.data import needed_columns
+
+    stream = dict(train.settings).get("stream")
+    if data.windows:
+        if stream:
+            message = f"the rows of {data.name} look at those beside them, which are held in memory"
+            raise UserError(error("NN616", message, train.span, help="leave `stream` out"))
+        return Reading(stream=False)
+    prepared = sum(table.rows for table in tables.values()) * _fields_bytes(data, fields, float_bytes)
+    return reading_of(needed_columns(data, tables), prepared, None if stream is None else bool(stream))
+
+
+def reading_told(program: Program, train: TrainProgram, float_bytes: int) -> str | None:
+    """How a train block will read its data, before anything runs; None where it has none in files. Raises UserError."""
+    from nndsl.data import open_tables
+
+    data = next((data for data in program.data if data.name == train.data), None)
+    tables = open_tables(data) if data is not None else {}
+    if data is None or not tables:
+        return None
+    roots = [*train.training.roots(), *train.evaluation.roots()]
+    fields = list(dict.fromkeys(str(node["name"]) for node in reachable(roots) if node.op is ops.field))
+    rows = sum(table.rows for table in tables.values())
+    reading = reading_of_data(data, tables, train, fields, float_bytes)
+    note = reading.note() or f"{in_bytes(rows * _fields_bytes(data, fields, float_bytes))} in memory"
+    return f"{rows:,} rows: {note}"
+
+
 class Sources:
     """The tables that a model's data blocks name, opened once, and their columns, kept as they were last read."""
 
@@ -145,21 +179,10 @@ class Sources:
 
     def reading(self, data: DataProgram, train: TrainProgram, fields: Sequence[str]) -> Reading:
         """How a train block reads its data, of which it needs these fields. Raises UserError."""
-        from nndsl.data import needed_columns
-
-        tables = self.tables(data)
-        stream = dict(train.settings).get("stream")
-        if data.windows:
-            if stream:
-                message = f"the rows of {data.name} look at those beside them, which are held in memory"
-                raise UserError(error("NN616", message, train.span, help="leave `stream` out"))
-            return Reading(stream=False)
-        rows = sum(table.rows for table in tables.values())
-        key = (data.name, stream, tuple(fields))
+        key = (data.name, dict(train.settings).get("stream"), tuple(fields))
         if key not in self._readings:
-            prepared = rows * _fields_bytes(self._generated, data, fields)
-            setting = None if stream is None else bool(stream)
-            self._readings[key] = reading_of(needed_columns(data, tables), prepared, setting)
+            wide = self._generated.program.dtype == "float64"
+            self._readings[key] = reading_of_data(data, self.tables(data), train, fields, 8 if wide else 4)
         return self._readings[key]
 
     def columns(self, data: DataProgram, reading: Reading) -> dict[str, RawColumns]:
@@ -173,11 +196,11 @@ class Sources:
         return kept[1]
 
 
-def _fields_bytes(generated: Generated, data: DataProgram, names: Sequence[str]) -> int:
+def _fields_bytes(data: DataProgram, names: Sequence[str], float_bytes: int) -> int:
     """What these fields take in memory, for each row."""
-    widths = {"float": 8 if generated.program.dtype == "float64" else 4, "int": 4, "bool": 1}
+    widths = {DType.FLOAT: float_bytes, DType.INT: 4, DType.BOOL: 1}
     types = [each.node.type for each in data.fields if each.name in names]
-    return sum(prod(type.shape) * widths[type.dtype.value] for type in types)
+    return sum(prod(type.shape) * widths[type.dtype] for type in types)
 
 
 class NewRows:
@@ -188,7 +211,7 @@ class NewRows:
         self._generated = generated
         self._data = data
         self._setting = dict(train.settings).get("stream")
-        self._width = _fields_bytes(generated, data, names)
+        self._width = _fields_bytes(data, names, 8 if generated.program.dtype == "float64" else 4)
 
     def read(self, table: Table, names: list[str]) -> RawColumns:
         """These columns of a table, by name. Raises UserError."""

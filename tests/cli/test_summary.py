@@ -57,3 +57,10 @@ def test_sizes_are_short(count: int, text: str):
 
 def test_arithmetic_has_its_unit():
     assert in_operations(1_234_567) == "1.23 MFLOP"
+
+
+def test_summary_says_how_the_data_will_be_read(nndsl):
+    program = EXAMPLES / "digits.nn"
+    assert "  data        1,797 rows: 467 kB in memory" in nndsl("summary", program).stdout
+    trains = json.loads(nndsl("summary", program, "--json").stdout)["trains"]
+    assert trains["Digits"]["data"] == "1,797 rows: 467 kB in memory"

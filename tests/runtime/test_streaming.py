@@ -166,6 +166,12 @@ def test_small_columns_of_streamed_data_are_held(tmp_path, monkeypatch):
     assert is_streamed(model)
 
 
+def test_a_summary_says_what_will_be_streamed(tmp_path):
+    model = nndsl.load(program(tmp_path, *npy(tmp_path)[:2]))
+    told = sources.reading_told(model.checked, model.checked.trains[0], 4)
+    assert told == "700 rows: streams 17.5 kB from x.npy"
+
+
 def test_a_run_says_what_it_streams(tmp_path, capsys):
     import sys
 
