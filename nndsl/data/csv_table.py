@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.data.csv_text import CsvFile
 from nndsl.data.files import reading
-from nndsl.data.names import column_names, number_name, sorted_names
+from nndsl.data.names import column_names, number_name, sorted_names, text_dtype
 from nndsl.data.scans import KEPT_FROM_BYTES, ColumnScan, Scan, content_key, load_scan, save_scan
 from nndsl.data.table import ColumnInfo, Table, compare_columns, is_number
 from nndsl.diagnostics import InternalError, UserError, error
@@ -21,9 +21,6 @@ MISSING_NUMBERS = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null
 
 MOST_NAMES = 100
 """A scan keeps a column's different values up to this many; for more the column is read again when they are needed."""
-
-MOST_WIDE_BYTES = 1 << 26
-"""NumPy keeps text as wide as its longest cell; columns that would take more than this are kept as long as they are."""
 
 MOST_TEXT_BYTES = 1 << 31
 """Where NumPy (before version 2) has no such texts, wide columns of more than this are refused."""
@@ -209,7 +206,7 @@ class CsvTable(Table):
                     return np.array([cell.lower() == "true" for cell in cells])
                 case _:
                     texts = ["" if cell in self._missing_texts else cell for cell in cells]
-                    return np.array(texts, _text_dtype(4 * column.widest * self._scan.rows))
+                    return np.array(texts, text_dtype(4 * column.widest * self._scan.rows))
         except ValueError:
             raise self._changed() from None
 
@@ -223,7 +220,7 @@ class CsvTable(Table):
         for name in names:
             column = self._columns[name]
             size = 4 * column.widest * self._scan.rows
-            if column.kind == "text" and _text_dtype(size) is np.str_ and size > MOST_TEXT_BYTES:
+            if column.kind == "text" and text_dtype(size) is np.str_ and size > MOST_TEXT_BYTES:
                 message = f"{self.source}: the column {name} would take {size / 2**30:.1f} GiB of memory as text"
                 raise UserError(error("NN423", message, self.span, help="use a column of short names"))
 
@@ -328,14 +325,6 @@ class _Scanner:
                 names = iter(different)
         found = sorted_names(names)
         return found if len(found) <= MOST_NAMES else None
-
-
-def _text_dtype(wide: int) -> Any:
-    """NumPy's type for a column of text that would take `wide` bytes if all cells were as wide as the widest."""
-    import numpy as np
-
-    any_width: Any = getattr(getattr(np, "dtypes", None), "StringDType", None)
-    return np.str_ if any_width is None or wide <= MOST_WIDE_BYTES else any_width()
 
 
 def with_point(cell: str, decimal: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nndsl.data.extras import extra
-from nndsl.data.files import by_numbers, damaged, find_folder, reading, reason
+from nndsl.data.files import damaged, find_folder, reading, reason
+from nndsl.data.folders import FolderFile, files_by_class, folder_columns, folder_content
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
 
@@ -152,41 +153,15 @@ class ImagesTable(Table):
 
     def __init__(self, source: str, path: Path, form: PictureForm, span: Span | None) -> None:
         super().__init__(source, span)
-        self._files = self._found(path)
-        self._pictures = PictureReader(form, (self.called(self._files[0][1]), self._files[0][2]), span)
+        self._files = files_by_class(source, path, "pictures", ENDINGS, span)
+        self._pictures = PictureReader(form, (self._called(self._files[0]), self._files[0].path), span)
         self._form = form
-
-    def _found(self, path: Path) -> list[tuple[str, str, Path]]:
-        """(label, name, path) of every picture; labels are "" where there are no folders."""
-        if path.is_file():
-            return [("", path.name, path)]
-        with reading(self.source, self.span):
-            entries = [entry for entry in sorted(path.iterdir(), key=_by_name) if not entry.name.startswith(".")]
-            alone = [entry for entry in entries if _is_picture(entry)]
-            folders = [entry for entry in entries if entry.is_dir()]
-            labelled = [(folder.name, file) for folder in folders for file in _pictures_below(folder)]
-        if alone and labelled:
-            message = f"{self.source} holds pictures ({alone[0].name}) beside folders of pictures ({labelled[0][0]})"
-            help = "a folder for each class, or pictures alone"
-            raise UserError(error("NN427", message, self.span, help=help))
-        if not alone and not labelled:
-            message = f"{self.source} holds no pictures"
-            raise UserError(error("NN410", message, self.span, help=f"their names end in {', '.join(ENDINGS)}"))
-        found = [(label, file.relative_to(path).as_posix(), file) for label, file in labelled]
-        return found or [("", file.name, file) for file in alone]
 
     @property
     def schema(self) -> tuple[ColumnInfo, ...]:
         """From the names of the files, and the first picture where no size was said."""
-        rows = len(self._files)
-        columns = [
-            ColumnInfo("image", "number", self._pictures.shape, "uint8", rows),
-            ColumnInfo("file", "text", (), f"<U{max(len(name) for _, name, _ in self._files)}", rows),
-        ]
-        if self._files[0][0]:
-            width = max(len(label) for label, _, _ in self._files)
-            columns.insert(1, ColumnInfo("label", "text", (), f"<U{width}", rows))
-        return tuple(columns)
+        image = ColumnInfo("image", "number", self._pictures.shape, "uint8", len(self._files))
+        return (image, *folder_columns(self._files))
 
     def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
         """All pictures decoded, in memory."""
@@ -204,32 +179,28 @@ class ImagesTable(Table):
             self.column(name)
             match name:
                 case "image":
-                    found[name] = self._pictures.read([(self.called(file), path) for _, file, path in files])
+                    found[name] = self._pictures.read([(self._called(file), file.path) for file in files])
                 case "label":
-                    found[name] = np.array([label for label, _, _ in files], np.str_)
+                    found[name] = np.array([file.label for file in files], np.str_)
                 case _:
-                    found[name] = np.array([file for _, file, _ in files], np.str_)
+                    found[name] = np.array([file.name for file in files], np.str_)
         return found
 
-    def called(self, file: str) -> str:
+    def _called(self, file: FolderFile) -> str:
         """A picture's name for messages."""
-        return file if file == self.source else f"{self.source}/{file}"
+        return file.name if file.name == self.source else f"{self.source}/{file.name}"
 
     def content(self) -> str | None:
-        """By the pictures' names, sizes and times of change: to read them all would take as long as to decode them."""
-        from nndsl.data.scans import content_key
-
-        with reading(self.source, self.span):
-            changes = [(str(path), *_size_and_time(path)) for _, _, path in self._files]
-        return content_key([], "images", self._form, changes)
+        """By the pictures' names, sizes and times of change."""
+        return folder_content(self._files, self.source, self.span, self._form)
 
     def column_help(self) -> str | None:
         """No label where there are no folders."""
-        return None if self._files[0][0] else "a folder for each class gives the column `label`"
+        return None if self._files[0].label else "a folder for each class gives the column `label`"
 
     def place(self, name: str, row: int) -> str:
         """By the file."""
-        return f"{self.called(self._files[row][1])}, column {name}"
+        return f"{self._called(self._files[row])}, column {name}"
 
 
 class TableWithPictures(Table):
@@ -331,28 +302,5 @@ class TableWithPictures(Table):
 def open_images(text: str, folder: Path, form: PictureForm, span: Span | None) -> ImagesTable:
     """The pictures in a folder, or one picture. Raises UserError NN401 where there is neither."""
     path = folder / text
-    return ImagesTable(text, path if path.is_file() else find_folder(text, folder, span), form, span)
-
-
-def _by_name(path: Path) -> Any:
-    return by_numbers(path.name)
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS and path.is_file()
-
-
-def _pictures_below(folder: Path) -> list[Path]:
-    """The pictures in a folder and in those below it, hidden ones left out, by their paths."""
-    found: list[Path] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        found += [
-            Path(place, file) for file in files if not file.startswith(".") and Path(file).suffix.lower() in ENDINGS
-        ]
-    return sorted(found, key=lambda path: by_numbers(path.relative_to(folder).as_posix()))
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    is_file = "\0" not in text and path.is_file()
+    return ImagesTable(text, path if is_file else find_folder(text, folder, span), form, span)

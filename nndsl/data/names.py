@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+MOST_WIDE_BYTES = 1 << 26
+"""NumPy keeps text as wide as its longest cell; columns that would take more than this are kept as long as they are."""
+
+
+def text_dtype(wide: int) -> Any:
+    """NumPy's type for a column of text that would take `wide` bytes if all cells were as wide as the widest."""
+    import numpy as np
+
+    any_width: Any = getattr(getattr(np, "dtypes", None), "StringDType", None)
+    return np.str_ if any_width is None or wide <= MOST_WIDE_BYTES else any_width()
+
+
+def text_array(texts: Sequence[str]) -> NDArray[Any]:
+    """A column of these texts."""
+    import numpy as np
+
+    return np.array(texts, text_dtype(4 * len(texts) * max([1, *map(len, texts)])))
 
 
 def number_name(value: Any) -> str:

@@ -79,6 +79,8 @@ def open_like(path: Path, call: ReaderCall | None) -> Table:
 def _open_like(path: Path, call: ReaderCall) -> Table:
     if call.reader == "images" and (path.is_dir() or path.suffix.lower() in ENDINGS):
         return open_reader("images", {**dict(call.arguments), "path": path.name}, path.parent)
+    if call.reader == "texts" and (path.is_dir() or _kind(path) == ".txt"):
+        return open_reader("texts", {**dict(call.arguments), "path": path.name}, path.parent)
     if _kind(path) not in _ENDINGS.get(call.reader, ()):
         return open_file(path)
     arguments = {**dict(call.arguments), "path": path.name}
@@ -138,6 +140,15 @@ def _open_images(arguments: Arguments, folder: Path, span: Span | None) -> Table
     size, color_mode, resize = arguments["size"], str(arguments["color_mode"]), str(arguments["resize"])
     form = PictureForm(size if is_size(size) else None, color_mode, resize)
     return open_images(str(arguments["path"]), folder, form, span)
+
+
+def _open_texts(arguments: Arguments, folder: Path, span: Span | None) -> Table:
+    from nndsl.data.csv_text import check_encoding
+    from nndsl.data.documents import open_texts
+
+    encoding = str(arguments["encoding"])
+    check_encoding(encoding, span)
+    return open_texts(str(arguments["path"]), folder, encoding, span)
 
 
 def _open_npz(arguments: Arguments, folder: Path, span: Span | None) -> Table:
@@ -285,6 +296,17 @@ READERS: dict[str, Reader] = {
                 Parameter("encoding", "text", 'how the text was saved: "latin-1", "utf-16"', "utf-8"),
             ),
             _open_text,
+        ),
+        Reader(
+            "texts",
+            "A folder that holds a folder of text files for each class: the columns `text`, `label` (the folder's\n"
+            "name) and `file`, a row for each file whose name ends in .txt. Text files without such folders have no\n"
+            "label. Rows come by label, then by file name.",
+            (
+                Parameter("path", "text", "the folder, from the folder of the `.nn` file", required=True),
+                Parameter("encoding", "text", 'how the texts were saved: "latin-1", "utf-16"', "utf-8"),
+            ),
+            _open_texts,
         ),
         Reader(
             "npz",

@@ -68,21 +68,22 @@ class TextTable(Table):
 
     @cached_property
     def _parts(self) -> list[str]:
-        return parts_of(self._text(), self._file.level)
+        return parts_of(read_text(self._file, self.span), self._file.level)
 
-    def _text(self) -> str:
-        file = self._file
-        encoding = "utf-8-sig" if file.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else file.encoding
-        with reading(file.source, self.span), open_bytes(file.path) as content:
-            try:
-                text = io.TextIOWrapper(content, encoding=encoding).read()
-            except UnicodeError:
-                help = 'say the encoding that it was saved in, as in encoding="latin-1"'
-                message = f"{file.source}: the text is not {file.encoding}"
-                raise UserError(error("NN406", message, self.span, help=help)) from None
-        if "\0" in text:
-            other_kind(file.source, "text: it holds null characters", self.span)
-        return text
+
+def read_text(file: TextFile, span: Span | None) -> str:
+    """The whole text of a file. Raises UserError: NN406 in another encoding, NN404 for what is no text."""
+    encoding = "utf-8-sig" if file.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else file.encoding
+    with reading(file.source, span), open_bytes(file.path) as content:
+        try:
+            text = io.TextIOWrapper(content, encoding=encoding).read()
+        except UnicodeError:
+            help = 'say the encoding that it was saved in, as in encoding="latin-1"'
+            message = f"{file.source}: the text is not {file.encoding}"
+            raise UserError(error("NN406", message, span, help=help)) from None
+    if "\0" in text:
+        other_kind(file.source, "text: it holds null characters", span)
+    return text
 
 
 def parts_of(text: str, level: str) -> list[str]:

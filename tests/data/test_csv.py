@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nndsl.data import csv_table, open_file, open_reader, scans
+from nndsl.data import csv_table, names, open_file, open_reader, scans
 from nndsl.data.table import Table
 from nndsl.diagnostics import UserError
 from nndsl.runtime.standalone.columns import raw_rows
@@ -208,7 +208,7 @@ def test_missing_values_are_known_from_the_scan(opened, said):
 
 
 def test_long_texts_are_kept_as_long_as_they_are(opened, monkeypatch, tmp_path):
-    monkeypatch.setattr(csv_table, "MOST_WIDE_BYTES", 1000)
+    monkeypatch.setattr(names, "MOST_WIDE_BYTES", 1000)
     table = opened("csv", "t.csv", "t,l\n" + "x" * 300 + ",a\n,b\nä,c\n")
     found = table.read(["t", "l"])
     assert {name: values.dtype.kind for name, values in found.items()} == {"t": "T", "l": "U"}
@@ -221,7 +221,7 @@ def test_long_texts_are_kept_as_long_as_they_are(opened, monkeypatch, tmp_path):
 
 def test_a_column_of_long_texts_is_refused_before_it_fills_the_memory_of_an_old_numpy(opened, monkeypatch, said):
     monkeypatch.setattr(csv_table, "MOST_TEXT_BYTES", 1000)
-    monkeypatch.setattr(csv_table, "_text_dtype", lambda wide: np.str_)
+    monkeypatch.setattr(csv_table, "text_dtype", lambda wide: np.str_)
     table = opened("csv", "t.csv", "t\n" + "x" * 300 + "\n")
     assert said(lambda: table.read(["t"])).code == "NN423"
 
