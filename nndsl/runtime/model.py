@@ -359,7 +359,9 @@ class Model:
         from nndsl.runtime.weights import constants_of, read_weights
 
         program = self.generated.program
-        seed = read_weights(Path(path), program, self.memory, constants_of(self.checked, program)).get("seed")
+        about = read_weights(Path(path), program, self.memory, constants_of(self.checked, program))
+        started: object = about.get("started")  # of a checkpoint
+        seed: object = started.get("seed") if isinstance(started, dict) else about.get("seed")
         if type(seed) is int and 0 <= seed < 2**63:
             self.seed = seed
         self._untouched = False

@@ -26,7 +26,10 @@ from nndsl.runtime.standalone.array_files import (
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table
 
 FITTED = "fitted:"
-"""Begins the names of what was learnt from data; no path of a weight or state has a colon."""
+"""Begins the names of what was learnt from data; no path of a weight or state has a colon.
+
+Other names with a colon are what a checkpoint goes on from: slots of optimizers, histories.
+"""
 
 OTHER_TABLE = "::"
 """Stands between the part and the column in the names of columns that belong to one part only."""
@@ -81,7 +84,7 @@ def refuse_misfits(
     kinds: NumPy's letter for the numbers of each, where that is known. What was learnt from data is not looked at.
     """
     wanted = dict((*program.weights, *program.states))
-    found = {name: shape for name, shape in shapes.items() if not name.startswith(FITTED)}
+    found = {name: shape for name, shape in shapes.items() if ":" not in name}
     misfits = [(path, shape, found[path]) for path, shape in wanted.items() if path in found and found[path] != shape]
     missing = [path for path in wanted if path not in found]
     unknown = [path for path in found if path not in wanted]
@@ -188,7 +191,7 @@ def _refuse_heads(program: Program, path: Path, heads: Mapping[str, NpyHead]) ->
     """Raises FileError where an archive holds other weights than the program's, or far more besides."""
     shapes = {name: head.shape for name, head in heads.items() if name != ABOUT}
     refuse_misfits(program, shapes, {name: head.dtype.kind for name, head in heads.items()})
-    extras = sum(head.size for name, head in heads.items() if name == ABOUT or name.startswith(FITTED))
+    extras = sum(head.size for name, head in heads.items() if ":" in name)
     if extras > LARGEST_EXTRAS:
         raise FileError(f"{path} would unpack to {extras:,} bytes besides the weights")
 
