@@ -170,5 +170,13 @@ STATEMENTS = (
         "Writes a block several times, before anything runs.",
         "Each turn makes new weights.",
     ),
+    Statement(
+        "scan",
+        "scan NAME in SEQUENCE, ... with CARRY = START, ... { ... }",
+        "Goes through sequences time by time, when the network runs.",
+        "In layers, functions and models. NAME is the value of one time; a CARRY keeps a value from each time to the "
+        "next. Behind the block `sequence(NAME)` is what a name of it was at every time, and `last(NAME)` what it "
+        "was at the end.",
+    ),
 )
 """In the order in which a reader of a file meets them."""

@@ -102,9 +102,13 @@ def _signature(definition: str, kind: str) -> str:
 
 def _statements() -> list[Topic]:
     from nndsl.cli.statements import STATEMENTS
+    from nndsl.cli.words import WORDS
 
+    families = {"statements": ("statement", STATEMENTS), "words": ("word", WORDS)}
     return [
-        Topic(s.name, "statements", "statement", s.forms, f"{s.summary}\n\n{fill(s.text, WIDTH)}") for s in STATEMENTS
+        Topic(each.name, family, kind, each.forms, f"{each.summary}\n\n{fill(each.text, WIDTH)}")
+        for family, (kind, statements) in families.items()
+        for each in statements
     ]
 
 

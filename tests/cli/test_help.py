@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,21 @@ def test_the_place_of_a_definition_is_right():
 )
 def test_every_family_is_known_by_name(nndsl, name: str, said: str):
     assert said in nndsl("help", name).stdout
+
+
+def test_every_word_of_the_grammar_is_known():
+    grammar = (Path(__file__).parents[2] / "grammars" / "nn.lark").read_text()
+    known = {topic.name for topic in topics()}
+    words = set(re.findall(r'"([a-z]+)"', grammar))
+    assert {"over", "using", "every"} < words
+    assert words - known == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["median", "clip_norm", "stratify", "group", "training", "step", "classes", "gradient"]
+)
+def test_names_that_some_places_know_are_known(nndsl, name: str):
+    assert name in nndsl("help", name).stdout
 
 
 def test_every_topic_has_a_signature_and_a_summary():
