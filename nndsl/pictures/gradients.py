@@ -33,12 +33,17 @@ def draw_flows(flows: Sequence[Flow], path: Path, title: str) -> None:
 
 
 def _draw_steps(axes: Any, steps: Sequence[StepFlow]) -> None:
+    from matplotlib.ticker import NullFormatter
+
     axes.plot(
         [_drawn(step.size) for step in steps], [step.path for step in steps], color=BLUE, marker="o", linewidth=0.8
     )
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.margins(0.1)
+    low, high = axes.get_xlim()
+    if high > 10 * low:  # powers of ten are enough, and numbers between them would run into each other
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("gradient by what the step gives (root mean square)")
     _plain(axes, "x")
 

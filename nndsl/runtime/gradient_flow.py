@@ -14,6 +14,7 @@ from nndsl import ops
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType, Kind
 from nndsl.ops.rules import integer
+from nndsl.passes.match import kind_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -159,21 +160,22 @@ class _Tapped:
     values: list[tuple[str, Node]]
 
     def read(self, outputs: Mapping[str, Array], norms: Mapping[str, float], n: int) -> Flow:
-        """Sums of squares, a row for each sample, as sizes."""
+        """Norms, a row for each sample, as sizes over the batch."""
         loss = float(outputs[f"{self.prefix}loss"][0])
         steps = [
             StepFlow(
-                path, node.type.shape, n * sqrt(float(outputs[f"{self.prefix}step {path}"].mean()) / node.type.size)
+                path,
+                node.type.shape,
+                n * sqrt(float((outputs[f"{self.prefix}step {path}"] ** 2).mean()) / node.type.size),
             )
             for path, node in self.steps.items()
         ]
         by_weight = [
-            WeightFlow(path, sqrt(float(outputs[f"{self.prefix}weight {path}"][0])), norms[path])
-            for path in self.weights
+            WeightFlow(path, float(outputs[f"{self.prefix}weight {path}"][0]), norms[path]) for path in self.weights
         ]
         states: list[StateFlow] = []
         for number, (path, reverse) in enumerate(self.states):
-            squares = outputs[f"{self.prefix}state {number}"].sum(axis=0)
+            squares = (outputs[f"{self.prefix}state {number}"] ** 2).sum(axis=0)
             states.append(StateFlow(path, tuple(map(sqrt, map(float, squares))), reverse))
         return Flow(loss, n, tuple(steps), tuple(by_weight), tuple(states))
 
@@ -185,7 +187,7 @@ def _norm(values: Array) -> float:
 
 
 def _tapped(minimize: Minimize, train: TrainProgram, checked: Program) -> _Tapped:
-    """The values to compute for a `minimize`: its loss, and the squares of its gradients."""
+    """The values to compute for a `minimize`: its loss, and the norms of its gradients."""
     from nndsl.autodiff.programs import expand
     from nndsl.autodiff.reverse import gradients
 
@@ -199,13 +201,13 @@ def _tapped(minimize: Minimize, train: TrainProgram, checked: Program) -> _Tappe
     by_tap, by_leaf = found[: len(taps)], found[len(taps) :]
     prefix = f"{minimize.index} "
     values = [(f"{prefix}loss", loss)]
-    values += [(f"{prefix}step {path}", _squares(gradients(loss, [node])[0], node)) for path, node in steps.items()]
+    values += [(f"{prefix}step {path}", _length(gradients(loss, [node])[0], node)) for path, node in steps.items()]
     values += [
-        (f"{prefix}weight {path}", _squares(gradient, leaf))
+        (f"{prefix}weight {path}", _length(gradient, leaf))
         for (path, leaf), gradient in zip(leaves.items(), by_leaf, strict=True)
     ]
     values += [
-        (f"{prefix}state {number}", _squares(gradient, tap.leaf, kept=1))
+        (f"{prefix}state {number}", _length(gradient, tap.leaf, kept=1))
         for number, (tap, gradient) in enumerate(zip(taps, by_tap, strict=True))
     ]
     zeros: dict[Node, Node] = {tap.leaf: ops.splat(tap.leaf, 0.0) for tap in taps}
@@ -236,12 +238,21 @@ def _at_the_start(loss: Node) -> Node:
     return _rebuilt([loss], first)[0]
 
 
-def _squares(gradient: Node | None, like: Node, kept: int = 0) -> Node:
-    """The sum of a gradient's squares, over all axes but the first `kept`; zeros where there is none."""
+def _length(gradient: Node | None, like: Node, kept: int = 0) -> Node:
+    """The norm of a gradient over all axes but the first `kept`; zeros where there is none.
+
+    The largest element is taken out first: the squares of small numbers would be 0, and of large ones infinite.
+    """
     gradient = ops.splat(like, 0.0) if gradient is None else gradient
     axes = tuple(range(kept, gradient.type.rank))
-    squares = ops.square(gradient)
-    return ops.sum(squares, axes=axes) if axes else squares
+    sizes = ops.absolute(gradient)
+    if not axes:
+        return sizes
+    largest = ops.max(sizes, axes=axes)
+    unit = ops.where(ops.greater(largest, ops.splat(largest, 0.0)), largest, ops.splat(largest, 1.0))
+    column = ops.reshape(unit, shape=(*unit.type.shape, *(1 for _ in axes)))
+    units = ops.broadcast(column, shape=sizes.type.shape, kind=kind_word(sizes.type.kind))
+    return ops.multiply(unit, ops.sqrt(ops.sum(ops.square(ops.divide(sizes, units)), axes=axes)))
 
 
 def _per_sample(node: Node) -> Node:

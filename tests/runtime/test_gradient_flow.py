@@ -213,3 +213,25 @@ def test_clips_rescue_an_exploding_network(clip, opened):
     rows = opened(EXPLODING.replace("CLIP", clip)).fit()
     assert rows[0]["train.loss"] > 100
     assert rows[-1]["train.loss"] < 20
+
+
+@pytest.mark.parametrize("level", [1e-25, 1e25])
+def test_norms_of_very_small_and_very_large_gradients_in_float32_are_right(level, tmp_path):
+    path = tmp_path / "scaled.nn"
+    path.write_text(f"""data given {{
+  x = [[3.0, 4.0], [0.0, 0.0]]
+}}
+model Net {{
+  input x
+  weight kernel: [2] = zeros
+  inside: x * kernel -> Activation(linear)
+  output sum(inside * {level!r} * [3.0, 4.0])
+}}
+train T on given {{
+  batch_size = 2
+  minimize Net(x) using SGD(learning_rate=0.1)
+}}
+""")
+    (flow,) = load(path).gradient_flows()
+    assert [each.gradient for each in flow.weights] == [pytest.approx(level * (4.5**2 + 8**2) ** 0.5, rel=1e-6)]
+    assert [each.size for each in flow.steps] == [pytest.approx(level * 12.5**0.5, rel=1e-6)]
