@@ -356,14 +356,12 @@ class Model:
 
     def load_weights(self, path: str | Path) -> None:
         """Reads a weights file, or the one in a run folder. Raises UserError: NN601, NN603, NN604 or NN605."""
-        from nndsl.runtime.weights import constants_of, read_weights
+        from nndsl.runtime.weights import constants_of, read_weights, seed_of
 
         program = self.generated.program
         about = read_weights(Path(path), program, self.memory, constants_of(self.checked, program))
-        started: object = about.get("started")  # of a checkpoint
-        seed: object = started.get("seed") if isinstance(started, dict) else about.get("seed")
-        if type(seed) is int and 0 <= seed < 2**63:
-            self.seed = seed
+        seed = seed_of(about)
+        self.seed = self.seed if seed is None else seed
         self._untouched = False
         self._parts.clear()
 

@@ -77,6 +77,13 @@ def constants_of(checked: CheckedProgram, program: Program) -> dict[str, tuple[i
     return found
 
 
+def seed_of(about: Mapping[str, Any]) -> int | None:
+    """The seed that a weights file or a checkpoint says it was trained with; None where it says none that can be."""
+    started: Any = about.get("started", about)
+    seed: Any = cast("dict[str, Any]", started).get("seed") if isinstance(started, dict) else None
+    return seed if type(seed) is int and 0 <= seed < 2**63 else None
+
+
 def read_arrays_of(path: Path, most: int) -> Table:
     """The arrays of a `.safetensors` or `.npz` file of any program's; at most `most` bytes of them are unpacked.
 
