@@ -94,7 +94,7 @@ def main(program: Program) -> NoReturn:
 
 
 def harmless(text: str) -> str:
-    """A text that may be anybody's, with the characters that a terminal would obey as escapes: `\\x1b`."""
+    """A text that may be anybody's, with the characters that a terminal would obey written out as Python would."""
     letters = (each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
     return "".join(letters)
 
