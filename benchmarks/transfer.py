@@ -47,7 +47,7 @@ def accuracies(example: str, seed: int) -> dict[str, float]:
         model.fit()
     blocks = [block.name for block in model.checked.trains]
     asked = _images(model, blocks[0], "test") - _images(body, outcome.train, "train")
-    digits = BuiltinTable("digits", None).read_columns(("image", "label"))
+    digits = BuiltinTable("digits", None, None).read_columns(("image", "label"))
     unseen = [row for row, image in enumerate(digits["image"]) if _key(image / 16) in asked]
     rows = {column: values[unseen] for column, values in digits.items()}
     return {block: model.evaluate(rows, train=block)["accuracy"] for block in blocks}

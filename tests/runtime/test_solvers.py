@@ -282,7 +282,7 @@ def test_a_loss_that_is_not_finite_is_told_of() -> None:
 def test_a_standalone_file_solves_bit_for_bit_alike(tmp_path: Path) -> None:
     model = loaded(NETWORK.replace("SOLVER", "Newton(cg_iterations=5)").replace("epochs = 25", "epochs = 4"))
     losses = [row["train.loss"] for row in model.fit()]
-    columns = BuiltinTable("digits", None).read_columns(("image", "label"))
+    columns = BuiltinTable("digits", None, None).read_columns(("image", "label"))
     np.savez(tmp_path / "digits.npz", **columns)
     (tmp_path / "m.py").write_text(model.source, encoding="utf-8")
     command = [sys.executable, "m.py", "train", "digits.npz", "--weights", "w.npz", "--history", "h.csv"]
