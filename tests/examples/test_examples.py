@@ -45,7 +45,7 @@ def enlarged_digits(tmp_path_factory):
     """
     from nndsl.data.builtin import BuiltinTable
 
-    columns = BuiltinTable("digits", None).read_columns(("image", "label"))
+    columns = BuiltinTable("digits", None, None).read_columns(("image", "label"))
     folder = tmp_path_factory.mktemp("digits")
     images = columns["image"].repeat(3, 1).repeat(3, 2) * 15
     (folder / "images").write_bytes(idx(np.pad(images, ((0, 0), (2, 2), (2, 2))).repeat(2, 0)))
