@@ -76,10 +76,11 @@ def test_report_is_arithmetic_over_totals() -> None:
 def test_fields_are_prepared_by_what_the_training_rows_taught() -> None:
     import numpy as np
 
-    data = load(emit(digits_mlp())).PROGRAM.data["digits"]
+    module = load(emit(digits_mlp()))
     rows = np.random.default_rng(0).normal(3.0, 2.0, (50, 8, 8))
-    fitted = data.fit({"image": rows})
-    fields = data.prepare({"image": rows, "label": np.arange(50, dtype=np.int32)}, fitted)
+    columns = {"image": rows, "label": np.arange(50) % 10}
+    prepared = module.load_data(module.PROGRAM.data["digits"], {"train": columns}, 0, dtype="float64")
+    fields = prepared.parts["train"]
     np.testing.assert_allclose(fields["image"].mean(0), 0.0, atol=1e-12)
     np.testing.assert_allclose(fields["image"].std(0), 1.0)
-    np.testing.assert_array_equal(fields["label"], np.arange(50))
+    np.testing.assert_array_equal(fields["label"], np.arange(50) % 10)

@@ -222,3 +222,31 @@ def test_rows_that_look_at_others_are_not_streamed(tmp_path):
     (found,) = caught.value.diagnostics
     assert found.code == "NN616"
     assert "stream" in found.help
+
+
+def test_a_standalone_file_streams_its_columns_bit_for_bit(tmp_path, monkeypatch, capsys):
+    from nndsl.data import open_tables, read_tables
+
+    results = []
+    for stream in ("false", "true"):
+        model = nndsl.load(program(tmp_path, *npy(tmp_path)[:2], stream))
+        names = model.generated.names
+        monkeypatch.setitem(names, "LEFT_FROM_BYTES", 1000)
+        data = model.checked.data[0]
+        columns, weights, answers = (tmp_path / f"{stream}-{name}.npz" for name in ("columns", "weights", "answers"))
+        names["write_columns"](columns, read_tables(data, open_tables(data)))
+        left = names["read_columns"](columns, stream == "true")["all"]
+        assert [type(left[name]).__name__ for name in ("value", "label")] == [
+            *(["StoredColumn"] if stream == "true" else ["ndarray"]),
+            "ndarray",
+        ]
+        run_command = names["run_command"]
+        assert run_command(names["PROGRAM"], ["train", str(columns), "--weights", str(weights)]) == 0
+        printed = capsys.readouterr().out.replace(stream, "")
+        predicting = ["predict", str(columns), "--weights", str(weights), "-o", str(answers)]
+        assert run_command(names["PROGRAM"], predicting) == 0
+        capsys.readouterr()
+        with np.load(weights) as found, np.load(answers) as answered:
+            arrays = {name: found[name].tobytes() for name in found.files if name != ":about"}
+            results.append((printed, arrays, {name: answered[name].tolist() for name in answered.files}))
+    assert results[0] == results[1]

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
 from nndsl.runtime.standalone.program import Array, Table
+from nndsl.runtime.standalone.stored import StoredColumn, StoredError
 
 SAFETENSORS_METADATA = "nndsl"
 """The entry of a `.safetensors` file's metadata that holds, as JSON, what `ABOUT` does and the arrays of texts."""
@@ -28,6 +30,12 @@ LONGEST_NPY_HEAD = 10_000
 """Bytes; NumPy's own limit."""
 
 MOST_AXES = 32
+
+LEFT_FROM_BYTES = 1 << 20
+"""Arrays below this are read even where the data is streamed: a label need not be fetched for each batch."""
+
+MEMBER_HEADER = struct.Struct("<26xHH")
+"""What stands before each member of an archive; its last two numbers are the lengths of its name and its extras."""
 
 MOST_COMPRESSED = 1040
 """Deflate makes nothing more than 1032 times smaller; an archive that claims to is there to fill the memory."""
@@ -155,11 +163,15 @@ class NpyHead:
 
 
 def read_arrays(
-    path: Path, accept: Callable[[Mapping[str, NpyHead]], None] | None = None, only: str | None = None
+    path: Path,
+    accept: Callable[[Mapping[str, NpyHead]], None] | None = None,
+    only: str | None = None,
+    without: Collection[str] = (),
 ) -> Table:
     """The arrays of an `.npz` file, or the one called `only` if it is there. Raises FileError for anything else.
 
-    Nothing is unpacked that does not hold what its head says, and nothing before `accept` has seen all heads.
+    Nothing is unpacked that does not hold what its head says, and nothing before `accept` has seen all heads. without:
+    those that are not wanted.
     """
     if not is_archive(path, "an .npz file is wanted"):
         raise FileError(f"{path} is not an .npz file of arrays")
@@ -168,7 +180,7 @@ def read_arrays(
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             if len(members) != len(archive.infolist()):
                 raise FileError(f"{path} holds two arrays of one name")
-            chosen = {name: info for name, info in members.items() if only in (None, name)}
+            chosen = {name: info for name, info in members.items() if only in (None, name) and name not in without}
             heads = {name: _npy_head(archive, info) for name, info in chosen.items()}
             if accept is not None:
                 accept(heads)
@@ -177,6 +189,30 @@ def read_arrays(
         raise FileError(f"{path} is not an .npz file of arrays: {error}") from None
     except OSError as error:
         raise FileError(f"can't read {path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def stored_arrays(path: Path) -> dict[str, StoredColumn]:
+    """The large arrays of an `.npz` file that lie in it row after row, not compressed; they stay there.
+
+    Raises FileError as `read_arrays`.
+    """
+    found: dict[str, StoredColumn] = {}
+    try:
+        with ZipFile(path) as archive, path.open("rb") as file:
+            for info in archive.infolist():
+                head = _npy_head(archive, info)
+                by_rows = len(head.shape) == 1 or (len(head.shape) > 1 and not head.fortran_order)
+                if info.compress_type != ZIP_STORED or head.size < LEFT_FROM_BYTES or not by_rows:
+                    continue
+                file.seek(info.header_offset)
+                lengths = MEMBER_HEADER.unpack(file.read(MEMBER_HEADER.size))
+                start = info.header_offset + MEMBER_HEADER.size + sum(lengths) + head.start
+                found[info.filename.removesuffix(".npy")] = StoredColumn(path, start, head.dtype.str, head.shape)
+    except (ValueError, EOFError, BadZipFile, KeyError, TypeError, RuntimeError, OverflowError, struct.error) as error:
+        raise FileError(f"{path} is not an .npz file of arrays: {error}") from None
+    except (OSError, StoredError) as error:
+        raise FileError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from None
+    return found
 
 
 def _npy_head(archive: ZipFile, info: ZipInfo) -> NpyHead:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 from zipfile import ZipFile, ZipInfo
@@ -22,8 +22,10 @@ from nndsl.runtime.standalone.array_files import (
     is_archive,
     read_arrays,
     read_safetensors_file,
+    stored_arrays,
 )
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table
+from nndsl.runtime.standalone.stored import StoredColumn
 
 FITTED = "fitted:"
 """Begins the names of what was learnt from data; no path of a weight or state has a colon.
@@ -213,10 +215,15 @@ def _fixed_width(values: Array) -> Array:
     return np.array(values.tolist(), np.str_) if values.dtype.kind == "T" else values
 
 
-def read_columns(path: Path) -> dict[str, Table]:
-    """The raw columns by table, as `write_columns` took them. Raises FileError."""
-    tables: dict[str, Table] = {}
-    for key, values in _archive(path, "`nndsl build model.nn --data columns.npz` writes one").items():
+def read_columns(path: Path, stream: bool = False) -> dict[str, dict[str, Array | StoredColumn]]:
+    """The raw columns by table, as `write_columns` took them. Raises FileError.
+
+    stream: whether large columns stay in the file.
+    """
+    tables: dict[str, dict[str, Array | StoredColumn]] = {}
+    help = "`nndsl build model.nn --data columns.npz` writes one"
+    left = stored_arrays(path) if stream and is_archive(path, help) else {}
+    for key, values in {**_archive(path, help, left), **left}.items():
         table, separator, name = key.partition(OTHER_TABLE)
         tables.setdefault(table if separator else "all", {})[name if separator else key] = values
     return tables
@@ -237,11 +244,11 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     write_whole(path, write)
 
 
-def _archive(path: Path, help: str) -> Table:
-    """The arrays of an `.npz` file. Raises FileError, with `help` for a file of another kind."""
+def _archive(path: Path, help: str, without: Collection[str] = ()) -> Table:
+    """The arrays of an `.npz` file but those `without`. Raises FileError, with `help` for a file of another kind."""
     if not is_archive(path, help):
         raise FileError(f"{path} is no .npz file; {help}")
-    return read_arrays(path)
+    return read_arrays(path, without=without)
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

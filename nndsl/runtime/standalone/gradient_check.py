@@ -55,7 +55,8 @@ def check_gradients(
 
     Where several losses are minimized, each weight's is that of the last minimize that updates it, all at the same
     weights.
-    part: the training part; without it inputs are drawn. fitted: what was learnt from the data, by data block. All random draws are the same in every evaluation.
+    part: the training part; without it inputs are drawn. fitted: what was learnt from the data, by data block. All
+    random draws are the same in every evaluation.
     """
     memory = program.memory(seed, "float64")
     memory.fitted.update(fitted or {})

@@ -273,7 +273,9 @@ def _below(state: State, name: str) -> State:
 # ------------------------------------------------------------------------------------------------ without training
 
 
-def evaluate(train: Train, memory: Memory, part: DataPart, seed: int, batch_size: int | None = None) -> dict[str, float]:
+def evaluate(
+    train: Train, memory: Memory, part: DataPart, seed: int, batch_size: int | None = None
+) -> dict[str, float]:
     """The reported numbers over all samples of `part`, in evaluation form. Raises TrainingError for no samples."""
     if not len_of(part):
         raise TrainingError("there are no samples to evaluate on")

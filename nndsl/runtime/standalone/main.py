@@ -15,7 +15,7 @@ import numpy as np
 from nndsl.runtime.standalone.batches import DataPart
 from nndsl.runtime.standalone.callbacks import TrainingError
 from nndsl.runtime.standalone.columns import DataError
-from nndsl.runtime.standalone.data import load_data, prepare_new
+from nndsl.runtime.standalone.data import load_data, new_part
 from nndsl.runtime.standalone.files import (
     FileError,
     read_columns,
@@ -36,11 +36,12 @@ from nndsl.runtime.standalone.loop import (
     predict,
 )
 from nndsl.runtime.standalone.networks import apply_network, network_fields
-from nndsl.runtime.standalone.program import Array, Memory, Program, Table, Train
+from nndsl.runtime.standalone.program import Array, Memory, Program, Train
 from nndsl.runtime.standalone.shows import shows_of, write_shown
+from nndsl.runtime.standalone.steps import StepDone
+from nndsl.runtime.standalone.stored import StoredColumn
 from nndsl.runtime.standalone.texts import space_before, text_parts
 from nndsl.runtime.standalone.writing import TextWriter, WritingError
-from nndsl.runtime.standalone.steps import StepDone
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 MISTAKE = 1
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+
+LARGEST_DATA = 0.5
+"""Of the machine's memory: what a file of data may take without being streamed."""
 
 TOLD_EPOCHS = 50
 """About as many lines are written, however many epochs there are."""
@@ -291,15 +295,18 @@ def _predict(program: Program, options: Namespace) -> int:
     seed = int(about.get("seed", 0)) if options.seed is None else options.seed
     if getattr(options, "model", None) is not None:
         network = program.networks[options.model]
-        inputs = network_fields(program, network, memory, _one_table(options.data))
+        columns = {name: values[slice(None)] for name, values in _one_table(options.data).items()}
+        inputs = network_fields(program, network, memory, columns)
         return _written(options.output, apply_network(network, memory, inputs, seed))
     train = next((train for train in _chosen(program, options) if train.prediction is not None), None)
     if train is None or train.data is None:
         raise TrainingError(f"{program.source} has no train block with data and a `predict` line")
-    columns = _one_table(options.data)
     data = program.data[train.data]
-    fields = prepare_new(data, columns, memory.fitted.get(train.data, {}), train.prediction_fields, program.dtype)
-    return _written(options.output, class_names(train, predict(train, memory, fields, seed)))
+    stream = _is_streamed(train, options.data)
+    columns = _one_table(options.data, stream)
+    learnt = memory.fitted.get(train.data, {})
+    part = new_part(data, columns, learnt, train.prediction_fields, program.dtype, stream)
+    return _written(options.output, class_names(train, predict(train, memory, part, seed)))
 
 
 def _written(path: Path, found: Mapping[str, Array]) -> int:
@@ -366,21 +373,31 @@ def _trained(program: Program, options: Namespace) -> tuple[Memory, dict[str, An
 def _parts(
     program: Program, train: Train, memory: Memory, path: Path | None, seed: int, fitted: bool = False
 ) -> dict[str, DataPart]:
-    """The fields of every part. What is learnt from training rows goes to `memory`, or comes from it if `fitted`."""
+    """Every part of the data. What is learnt from training rows goes to `memory`, or comes from it if `fitted`."""
     if train.data is None:
         return {}
     data = program.data[train.data]
     if path is None and data.inline is None:
         raise TrainingError(f"{train.name} is trained on {data.name}: say which .npz file has its columns")
-    tables = {} if path is None else read_columns(path)
+    stream = path is not None and _is_streamed(train, path)
+    tables = {} if path is None else read_columns(path, stream)
     learnt = memory.fitted.get(data.name, {}) if fitted else None
-    prepared = load_data(data, tables, seed, dtype=program.dtype, fitted=learnt, fields=train.fields)
+    prepared = load_data(data, tables, seed, dtype=program.dtype, fitted=learnt, fields=train.fields, stream=stream)
     memory.fitted[data.name] = prepared.fitted
     return prepared.parts
 
 
-def _one_table(path: Path) -> Table:
-    tables = read_columns(path)
+def _is_streamed(train: Train, path: Path) -> bool:
+    """Whether data is read batch by batch: as the program says, else if the file is larger than half the memory."""
+    if train.settings.get("stream") is not None:
+        return bool(train.settings["stream"])
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names or not path.is_file():
+        return False
+    return path.stat().st_size > LARGEST_DATA * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _one_table(path: Path, stream: bool = False) -> dict[str, Array | StoredColumn]:
+    tables = read_columns(path, stream)
     if list(tables) != ["all"]:
         raise FileError(f"{path} should hold the columns of the rows to predict, and no parts")
     return tables["all"]

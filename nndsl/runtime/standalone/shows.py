@@ -74,7 +74,9 @@ class Shows:
         return Shown(show, step.outputs[show.name], f"{unit} {count}", f"{show.name}_{digits}")
 
 
-def shows_of(train: Train, memory: Memory, parts: Mapping[str, DataPart], seed: int, epochs: int | None = None) -> Shows:
+def shows_of(
+    train: Train, memory: Memory, parts: Mapping[str, DataPart], seed: int, epochs: int | None = None
+) -> Shows:
     """The shows of a block that is about to be trained for `epochs` epochs, or as many as it says."""
     return Shows(train, memory, parts, seed, epoch_count(train, epochs))
 

@@ -1,7 +1,7 @@
 """What data teach: statistics of the training rows, computed block after block in bounded memory.
 
-Values are float64 [n, ...] blocks, nan where missing; a statistic is of each column [...] on its own. Whether the rows
-lie in memory or in a file, the blocks are the same, and so is every bit of the result.
+Values are float64 [n, ...] blocks, nan where missing; a statistic is of each column [...] on its own. Whether the
+rows lie in memory or in a file, the blocks are the same, and so is every bit of the result.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Text from a trained network: the next character (or word) is drawn by its scores, and read as the next.
 
-Where only loops look across time, the network goes on one time after another, from what its loops carry. Else each part
-is computed from the window of those before it, as in training.
+Where only loops look across time, the network goes on one time after another, from what its loops carry. Else each
+part is computed from the window of those before it, as in training.
 """
 
 from __future__ import annotations
