@@ -21,6 +21,7 @@ from nndsl.check.networks import networks
 from nndsl.check.places import folder_of, leads_out, read_text, refuse_foreign
 from nndsl.check.record import Record, record_call
 from nndsl.check.scope import Scope
+from nndsl.check.turned import turned_texts
 from nndsl.check.values import BROKEN, Argument, DataSet, FieldInfo, Model, Run, SilencedError, Value, describe
 from nndsl.collector import without_collecting
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
@@ -87,6 +88,8 @@ class _Checker:
         self._models_alone()
         if context.failed:
             raise UserError(*_in_order(context.diagnostics))
+        for turned in turned_texts(self.sources):
+            context.report(turned)
         self._warn_unused()
         return Program(
             file=self.file,

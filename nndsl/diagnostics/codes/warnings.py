@@ -56,4 +56,13 @@ CODES: tuple[Code, ...] = (
         "The program has `BatchNormalization` and `batch_size = 32`, and its data has 65 training rows.",
         None,
     ),
+    Code(
+        "NN907",
+        "text that reads otherwise than it is",
+        "A character in a comment or a text turns the direction of what stands behind it, so that an editor shows "
+        "another order than the one that counts: what looks like a comment may be code. In a file of somebody else's, "
+        "look twice. Fix: leave it out; letters that are written from right to left need none.",
+        "A comment has the character U+202E, and its end looks like a setting.",
+        None,
+    ),
 )
