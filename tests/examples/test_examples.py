@@ -65,13 +65,15 @@ def as_options(sets):
 
 SMALLER = {
     "long_memory.nn": {"length": "12", "cell": "LSTM(8)", "updates": "100"},
+    "shakespeare_gpt.nn": {"length": "16", "width": "8", "heads": "2", "blocks": "1"},
     "shakespeare_lstm.nn": {"length": "20", "units": "8"},
 }
-"""Examples that take minutes, as smaller networks; `test_recurrent_examples` has what they learn."""
+"""Examples that take minutes, as smaller networks; other tests beside this one have what they learn."""
 
 SHORTER = {
     "gan.nn": ["--epochs", "3"],
     "mnist_cnn.nn": ["--epochs", "5"],
+    "shakespeare_gpt.nn": ["--epochs", "1"],
     "shakespeare_lstm.nn": ["--epochs", "1"],
     "wgan_gp.nn": ["--epochs", "3"],
 }
@@ -106,6 +108,7 @@ def test_the_examples_are_all_there():
         "mnist_cnn.nn",
         "optimizers.nn",
         "residual.nn",
+        "shakespeare_gpt.nn",
         "shakespeare_lstm.nn",
         "sunspots_rnn.nn",
         "transfer.nn",
