@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, cast
 
 from nndsl.check.limits import limit_targets
 from nndsl.check.values import Argument, Function, Value
@@ -11,12 +12,39 @@ from nndsl.ir import Node
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nndsl.check.context import Context
     from nndsl.source import Span
 
 _GIVES_PROBABILITIES = {"softmax": "softmax", "sigmoid": "sigmoid", "log_softmax": "log_softmax"}
 _OF_TWO_CLASSES = ("binary_cross_entropy", "hinge")
 _WANTS_SCORES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+
+
+def unused_lets(program: tree.Program) -> list[Span]:
+    """The names of `let`s that nothing in the file reads, not even a layer that nothing applies."""
+    lets = {item.name.name: item.name.span for item in program.items if isinstance(item, tree.Let)}
+    if not lets:
+        return []
+    read: set[str] = set()
+    for item in program.items:
+        read.update(_names_read(item.value if isinstance(item, tree.Let) else item))
+    return [span for name, span in lets.items() if name not in read]
+
+
+def _names_read(node: tree.Node) -> Iterator[str]:
+    match node:
+        case tree.Name(name=name):
+            yield name
+        case tree.String(value=text):
+            yield from re.findall(r"\{(\w+)", text)
+        case _:
+            for part in node.__dict__.values():
+                children = cast("tuple[object, ...]", part) if isinstance(part, tuple) else (part,)
+                for child in children:
+                    if isinstance(child, tree.Node):
+                        yield from _names_read(child)
 
 
 def _library_name(function: Function) -> str | None:

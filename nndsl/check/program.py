@@ -17,6 +17,7 @@ from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
 from nndsl.check.limits import limited
+from nndsl.check.lints import unused_lets
 from nndsl.check.networks import networks
 from nndsl.check.places import folder_of, leads_out, read_text, refuse_foreign
 from nndsl.check.record import Record, record_call
@@ -44,13 +45,20 @@ def check(
     model on its own is wanted (`Program.networks`), too; where there are several they always are.
     Raises UserError with every mistake that could be told apart. Warnings are in `Program.warnings`.
     """
-    return _Checker(file, dict(sets or {}), only, alone).run()
+    checker = _Checker(file, dict(sets or {}), only, alone)
+    try:
+        return checker.run()
+    except UserError as mistake:
+        raise _because_of_sets(mistake, checker) from None
 
 
 def check_and_record(file: SourceFile, sets: Mapping[str, str]) -> tuple[Program, Record]:
     """As `check`, with what the names and calls of the file turned out to be."""
     checker = _Checker(file, dict(sets), None)
-    program = checker.run()
+    try:
+        program = checker.run()
+    except UserError as mistake:
+        raise _because_of_sets(mistake, checker) from None
     return program, Record(checker.context.calls, checker.context.inputs, checker.lets)
 
 
@@ -90,7 +98,7 @@ class _Checker:
             raise UserError(*_in_order(context.diagnostics))
         for turned in turned_texts(self.sources):
             context.report(turned)
-        self._warn_unused()
+        self._warn_unused(program)
         return Program(
             file=self.file,
             sources=tuple(self.sources),
@@ -408,7 +416,8 @@ class _Checker:
                     values.append(Argument(context.leaf(ops.field, type, item.span, name=item.name.name), item.span))
             apply_model(context, model, values, {}, model.span)
 
-    def _warn_unused(self) -> None:
+    def _warn_unused(self, program: tree.Program) -> None:
+        self.context.bound.update(unused_lets(program))
         for span in sorted(self.context.bound, key=lambda span: (span.file.name, span.start)):
             if not span.text.startswith("_"):
                 self.context.report(
@@ -437,6 +446,34 @@ def _has_open_size(type: tree.Expression, model: Model) -> bool:
         if isinstance(item, tree.Name) and item.name not in parameters and model.scope.lookup(item.name) is None:
             return True
     return False
+
+
+def _because_of_sets(mistake: UserError, checker: _Checker) -> UserError:
+    """The mistakes of a check; where the file is right without its `--set`s, the first that each of them leads to."""
+    file, sets, only = checker.file, checker.sets, checker.only
+    if not sets or _mistakes(file, {}, only):
+        return mistake
+    alone = [({name: text}, _mistakes(file, {name: text}, only)) for name, text in sets.items()]
+    guilty = [(given, found) for given, found in alone if found] or [(sets, list(mistake.diagnostics))]
+    return UserError(*(_blamed(given, found) for given, found in guilty))
+
+
+def _mistakes(file: SourceFile, sets: dict[str, str], only: str | None) -> list[Diagnostic]:
+    try:
+        _Checker(file, sets, only).run()
+    except UserError as mistake:
+        return list(mistake.diagnostics)
+    return []
+
+
+def _blamed(sets: Mapping[str, str], found: list[Diagnostic]) -> Diagnostic:
+    """The first of several mistakes, with what led to all of them."""
+    first, *others = found
+    if not first.labels:
+        return first  # it is about the `--set` itself
+    said = " ".join(f"--set {name}={text}" for name, text in sets.items())
+    more = f", and to {len(others)} other {'mistakes' if len(others) > 1 else 'mistake'}" if others else ""
+    return replace(first, notes=(*first.notes, f"`{said}` leads to this{more}; without it the file is right"))
 
 
 def _bad_set(name: str, text: str, value: Value) -> Diagnostic:
