@@ -260,3 +260,21 @@ def test_a_metric_may_be_in_the_units_of_the_column_and_constants_have_names(loa
 def test_there_is_no_way_back_without_a_scaled_field(load, predictions, words):
     fields = 'x = column("rooms")\ny = standardize(column("price"))\nz = 2 * standardize(column("price"))'
     assert words in wrong(load, fields, HOUSES, predictions).message
+
+
+# ------------------------------------------------------------------------------------------------ names of fields
+
+
+def test_a_field_may_be_called_like_the_function_that_made_it(load):
+    fields = """fill = fill(column("text"), "?")
+words = text(fill(column("text"), "?"), 3, vocabulary=9, level=characters)
+text = text(fill(column("text"), "?"), 4, vocabulary=9, level=words)
+x = text(fill(column("text"), "?"), 5, vocabulary=9, level=words)
+column = class(column("label"))
+"""
+    fields = fields.replace('fill = fill(column("text"), "?")\n', "")
+    model = load(fields, "predict a = words, b = text, c = x", REVIEWS)
+    found = model.predict({"text": np.array(["the film"])})
+    assert [found[name].shape[1] for name in "abc"] == [3, 4, 5]
+    assert found["b"][0, :2].tolist() == found["c"][0, :2].tolist()
+    assert "can't be called" in wrong(load, 'x = column("label")\ny = x(2)', REVIEWS).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from nndsl.check.values import (
     Arguments,
     Builtin,
     BuiltinParameter,
+    Function,
+    Option,
     RawColumn,
     Scaling,
     Value,
@@ -30,7 +33,7 @@ class DataNotes:
     """What a data block gathers while its fields are checked.
 
     reader, table: the rows in the file, None where they are written in the block (`inline`, by column name).
-    pictures: those that columns of the table name.
+    functions: what the block offers by name. pictures: those that columns of the table name.
     names: class names behind each id (by node), `ids`: how many ids a node may hold. scalings: of scaled nodes.
     series, windows, stride: see `DataProgram`.
     """
@@ -46,6 +49,7 @@ class DataNotes:
     series: list[Series] = field(default_factory=list[Series])
     windows: list[Window] = field(default_factory=list[Window])
     stride: int | None = None
+    functions: Mapping[str, Function] = field(default_factory=dict[str, Function])
     pictures: list[Pictures] = field(default_factory=list[Pictures])
     field: str = ""
 
@@ -68,6 +72,13 @@ def notes(context: Context, span: Span, what: str) -> DataNotes:
             help="fields of the data are in scope in the train block by name",
         )
     return context.data
+
+
+def word_of(given: Arguments, name: str, words: tuple[str, ...]) -> str | None:
+    """Which of its words an argument is; None for anything else. A field may be called like one of them."""
+    value = given[name]
+    word = value.name if isinstance(value, Option | Function) else given.span_of(name).text
+    return word if word in words else None
 
 
 def ids_of(context: Context, node: Node) -> int | None:

@@ -65,11 +65,12 @@ def check_data(context: Context, file_scope: Scope, block: tree.Data) -> tuple[D
             table = open_table(reader)
     if hurt:
         return None
-    for name, builtin in DATA_BUILTINS.items():
-        scope.bind(name, Function(builtin, None))
+    functions = {name: Function(builtin, None) for name, builtin in DATA_BUILTINS.items()}
+    for name, function in functions.items():
+        scope.bind(name, function)
     for word in ("median", BALANCED, *PICTURE_OPTIONS, *TEXT_OPTIONS):
         scope.bind(word, Option(word))
-    context.data = DataNotes(table, reader)
+    context.data = DataNotes(table, reader, functions=functions)
     frame = Frame("data", block.name.name, None, "", "")
     walk = _DataWalk(context, scope, frame)
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.check.blocks.columns import notes
-from nndsl.check.values import Arguments, Builtin, BuiltinParameter, Function, Option, RawColumn, Value, describe
+from nndsl.check.blocks.columns import notes, word_of
+from nndsl.check.values import Arguments, Builtin, BuiltinParameter, Option, RawColumn, Value, describe
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir import DType
 from nndsl.ir.program import Pictures
@@ -50,11 +50,10 @@ def _image(context: Context, given: Arguments) -> Value:
 
 
 def _word(context: Context, given: Arguments, name: str, words: tuple[str, ...]) -> str:
-    value = given[name]
-    word = value.name if isinstance(value, Option | Function) else ""
-    if word in words:
+    value, word = given[name], word_of(given, name, words)
+    if word is not None:
         return word
-    close = did_you_mean(str(value) if isinstance(value, str) else word, words)
+    close = did_you_mean(given.span_of(name).text.strip('"'), words)
     raise context.mistake(
         "NN302",
         f"`{name}` is {' or '.join(words)}, not {describe(value)}",

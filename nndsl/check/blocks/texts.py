@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.check.blocks.columns import column_leaf, inline_column, notes
+from nndsl.check.blocks.columns import column_leaf, inline_column, notes, word_of
 from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Option, RawColumn, Value, describe
 from nndsl.diagnostics import did_you_mean
@@ -39,8 +39,8 @@ def _text(context: Context, given: Arguments) -> Value:
     length = _count(context, given, "length", 1)
     vocabulary = _count(context, given, "vocabulary", 3)
     level, lowercase = given["level"], given["lowercase"]
-    word = level.name if isinstance(level, Option) else ""
-    if word not in LEVELS:
+    word = word_of(given, "level", LEVELS)
+    if word is None:
         close = did_you_mean(str(level), LEVELS) if isinstance(level, str) else None
         raise context.mistake(
             "NN302",

@@ -41,6 +41,8 @@ def call(context: Context, scope: Scope, expression: tree.Call) -> Value:
     """`callee(arguments)`: what it is depends on the callee (see the language's "Steps, layers, models")."""
     function = expression.function
     callee = named(context, scope, function) if isinstance(function, tree.Name) else evaluate(context, scope, function)
+    if isinstance(callee, Node) and isinstance(function, tree.Name) and context.data is not None:
+        callee = context.data.functions.get(function.name, callee)  # a field may be called like what made it
     span = expression.span
     match callee:
         case Function():
