@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, error
+from nndsl.runtime.locks import LOCK_FILE
+from nndsl.runtime.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from nndsl.runtime.weights import WEIGHTS_FILE
 
 if TYPE_CHECKING:
@@ -37,13 +39,22 @@ def folder_for(train: str, out: Path | None, blocks: int) -> Path:
 def prepare_folder(folder: Path) -> None:
     """Makes the folder if it is not there, so that a place that can't be written to is known before training.
 
-    Raises UserError NN608.
+    Raises UserError NN608, also where what a run would write into is a link that leads out of the folder.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
         reason = (failure.strerror or str(failure)).lower()
         raise UserError(error("NN608", f"can't make the folder {folder}: {reason}")) from None
+    for name in (SHOW_FOLDER, IMPORTED_FOLDER, TENSORBOARD_FOLDER, LOCK_FILE):
+        _refuse_link(folder / name)
+
+
+def _refuse_link(path: Path) -> None:
+    """Files that are links are replaced; folders that are links would be written through."""
+    if path.is_symlink():
+        message = f"{path} is a link to somewhere else, and a run writes into its own folder alone"
+        raise UserError(error("NN608", message, help="remove the link, or choose another folder: `--out DIR`"))
 
 
 def write_run(
@@ -71,6 +82,8 @@ def write_sources(folder: Path, model: Model) -> None:
 
     try:
         for name, text in _texts(model).items():
+            if "/" in name:
+                _refuse_link(folder / Path(name).parts[0])
             _write_text(folder / name, text)
     except FileError as failure:
         raise UserError(error("NN608", str(failure))) from None
