@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,12 @@ _OF_SERIES = {"rows": "--rows", "output": "-o"}
 _CHARACTERS = 400
 
 
+def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not isfinite(value):
+        raise click.BadParameter(f"{value} is no finite number", ctx, parameter)
+    return value
+
+
 @click.command(short_help="Let a trained network write.")
 @program_argument
 @click.option("--prompt", default="\n", metavar="TEXT", help="What it goes on from.  [default: a new line]")
@@ -44,6 +51,7 @@ _CHARACTERS = 400
     default=1.0,
     show_default=True,
     metavar="T",
+    callback=_finite,
     help="1 draws by the network's own probabilities, less makes it surer; 0 takes the likeliest each time.",
 )
 @click.option("--top-k", type=click.IntRange(1), metavar="K", help="Draws from the K likeliest only.")

@@ -49,10 +49,15 @@ class Writer:
 
         temperature: 1 draws by the network's own probabilities, less by sharper ones; 0 takes the likeliest.
         top_k: only so many, the likeliest, are drawn from. Raises UserError NN622, at once, for a prompt that is
-        too short, or has what the network does not know.
+        too short, or has what the network does not know; and later where what the network says is no number.
         """
         with self._explained():
-            return self._writer.write(prompt, count, temperature, top_k, seed)
+            parts = self._writer.write(prompt, count, temperature, top_k, seed)
+        return self._written(parts)
+
+    def _written(self, parts: Iterator[str]) -> Iterator[str]:
+        with self._explained():
+            yield from parts
 
     @contextmanager
     def _explained(self) -> Generator[None]:

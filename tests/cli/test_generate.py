@@ -97,6 +97,13 @@ def test_it_gives_programs_the_text(run):
     assert (found["text"], found["by"], found["window"]) == ("Be bold, be", "state", 4)
 
 
+@pytest.mark.parametrize("temperature", ["nan", "inf", "-1", "warm"])
+def test_a_temperature_is_a_number_from_0_on(temperature, run):
+    failed = run("generate", "net.nn", "--prompt", "be", "--temperature", temperature)
+    assert failed.exit_code == 2
+    assert "Invalid value for '--temperature'" in failed.stderr
+
+
 def test_a_prompt_without_words_is_a_mistake(run):
     done = run("generate", "runs/Net")
     assert done.exit_code == 1

@@ -120,6 +120,14 @@ def test_a_prompt_that_the_network_does_not_know_is_a_mistake(role, model):
     assert mistake.value.diagnostics[0].help == "from its text it knows 'abcdef'"
 
 
+@pytest.mark.parametrize("layer", ["GRU(12, return_sequences=true)", "MultiHeadAttention(2, 8, causal=true)"])
+def test_a_network_that_says_no_numbers_can_not_write(layer, model):
+    made = model(LAYER=layer)
+    made.set_weights({path: np.full(array.shape, np.nan) for path, array in made.weights.items()})
+    with pytest.raises(UserError, match="is no finite number"):
+        written(made, list("a"), 1)
+
+
 def test_only_the_likeliest_are_drawn_from(model):
     made = model()
     assert written(made, list("a"), 12, 50.0, top_k=1) == written(made, list("a"), 12)

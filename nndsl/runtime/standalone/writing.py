@@ -93,6 +93,9 @@ class TextWriter:
     def _of_names(self, scores: Array) -> Array:
         """Logarithms of probabilities (up to a number for all) of `_names`, [names], from what the network says."""
         scores = np.asarray(scores, np.float64)
+        if np.isnan(scores).any() or not np.isfinite(scores.max()):
+            message = "what the network says of the next part is no finite number"
+            raise WritingError(message, "its weights are too large or undefined: train it with a smaller learning rate")
         if scores.min() >= 0 and abs(scores.sum() - 1) < 1e-3:
             with np.errstate(divide="ignore"):
                 scores = np.log(scores)  # they are probabilities
