@@ -11,6 +11,7 @@ import pytest
 import nndsl
 from nndsl.check import check
 from nndsl.diagnostics import UserError
+from nndsl.runtime.run_folder import prepare_folder
 from nndsl.source import SourceFile
 
 LAYER = "layer Scale {\n  input x: [...]\n  output x * 2\n}\n"
@@ -202,6 +203,18 @@ def test_a_run_writes_into_its_folder_and_nowhere_else(tmp_path: Path, process) 
     assert {path.name: path.read_text(encoding="utf-8") for path in outside.iterdir()} == dict.fromkeys(names, "kept")
     assert not any((run / name).is_symlink() for name in names)
     assert {path.name for path in tmp_path.iterdir()} == {"project", "outside"}
+
+
+@pytest.mark.parametrize("name", ["show", "imported", "tensorboard", "run.lock"])
+def test_a_run_does_not_write_through_a_link(project: Path, name: str) -> None:
+    outside = project.parent / "outside"
+    outside.mkdir()
+    (project / "run").mkdir()
+    (project / "run" / name).symlink_to(outside)
+    with pytest.raises(UserError) as raised:
+        prepare_folder(project / "run")
+    assert raised.value.diagnostics[0].code == "NN608"
+    assert "is a link to somewhere else" in raised.value.diagnostics[0].message
 
 
 @pytest.mark.parametrize(
