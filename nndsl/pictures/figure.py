@@ -36,6 +36,8 @@ def save_figure(figure: Any, path: Path) -> None:
     """Writes the picture, in the format that the name says. Raises UserError NN608."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink():  # it is replaced, not written through
+            path.unlink()
         figure.savefig(path, dpi=DOTS_PER_INCH)
     except OSError as failure:
         raise UserError(error("NN608", f"can't write {path}: {failure.strerror or failure}")) from None
