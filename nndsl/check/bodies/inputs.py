@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nndsl import ops
 from nndsl.check.bodies.places import misplaced
 from nndsl.check.expressions.arithmetic import as_node, broadcast, cast, tensor
+from nndsl.check.expressions.binding import written
 from nndsl.check.expressions.evaluate import argument, evaluate
 from nndsl.check.expressions.patterns import declared_type, match_shape, resolve_shape
 from nndsl.check.scope import Scope
@@ -53,7 +54,7 @@ def _typed_input(context: Context, scope: Scope, statement: tree.Input, value: N
         else:
             raise context.mistake(
                 "NN211",
-                f"{what} must be {wanted.value}, and this is {value.type.dtype.value}",
+                f"{_flows_in(given, what)} must be {wanted.value}, and this is {value.type.dtype.value}",
                 given.span,
                 value.type.shape_text,
                 help="ids come from `class(...)` or `category(...)` in the data block, or `int(x)`"
@@ -65,6 +66,12 @@ def _typed_input(context: Context, scope: Scope, statement: tree.Input, value: N
         return broadcast(context, value, resolve_shape(context, pattern, scope), value.type.kind, given.span)
     match_shape(context, pattern, value.type.shape, scope, given.span, what)
     return value
+
+
+def _flows_in(given: Argument, what: str) -> str:
+    """`y`, which flows into the input `ids`,: as the user wrote it, where that is short."""
+    text = written(given.span, "")
+    return f"`{text}`, which flows into {what}," if text else what
 
 
 def _given_input(context: Context, scope: Scope, frame: Frame, statement: tree.Input) -> Argument:

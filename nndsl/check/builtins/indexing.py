@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check.expressions.arithmetic import broadcast, cast, raised, tensor
+from nndsl.check.expressions.binding import written
 from nndsl.check.expressions.evaluate import as_whole
 from nndsl.check.limits import limit_ids
 from nndsl.check.values import Argument, Arguments, Builtin, BuiltinParameter, Value
@@ -15,6 +16,8 @@ from nndsl.ir import DType, Kind, Node, TensorType
 if TYPE_CHECKING:
     from nndsl.check.context import Context
 
+_PLURALS = {DType.FLOAT: "floats", DType.BOOL: "truth values", DType.INT: "whole numbers"}
+
 
 def _node(context: Context, given: Arguments, name: str) -> Node:
     return tensor(context, Argument(given[name], given.span_of(name)))
@@ -23,11 +26,12 @@ def _node(context: Context, given: Arguments, name: str) -> Node:
 def _ids(context: Context, given: Arguments, name: str) -> Node:
     node = _node(context, given, name)
     if node.type.dtype is not DType.INT:
+        what = written(given.span_of(name), name)
         raise context.mistake(
             "NN211",
-            f"`{name}` must be ids (whole numbers), and these are {node.type.dtype.value}",
+            f"`{what}` must be ids (whole numbers), and these are {_PLURALS[node.type.dtype]}",
             given.span_of(name),
-            help="ids come from `class(...)` or `category(...)` in the data block, or `int(x)`",
+            help=f"`class(...)` and `category(...)` of a column give ids, `int({what})` drops fractions",
         )
     return node
 
@@ -95,7 +99,8 @@ def _one_hot(context: Context, given: Arguments) -> Value:
                 "NN307",
                 "one_hot needs `classes`, their number",
                 given.span,
-                help="for example `one_hot(x, classes=10)`",
+                help=f"say how many ids there are: `one_hot({written(given.span_of('ids'), 'x')}, classes=10)`; a "
+                "`class(...)` or a `category(...)` of the data knows it",
             )
         size = known
     limit_ids(context, ids, size, given.span)

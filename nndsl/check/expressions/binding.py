@@ -251,18 +251,28 @@ def _of_dtype(context: Context, pattern: TensorPattern, node: Node, span: Span, 
         return node
     if wanted is DType.FLOAT or (wanted is DType.INT and have is DType.BOOL):
         return cast(context, node, wanted, span)
+    what = written(span, name)
+    label = f"{node.type.dtype.value}{node.type.shape_text}" + (f", given for `{name}`" if what != name else "")
     if wanted is DType.INT:
+        field = what if what.isidentifier() else "label"
         raise context.mistake(
             "NN211",
-            f"`{name}` must be class ids (whole numbers), and these are floats",
+            f"`{what}` must be class ids (whole numbers), and these are floats",
             span,
-            f"{node.type.dtype.value}{node.type.shape_text}",
-            help='for classes, say so in the data block: `label = class(column("label"))`; `int(x)` drops the fraction',
+            label,
+            help=f'for classes, say so in the data block: `{field} = class(column("{field}"))`; `int({what})` drops '
+            "fractions",
         )
     raise context.mistake(
         "NN211",
-        f"`{name}` must be true or false, and these are numbers",
+        f"`{what}` must be true or false, and these are numbers",
         span,
-        f"{node.type.dtype.value}{node.type.shape_text}",
-        help="compare them first: `x > 0`, `label == 1`",
+        label,
+        help=f"compare them first: `{what} > 0`, `{what} == 1`",
     )
+
+
+def written(span: Span, name: str, longest: int = 40) -> str:
+    """What a user wrote at `span`, if that is theirs and short; else `name`, which the definition has for it."""
+    text = span.text
+    return name if span.file.library or "\n" in text or not 0 < len(text) <= longest else text
