@@ -43,6 +43,7 @@ class Model:
         self._began: tuple[Array, Array] | None = None
         self._alone: tuple[Program, Generated] | None = None
         self._sources = Sources(generated)
+        self._new: NewRows | None = None
         self._parts: dict[tuple[str, int, bool], dict[str, DataPart]] = {}
 
     # -------------------------------------------------------------------------------------------- what it holds
@@ -423,7 +424,7 @@ class Model:
             )
         data = self._data(train.data)
         fitted = self._learnt(train)
-        new = NewRows(self.generated, self._checked_data(train.data), train, names)
+        self._new = new = NewRows(self.generated, self._checked_data(train.data), train, names)
         columns = columns_of(rows, data, names, self._reader(train.data), new.read)
         return self.generated.new_part(data, columns, fitted, names, self.generated.program.dtype, new.stream)
 
@@ -473,7 +474,7 @@ class Model:
             if raised(failure, "DataError") and train.data is not None:
                 from nndsl.data import explain
 
-                tables = self._sources.opened(train.data)
+                tables = self._sources.opened(train.data) if self._new is None else self._new.tables
                 problem: Any = failure
                 raise explain(problem, self._checked_data(train.data), tables) from None
             if raised(failure, "DivergedError"):
@@ -483,6 +484,8 @@ class Model:
             if raised(failure, "TrainingError"):
                 raise UserError(error("NN616", str(failure), train.span)) from None
             raise
+        finally:
+            self._new = None
 
 
 def _read_only(array: Array) -> Array:

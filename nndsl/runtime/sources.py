@@ -204,10 +204,14 @@ def _fields_bytes(data: DataProgram, names: Sequence[str], float_bytes: int) -> 
 
 
 class NewRows:
-    """Reads the columns of a file that a user gave, for the fields called `names`; then `stream` says how."""
+    """Reads the columns of a file that a user gave, for the fields called `names`; then `stream` says how.
+
+    tables: the one that was read, as "all"; none for rows that come from no file.
+    """
 
     def __init__(self, generated: Generated, data: DataProgram, train: TrainProgram, names: Sequence[str]) -> None:
         self.stream = False
+        self.tables: dict[str, Table] = {}
         self._generated = generated
         self._data = data
         self._setting = dict(train.settings).get("stream")
@@ -215,6 +219,7 @@ class NewRows:
 
     def read(self, table: Table, names: list[str]) -> RawColumns:
         """These columns of a table, by name. Raises UserError."""
+        self.tables = {"all": table}
         wanted: Wanted = {"all": (table, names)}
         stream = None if self._setting is None else bool(self._setting)
         prepared = table.rows * self._width
