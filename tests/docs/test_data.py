@@ -51,6 +51,32 @@ def test_a_program_of_the_page_trains(block: Block, folder: Path) -> None:
     assert min(rows[5:]) < rows[0]
 
 
+FILES = [row[0].strip("`") for row in PAGE.rows("NumPy, Parquet, MNIST's format")]
+
+
+@pytest.mark.parametrize("reader", FILES)
+def test_a_file_of_each_kind_is_read(reader: str, folder: Path) -> None:
+    assert len(FILES) == 4
+    lines = f"""data d from {reader} {{
+  label = class(column("label"))
+}}
+
+model Guess {{
+  input label
+  one_hot(label, 2) -> Dense(d.label.classes)
+}}
+
+train Guess on d {{
+  epochs = 1
+  batch_size = 10
+  minimize cross_entropy(Guess(label), label) using SGD
+}}
+"""
+    (folder / "kinds.nn").write_text(lines, encoding="utf-8")
+    (row,) = nndsl.load(folder / "kinds.nn").fit()
+    assert np.isfinite(row["train.loss"])
+
+
 def test_data_by_name_is_checked_without_fetching_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nndsl.data.builtin.kept", None)
     (block,) = [block for block in PAGE.blocks("nn") if "unfetched" in block.words]

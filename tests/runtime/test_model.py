@@ -169,7 +169,7 @@ def test_mistakes_are_diagnostics(digits, call, code, message):
 def test_a_column_of_bad_values_is_said_with_its_row(digits):
     scans = images(digits).astype(float)
     scans[3, 2, 2] = np.nan
-    with pytest.raises(UserError, match=r"\[3\]") as raised:
+    with pytest.raises(UserError, match="image, row 3") as raised:
         digits.predict(scans)
     assert code_of(raised) == "NN413"
 
