@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nndsl.check.places import read_text
 from nndsl.cli.compiling import modelled
 from nndsl.cli.files import open_program, write_text
 from nndsl.diagnostics import UserError, error
@@ -98,6 +97,8 @@ def start_from(model: Model, weights: Path) -> None:
 
 def _read_start(folder: Path) -> Start:
     """How the run in `folder` was started. Raises UserError NN603."""
+    from nndsl.check.places import read_text
+
     try:
         said: Any = json.loads(read_text(folder / START_FILE))
         return Start(
