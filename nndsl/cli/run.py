@@ -33,7 +33,7 @@ from nndsl.runtime.resuming import Started
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from nndsl.runtime.trainer import Outcome
+    from nndsl.runtime.outcomes import Outcome
     from nndsl.source import SourceFile
 
 _OPTIONS = ("seed", "precision", "level")
@@ -151,7 +151,7 @@ def command(
         warn=(lambda _: None) if as_json else print_diagnostics,
     )
     for outcome in outcomes:
-        if not outcome.before:
+        if outcome.before is None:
             write_start(outcome.folder, file, outcome.train, started.sets, started.precision, model.checked)
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
@@ -194,7 +194,7 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
     from nndsl.runtime.standalone.main import numbers_line
 
     for outcome in outcomes:
-        if outcome.before:
+        if outcome.before is not None:
             continue
         name = f"{outcome.train} " if len(outcomes) > 1 else ""
         for part, numbers in outcome.part_numbers.items():
@@ -208,7 +208,7 @@ def _data(outcome: Outcome) -> dict[str, Any]:
         "train": outcome.train,
         "folder": str(outcome.folder),
         "interrupted": outcome.interrupted,
-        "finished_before": outcome.before,
+        "finished_before": outcome.before is not None,
         "stopped": outcome.stopped,
         "summary": outcome.summary(),
         "evaluated": outcome.part_numbers,

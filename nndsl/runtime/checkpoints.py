@@ -46,7 +46,6 @@ _ENTRIES: dict[str, Any] = {
     "sources": dict,
     "versions": dict,
     "seconds": float,
-    "files": list,
     "texts": dict,
 }
 """What a checkpoint says of its run, and of which kind."""

@@ -290,7 +290,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, str]) -> list[str]
     return lines
 
 
-def refuse(changes: Changes, checkpoint: Checkpoint, model: Model, folder: Path) -> None:
+def refuse(changes: Changes, model: Model, folder: Path) -> None:
     """Raises UserError NN633 where the run can't go on."""
     if changes.refused:
         name = model.checked.file.name

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
 from nndsl.runtime.checkpoints import CheckpointError, moment
+from nndsl.runtime.outcomes import Outcome, evaluate_parts, finished_before, notes_of
 from nndsl.runtime.progress import Progress, Silence
 from nndsl.runtime.resuming import Started, changes, declared, refuse, restore, snapshot, sources_of, versions
 from nndsl.runtime.run_folder import (
@@ -44,45 +45,6 @@ CHECKPOINT_EVERY = 60.0
 
 LEAST_PART = 100
 """Training takes at least so many times as long as writing its checkpoints, where the program does not say."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How the run of one train block ended.
-
-    rows: the history. stopped: why it ended early (a callback), or None. restored: the epoch whose weights are kept, or
-    None for the last. interrupted: by Ctrl-C or SIGTERM. checkpoints, shown: files that callbacks and `show` lines
-    filled. failed: expectations that do not hold. cautions: what is probably not meant of this training. part_numbers:
-    what was evaluated, by part. before: whether an earlier process had finished it already, so that nothing was done.
-    """
-
-    train: str
-    folder: Path
-    rows: list[dict[str, float]] = field(default_factory=list[dict[str, float]])
-    epochs: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-    stopped: str | None = None
-    restored: int | None = None
-    interrupted: bool = False
-    checkpoints: set[Path] = field(default_factory=set[Path])
-    shown: list[Path] = field(default_factory=list[Path])
-    part_numbers: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-    failed: list[Diagnostic] = field(default_factory=list["Diagnostic"])
-    cautions: list[Diagnostic] = field(default_factory=list["Diagnostic"])
-    before: bool = False
-
-    def summary(self) -> dict[str, Any]:
-        """What `summary.json` holds: the numbers of the epoch whose weights are kept, and those of the test part."""
-        row = self.rows[(self.restored or len(self.rows)) - 1] if self.rows else {}
-        return {
-            "epochs": self.epochs,
-            "seconds": round(self.seconds, 3),
-            "steps": self.steps,
-            "train": _part(row, "train"),
-            "validation": _part(row, "validation"),
-            "test": self.part_numbers.get("test", {}),
-        }
 
 
 def run(
@@ -122,14 +84,14 @@ def run(
         if session.weights is not None:
             model.load_weights(session.weights)
         for block in blocks:
-            outcome = Outcome(block.name, folders[block.name], before=block.name in session.done)
-            outcomes.append(outcome)
-            if not outcome.before:
-                running = _Running(model, block, outcome, session, epochs, checkpoint_every, progress)
-                outcome.cautions = model.cautions(block)
-                warn(outcome.cautions)
-                running.run(draw)
-            if outcome.interrupted:
+            if block.name in session.done:
+                outcomes.append(finished_before(block.name, folders[block.name]))
+                continue
+            running = _Running(model, block, folders[block.name], session, epochs, checkpoint_every, progress)
+            running.outcome.cautions = model.cautions(block)
+            warn(running.outcome.cautions)
+            outcomes.append(running.run(draw))
+            if running.outcome.interrupted:
                 break
     return outcomes
 
@@ -141,7 +103,7 @@ class _Running:
         self,
         model: Model,
         train: TrainProgram,
-        outcome: Outcome,
+        folder: Path,
         session: Session,
         epochs: int | None,
         checkpoint_every: float | None,
@@ -149,7 +111,7 @@ class _Running:
     ) -> None:
         self.model = model
         self.train = train
-        self.outcome = outcome
+        self.outcome = outcome = Outcome(train.name, folder)
         self.session = session
         self.epochs = epochs
         self.progress = progress
@@ -157,7 +119,6 @@ class _Running:
         self.history = History(outcome.folder, outcome.rows)
         # The folder is this run's once its first checkpoint is there; until then it holds an earlier run's results.
         self.owned = not has_results(outcome.folder)
-        self.checkpoint: Checkpoint | None = session.checkpoints.get(train.name)
         setting: Any = dict(train.settings).get("checkpoint_every")
         self.every: float | None = checkpoint_every if checkpoint_every is not None else setting
         self.saved: str | None = None
@@ -168,27 +129,27 @@ class _Running:
         self.before = 0.0
         self.due = self.began + (FIRST_CHECKPOINT if self.every is None else self.every)
 
-    def run(self, draw: Draw | None) -> None:
+    def run(self, draw: Draw | None) -> Outcome:
         """Trains, evaluates and fills the folder. Raises UserError."""
         import numpy as np
 
         outcome, model, train = self.outcome, self.model, self.train
-        if self.checkpoint is not None and self._goes_on(self.checkpoint):
-            return
+        if self._goes_on(self.session.checkpoints.pop(train.name, None)):
+            return finished_before(train.name, outcome.folder)
         self.progress.begin(train.name, self.fitting.epochs)
-        for note in model.data_notes(train):
-            self.progress.note(note)
         try:
             with np.errstate(all="ignore"):
                 shows = model.shows(train, epochs=self.epochs)
                 self._follow(model.events(train, self.fitting, self._begin_again), shows, draw)
+        except UserError as failure:
+            raise self._unfinished(failure) from None
         finally:
             self.progress.end()
         outcome.seconds = self._seconds()
-        for note in _notes(outcome):
+        for note in notes_of(outcome):
             self.progress.note(note)
         if not outcome.interrupted:
-            _evaluate(model, train, outcome)
+            evaluate_parts(model, train, outcome)
         try:
             self._own()
             about = {"train": train.name, "epochs": outcome.epochs, "steps": outcome.steps}
@@ -199,27 +160,26 @@ class _Running:
             raise self._unfinished(failure) from None
         if outcome.interrupted:
             self.progress.note(f"go on with it by `{self.session.command} --resume`")
+        return outcome
 
     # -------------------------------------------------------------------------------------------- going on
 
-    def _goes_on(self, checkpoint: Checkpoint) -> bool:
-        """Takes up the run that a checkpoint was written by; whether nothing is left to do."""
+    def _goes_on(self, checkpoint: Checkpoint | None) -> bool:
+        """Takes up the run that a checkpoint was written by, if there is one; whether nothing of it is left to do."""
+        if checkpoint is None:
+            return False
         found = changes(self.model, self.train, checkpoint, self.declared)
-        refuse(found, checkpoint, self.model, self.outcome.folder)
+        refuse(found, self.model, self.outcome.folder)
         self.outcome.rows += restore(self.model, self.train, self.fitting, checkpoint)
-        self.checkpoint = None  # its arrays are in the memory now
         self.before = checkpoint.about["seconds"]
         self.saved = f"{checkpoint.path}: {checkpoint.moment}"
         self.owned = True
-        for note in [*found.notes, *(f"{failure}" for failure in checkpoint.damaged)]:
+        for note in (*found.notes, *checkpoint.damaged):
             self.progress.note(note)
         self.outcome.epochs, self.outcome.steps = len(self.outcome.rows), checkpoint.about["state"]["step"]
         if checkpoint.finished and self.fitting.over:
-            self.outcome.before = True
             self.progress.note(f"{self.train.name} is finished already; with more `epochs` it would go on")
             return True
-        files = (self.outcome.folder / str(name) for name in checkpoint.about["files"])
-        self.outcome.checkpoints |= {path for path in files if path.is_file()}
         self.progress.note(f"going on from {checkpoint.path}: {checkpoint.moment}")
         self.history.write()
         return False
@@ -271,7 +231,7 @@ class _Running:
         if event.save:
             self._own()
             about = {"train": outcome.train, "steps": event.step}
-            outcome.checkpoints.add(write_checkpoint(outcome.folder, self.model, event.epoch, event.best_only, about))
+            write_checkpoint(outcome.folder, self.model, event.epoch, event.best_only, about)
         if self.owned:
             self.history.write()
         if self.fitting.over:
@@ -301,7 +261,6 @@ class _Running:
             "sources": sources_of(self.model),
             "versions": versions(),
             "seconds": self._seconds(),
-            "files": sorted(path.name for path in self.outcome.checkpoints),
         }
         try:
             path = self.files.write(arrays, about)
@@ -327,12 +286,15 @@ class _Running:
         return self.before + perf_counter() - self.began
 
     def _unfinished(self, failure: CheckpointError | UserError) -> UserError:
-        """What could not be written, with where the run can go on from."""
-        message = failure.diagnostics[0].message if isinstance(failure, UserError) else str(failure)
-        if self.saved is None:
-            return UserError(error("NN608", message))
+        """What could not be written, with where the run can go on from; other failures as they are."""
+        if isinstance(failure, CheckpointError):
+            failure = UserError(error("NN608", str(failure)))
+        (first, *more) = failure.diagnostics
+        if self.saved is None or first.code != "NN608":
+            return failure
+        notes = (*first.notes, f"the last checkpoint is {self.saved}")
         help = f"when it can be written, `{self.session.command} --resume` goes on"
-        return UserError(error("NN608", message, notes=[f"the last checkpoint is {self.saved}"], help=help))
+        return UserError(replace(first, notes=notes, help=help), *more)
 
 
 def _draw(shown: Shown, folder: Path, draw: Draw | None) -> Path:
@@ -348,45 +310,3 @@ def _draw(shown: Shown, folder: Path, draw: Draw | None) -> Path:
         return write_shown(folder, shown)
     except FileError as failure:
         raise UserError(error("NN608", str(failure))) from None
-
-
-def _notes(outcome: Outcome) -> list[str]:
-    notes: list[str] = []
-    if outcome.interrupted:
-        notes.append(f"interrupted after step {outcome.steps}; all of that moment is saved")
-    if outcome.stopped is not None:
-        notes.append(f"stopped after epoch {outcome.epochs}: {outcome.stopped}")
-    if outcome.restored is not None and outcome.restored != outcome.epochs:
-        notes.append(f"the weights are those of epoch {outcome.restored}")
-    if outcome.shown:
-        kinds = {path.suffix for path in outcome.shown}
-        what = "picture" if kinds == {".png"} else "file of values"
-        count = len(outcome.shown)
-        plural = what.replace("picture", "pictures").replace("file", "files") if count > 1 else what
-        notes.append(f"{count} {plural} in {outcome.shown[-1].parent}")
-        if what != "picture":
-            notes.append("`nndsl run` draws pictures of them where matplotlib is: pip install 'nndsl[plot]'")
-    return notes
-
-
-def _evaluate(model: Model, train: TrainProgram, outcome: Outcome) -> None:
-    """Evaluates the test part, and every other that something is expected of; compares."""
-    from nndsl.runtime.standalone.loop import expectation_holds
-
-    asked = {"test", *(expectation.part for expectation in train.expectations)}
-    for part in model.parts(train):
-        if part in asked:
-            outcome.part_numbers[part] = model.evaluate(part=part, train=train.name)
-    if train.data is None:  # no part to evaluate: what the last steps reported
-        outcome.part_numbers["train"] = _part(outcome.rows[-1], "train")
-    for expected in train.expectations:
-        value = outcome.part_numbers[expected.part][expected.metric]
-        if not expectation_holds(value, expected.operator, expected.bound):
-            label = f"{expected.metric} is {value:.6g}"
-            message = f"{expected.part} {expected.metric} {expected.operator} {expected.bound:.6g} does not hold"
-            outcome.failed.append(error("NN615", message, expected.span, label))
-
-
-def _part(row: dict[str, float], part: str) -> dict[str, float]:
-    prefix = f"{part}."
-    return {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}

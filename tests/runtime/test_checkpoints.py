@@ -34,7 +34,7 @@ def about(step=7, **changes):
     layouts = {"weights": {}, "states": {}, "slots": {}}
     state = {"epoch": 2, "step": step, "samples": 3, "best": float("inf"), "stop": None}
     said = {"session": "s", "train": "Net", "state": state, "scalars": {"rate": 0.1}, "declared": layouts}
-    return {**empty, **said, "seconds": 1.5, "files": [], **changes}
+    return {**empty, **said, "seconds": 1.5, **changes}
 
 
 def written(folder, *steps):

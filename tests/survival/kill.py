@@ -119,9 +119,9 @@ def finish(folder: Path, *arguments: str) -> str:
     return said
 
 
-def half_written(run: Path) -> bool:
-    """Whether a checkpoint is being written in a run folder, or was when its process died."""
-    return any(run.glob(".resume.*.part"))
+def half_written(run: Path, process: int) -> bool:
+    """Whether a process is writing a checkpoint into a run folder, or was when it died."""
+    return (run / f".resume.safetensors.{process}.part").exists()
 
 
 def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float, bool] | None:
@@ -136,7 +136,7 @@ def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float
     with process(folder, "digits.nn", "--resume", "--checkpoint-every", "0.25") as running:
         while time.monotonic() < began + wanted and running.poll() is None:
             time.sleep(0.001)
-        while in_writing and running.poll() is None and not half_written(run):
+        while in_writing and running.poll() is None and not half_written(run, running.pid):
             assert time.monotonic() < began + LONGEST
         if running.poll() is not None:
             said, _ = running.communicate()
@@ -148,7 +148,7 @@ def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float
     if running.returncode == 0:
         return None  # it came to its end between the question and the signal
     assert running.returncode == -signal.SIGKILL, said  # it was alive until then
-    return moment, half_written(run)
+    return moment, half_written(run, running.pid)
 
 
 def killed_run(folder: Path, speed: Pace, seed: int, moments: int) -> Killed:
@@ -169,7 +169,7 @@ def killed_run(folder: Path, speed: Pace, seed: int, moments: int) -> Killed:
 def differences(one: Path, other: Path) -> list[str]:
     """In what two run folders differ, times aside."""
     found = []
-    names = {path.name for folder in (one, other) for path in folder.iterdir()}
+    names = {str(path.relative_to(run)) for run in (one, other) for path in run.rglob("*") if path.is_file()}
     for name in sorted(names):
         first, second = one / name, other / name
         if not first.exists() or not second.exists():

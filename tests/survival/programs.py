@@ -8,7 +8,8 @@ from typing import Any
 
 from nndsl.runtime.load import compiled
 from nndsl.runtime.model import Model
-from nndsl.runtime.trainer import Outcome, run
+from nndsl.runtime.outcomes import Outcome
+from nndsl.runtime.trainer import run
 from nndsl.source import SourceFile
 
 POINTS = """\

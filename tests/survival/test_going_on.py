@@ -125,7 +125,7 @@ def test_of_several_train_blocks_those_that_are_done_are_left_alone(train: int, 
     assert [outcome.interrupted for outcome in outcomes] == [False] * train + [True]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "Net").iterdir()} if train else {}
     outcomes, _ = gone_on(TWO, tmp_path)
-    assert [outcome.before for outcome in outcomes] == [train == 1, False]
+    assert [outcome.before is not None for outcome in outcomes] == [train == 1, False]
     assert all(path.stat().st_mtime_ns == written for path, written in before.items())
     for name in ("Net", "Again"):
         assert differences(reference / name, tmp_path / "run" / name) == [], name
@@ -148,7 +148,7 @@ def test_of_an_older_runs_blocks_none_counts_as_done(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "run" / "Again")
     shutil.copytree(tmp_path / "older", tmp_path / "run" / "Again")
     outcomes, _ = gone_on(TWO, tmp_path)
-    assert [outcome.before for outcome in outcomes] == [True, False]
+    assert [outcome.before is not None for outcome in outcomes] == [True, False]
     assert differences(reference / "Again", tmp_path / "run" / "Again") == []
 
 
