@@ -1,4 +1,4 @@
-"""`python -m benchmarks [steps] [startup] [compiling]` prints the tables; --write keeps them in docs/benchmarks.md."""
+"""`python -m benchmarks [PART ...]` prints the tables; --write keeps them in docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks import compiling, startup, steps
+from benchmarks import compiling, reading, startup, steps
 
 INTRODUCTION = """# Benchmarks
 
@@ -23,6 +23,7 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 PARTS = {
     "startup": ("Cold processes", startup),
     "steps": ("Training steps and inference", steps),
+    "reading": ("Epochs over rows that stay in a file", reading),
     "compiling": ("From text to source", compiling),
 }
 

@@ -29,6 +29,9 @@ LARGEST_SHARE = 0.5
 HELD_SHARE = 1 / 16
 """Of the free memory: what columns of streamed data may take that are held nevertheless, the smallest first."""
 
+HELD_BYTES = 1 << 20
+"""The same where the program asks for streaming."""
+
 _TEXT_BYTES = 64
 """A guess at what a text takes of whose width a file says nothing."""
 
@@ -69,12 +72,13 @@ def reading_of(wanted: Wanted, prepared: int, stream: bool | None = None) -> Rea
         for key, (table, names) in wanted.items()
         for name in dict.fromkeys(names)
     }
-    free = free_memory()
+    room: float = HELD_BYTES
     if stream is None:
+        free = free_memory()
         stream = free is not None and sum(sizes.values()) + prepared > LARGEST_SHARE * free.bytes
+        room = 0.0 if free is None else HELD_SHARE * free.bytes
     if not stream:
         return Reading(stream=False)
-    room = 0.0 if free is None else HELD_SHARE * free.bytes
     left: set[tuple[str, str]] = set()
     for place, size in sorted(sizes.items(), key=lambda item: item[1]):
         room -= size

@@ -91,6 +91,7 @@ def csv(folder):
 def nothing_held(tmp_path_factory, monkeypatch):
     """No column of streamed data is held in memory, however small; the cache is the test's own."""
     monkeypatch.setattr(sources, "HELD_SHARE", 0.0)
+    monkeypatch.setattr(sources, "HELD_BYTES", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
