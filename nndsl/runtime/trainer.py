@@ -137,6 +137,8 @@ class _Running:
         if self._goes_on(self.session.checkpoints.pop(train.name, None)):
             return finished_before(train.name, outcome.folder)
         self.progress.begin(train.name, self.fitting.epochs)
+        for note in model.data_notes(train):
+            self.progress.note(note)
         try:
             with np.errstate(all="ignore"):
                 shows = model.shows(train, epochs=self.epochs)
