@@ -17,7 +17,7 @@ from nndsl.cli.files import open_program, write_text
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from nndsl.ir.program import DataProgram, Field, Program, TrainProgram
     from nndsl.runtime.model import Model
@@ -83,6 +83,20 @@ def trained(
     block = model.train_named(train)
     model.load_weights(weights or Path("runs", block.name))
     return model, block
+
+
+def all_trained(
+    program: Path, sets: Mapping[str, str], train: str | None, weights: Path | None
+) -> Iterator[tuple[Model, TrainProgram]]:
+    """As `trained`; of a `.nn` file with several train blocks each that has data, with the weights of its own run."""
+    if program.is_dir() or train is not None:
+        yield trained(program, sets, train, weights)
+        return
+    model = modelled(open_program(program), sets)
+    blocks = [block for block in model.checked.trains if block.data is not None] or [model.train_named(None)]
+    for block in blocks:
+        model.load_weights(weights or Path("runs", block.name))
+        yield model, block
 
 
 def start_from(model: Model, weights: Path) -> None:

@@ -127,7 +127,8 @@ class Bar(Lines):
         self._shown = now
         self._write_waiting()
         done_part = done.epoch - 1 + done.samples / done.of
-        described = f"epoch {done.epoch}/{self.epochs}  step {done.step}"
+        described = f"step {done.step}"
+        described += f"/{done.of_steps}" if done.of_steps is not None else f" of epoch {done.epoch}/{self.epochs}"
         self._bar.update(
             self._task, completed=done_part, description=described, numbers=numbers_line(done.reported()), refresh=True
         )

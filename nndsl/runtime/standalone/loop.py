@@ -38,7 +38,8 @@ class EpochDone:
     """An epoch is done, with what it reported; `validation` is empty where the data has no such part.
 
     save: a callback asks for this epoch's weights to be saved, under a name of `best_only` or of the epoch. rates: the
-    learning rates of its last step, those that change.
+    learning rates of its last step, those that change. of_steps: how many steps there will be, of a block that counts
+    them, whose epochs are nothing to speak of; None of one with data.
     """
 
     epoch: int
@@ -48,6 +49,7 @@ class EpochDone:
     save: bool = False
     best_only: bool = False
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
+    of_steps: int | None = None
 
     def row(self) -> dict[str, float]:
         """The epoch as a row of the history: epoch, train.loss, ..., validation.loss, ..., learning_rate."""
@@ -217,7 +219,7 @@ class Fitting:
         saving = [callback for callback in self.callbacks if callback.save]
         best_only = bool(saving) and all(callback.best_only for callback in saving)
         self._done = self._beginning(done.epoch + 1, done.step)
-        yield EpochDone(done.epoch, done.step, reported, held_out, bool(saving), best_only, rates)
+        yield EpochDone(done.epoch, done.step, reported, held_out, bool(saving), best_only, rates, done.of_steps)
 
     def _beginning(self, epoch: int, step: int) -> StepDone:
         """Where `epoch` stands before its first step, `step` steps being done."""

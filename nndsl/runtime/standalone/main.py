@@ -409,13 +409,18 @@ def numbers_line(numbers: Mapping[str, float]) -> str:
 
 
 def epoch_line(event: EpochDone, epochs: int) -> str:
-    """An epoch's numbers on one line, below those of the epoch before; `epochs` is how many there will be."""
+    """An epoch's numbers on one line, below those of the epoch before; `epochs` is how many there will be.
+
+    Where there is no data it says the step.
+    """
     parts = [_column(event.train)]
     if event.validation:
         parts.append(f"validation: {_column(event.validation)}")
     if event.rates:
         parts.append(_column(event.rates))
-    return f"epoch {event.epoch:{len(str(epochs))}}/{epochs}  {'  '.join(parts)}".rstrip()
+    count, of = (event.epoch, epochs) if event.of_steps is None else (event.step, event.of_steps)
+    what = "epoch" if event.of_steps is None else "step"
+    return f"{what} {count:{len(str(of))}}/{of}  {'  '.join(parts)}".rstrip()
 
 
 def _column(numbers: Mapping[str, float]) -> str:

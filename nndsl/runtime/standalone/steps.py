@@ -41,6 +41,11 @@ class StepDone:
     _train: Train
     _workspaces: Workspaces
 
+    @property
+    def of_steps(self) -> int | None:
+        """How many steps there will be, of a block that counts them; None of one with data, which counts epochs."""
+        return whole_setting(self._train, "steps") if self._train.data is None else None
+
     def reported(self) -> dict[str, float]:
         """The reported numbers over the samples of this epoch so far."""
         return reported_numbers(self._train, self._workspaces.totals(), self.samples, self.step, self.epoch)
