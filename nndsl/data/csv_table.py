@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from nndsl.data.csv_text import CsvFile
+from nndsl.data.csv_text import CsvFile, NotPlainError
 from nndsl.data.files import reading
 from nndsl.data.names import column_names, number_name, sorted_names, text_dtype
 from nndsl.data.scans import KEPT_FROM_BYTES, ColumnScan, Scan, content_key, load_scan, save_scan
@@ -93,32 +93,32 @@ class CsvTable(Table):
             compare_columns(names, self._file.source, file.columns(), file.source, self.span)
         return names
 
-    def _plain_numbers(self, columns: Sequence[int] | None = None) -> Array | None:
-        """The numbers of all files by the fast way, None where it does not lead there."""
-        import numpy as np
-
-        found: list[Array] = []
+    def _plain_numbers(self, columns: Sequence[int] | None = None) -> Iterator[Array]:
+        """The numbers of all files by the fast way, in blocks. Raises NotPlainError where it does not lead there."""
         for file in self._files:
-            values = file.plain_numbers(columns)
-            if values is None:
-                return None
-            found.append(values)
-        return found[0] if len(found) == 1 else np.concatenate(found)
+            yield from file.plain_numbers(columns)
 
     def _scan_numbers(self) -> Scan | None:
         """The scan of a file with nothing but numbers, None for another."""
         import numpy as np
 
         names = self._names()
-        values = self._plain_numbers()
-        if values is None or values.shape[1] != len(names):
+        different: list[Array | None] = [np.empty(0) for _ in names]
+        rows = 0
+        try:
+            for values in self._plain_numbers():
+                if values.shape[1] != len(names):
+                    return None
+                rows += len(values)
+                for position, known in enumerate(different):
+                    if known is not None:
+                        found = np.union1d(known, values[:, position])
+                        different[position] = found if len(found) <= MOST_NAMES else None
+        except NotPlainError:
             return None
-        columns: list[ColumnScan] = []
-        for name, column in zip(names, values.T, strict=True):
-            different = np.unique(column)
-            kept = column_names(different) if len(different) <= MOST_NAMES else None
-            columns.append(ColumnScan(name, "number", 0, None, 0, None, False, kept))
-        return Scan(tuple(columns), len(values))
+        kept = [None if found is None else column_names(found) for found in different]
+        scans = (ColumnScan(n, "number", 0, None, 0, None, False, k) for n, k in zip(names, kept, strict=True))
+        return Scan(tuple(scans), rows)
 
     def _scan_file(self) -> Scan:
         columns = [_Scanner(name, self._missing_numbers, self._missing_texts, self._decimal) for name in self._names()]
@@ -161,13 +161,28 @@ class CsvTable(Table):
 
     def blocks(self, names: Sequence[str]) -> Iterator[dict[str, Array]]:
         """So many lines at a time."""
+        import numpy as np
+
         order = [column.name for column in self._scan.columns]
         positions = {name: order.index(name) for name in names}
+        given = 0
+        try:
+            for values in self._plain_numbers(list(positions.values())) if self._is_plain(names) else ():
+                yield {name: np.ascontiguousarray(column) for name, column in zip(names, values.T, strict=True)}
+                given += len(values)
+        except NotPlainError:
+            pass  # what is left comes the other way
+        else:
+            if given:
+                return
         for chunk in self._chunks():
-            yield {
-                name: self._values(self._columns[name], [cells[position] for cells in chunk])
-                for name, position in positions.items()
-            }
+            skipped = min(given, len(chunk))
+            given -= skipped
+            if skipped < len(chunk):
+                yield {
+                    name: self._values(self._columns[name], [cells[position] for cells in chunk[skipped:]])
+                    for name, position in positions.items()
+                }
 
     def content(self) -> str:
         """By all files and how they are read."""
@@ -180,14 +195,23 @@ class CsvTable(Table):
         """Columns of a large file by the fast way, None where it does not lead there."""
         import numpy as np
 
-        scans = [self._columns[name] for name in positions]
-        if any(scan.kind != "number" or scan.missing for scan in scans):
+        if not self._is_plain(list(positions)):
             return None
-        with reading(self.source, self.span):
-            values = self._plain_numbers(list(positions.values())) if self._large() else None
-        if values is None or len(values) != self._scan.rows:
+        try:
+            values = np.concatenate(list(self._plain_numbers(list(positions.values()))))
+        except NotPlainError:
+            return None
+        if len(values) != self._scan.rows:
             return None
         return {name: np.ascontiguousarray(column) for name, column in zip(positions, values.T, strict=True)}
+
+    def _is_plain(self, names: Sequence[str]) -> bool:
+        """Whether the fast way of reading numbers may lead to these columns, and is worth it."""
+        scans = [self._columns[name] for name in names]
+        if any(scan.kind != "number" or scan.missing for scan in scans):
+            return False
+        with reading(self.source, self.span):
+            return self._large()
 
     def _values(self, column: ColumnScan, cells: list[str]) -> Array:
         import numpy as np

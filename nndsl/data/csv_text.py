@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 COMMON_ENCODINGS = ("utf-8", "utf-16", "latin-1", "cp1252", "ascii", "shift_jis", "gb18030", "koi8-r", "cp1251", "big5")
 
 
+BLOCK_LETTERS = 1 << 23
+"""How much text is turned into numbers at a time."""
+
+
+class NotPlainError(Exception):
+    """The fast way of reading numbers does not lead to the end of the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class CsvFile:
     """A CSV file and how it is written. `names` replace a header's; without header and names they are "0", "1", ...
@@ -69,31 +77,36 @@ class CsvFile:
                 if number or not self.header:
                     yield line, cells
 
-    def plain_numbers(self, columns: Sequence[int] | None = None) -> Array | None:
-        """float64 [rows, columns] by NumPy's parser, much faster than `records`. columns: positions, by default all.
+    def plain_numbers(self, columns: Sequence[int] | None = None) -> Iterator[Array]:
+        """float64 [rows, columns] by NumPy's parser, much faster than `records`, block of rows after block.
 
-        None where a value is missing or no number, or where anything else is wrong: `records` says what.
+        columns: positions, by default all. Raises NotPlainError where a value is missing or no number, or where
+        anything else is wrong: `records` says what.
         """
         import numpy as np
 
         line, cells = next(self.records(), (0, list[str]()))
         wanted = cells if columns is None else [cells[position] for position in columns]
         if self.delimiter not in ",;\t|" or self.decimal != "." or not wanted or not all(map(is_number, wanted)):
-            return None
+            raise NotPlainError
         with reading(self.source, self.span), self._text() as text:
-            try:
-                found = np.loadtxt(
-                    text,
-                    delimiter=self.delimiter,
-                    skiprows=line - 1,
-                    comments=None,
-                    quotechar='"',
-                    usecols=columns,
-                    ndmin=2,
-                )
-            except ValueError:
-                return None
-        return None if np.isnan(found).any() or found.shape[1] != len(wanted) else found
+            skipped = line - 1
+            while True:
+                try:
+                    lines = text.readlines(BLOCK_LETTERS)
+                    if not lines:
+                        return
+                    lines, skipped = lines[skipped:], max(0, skipped - len(lines))
+                    if not any(map(str.strip, lines)):
+                        continue
+                    found = np.loadtxt(
+                        lines, delimiter=self.delimiter, comments=None, quotechar='"', usecols=columns, ndmin=2
+                    )
+                except ValueError:
+                    raise NotPlainError from None
+                if np.isnan(found).any() or found.shape[1] != len(wanted):
+                    raise NotPlainError
+                yield found
 
     def _ragged(self, line: int, cells: list[str], width: int) -> NoReturn:
         values = f"{len(cells)} value" + ("s" if len(cells) != 1 else "")

@@ -11,7 +11,7 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-from nndsl.data import csv_table, open_reader, spool, spooled
+from nndsl.data import csv_table, csv_text, open_reader, spool, spooled
 from nndsl.data import table as table_module
 from nndsl.data.scans import cache_folder
 from nndsl.runtime.standalone.stored import StoredColumn
@@ -28,6 +28,12 @@ def people(folder, rows=1000, name="people.csv"):
     lines = [f"{age},{'name ' * (row % 4)}x,{row % 2 == 0}" for row, age in enumerate(ages)]
     (folder / name).write_text("age,name,sick\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return open_reader("csv", {"path": name}, folder)
+
+
+def numbers(folder, rows=1000):
+    lines = [f"{row / 8},{row % 3}" for row in range(rows)]
+    (folder / "numbers.csv").write_text("a,b\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return open_reader("csv", {"path": "numbers.csv"}, folder)
 
 
 def parquet(folder, rows=1000):
@@ -77,12 +83,14 @@ def arrays(folder):
     return open_reader("npy", {"path": "part-*.npy"}, folder)
 
 
-@pytest.mark.parametrize("make", [people, parquet, packed, images, several, arrays])
+@pytest.mark.parametrize("make", [people, numbers, parquet, packed, images, several, arrays])
 def test_columns_written_out_are_those_that_are_read(make, tmp_path, monkeypatch):
     monkeypatch.setattr(table_module, "BLOCK_BYTES", 4000)
     monkeypatch.setattr("nndsl.data.arrays.BLOCK_BYTES", 4000)
     monkeypatch.setattr("nndsl.data.parquet.BLOCK_BYTES", 4000)
     monkeypatch.setattr(csv_table, "_CHUNK", 64)
+    monkeypatch.setattr(csv_table, "KEPT_FROM_BYTES", 1000)
+    monkeypatch.setattr(csv_text, "BLOCK_LETTERS", 700)
     table = make(tmp_path)
     names = [column.name for column in table.schema]
     places = spooled(table, names)
@@ -92,12 +100,14 @@ def test_columns_written_out_are_those_that_are_read(make, tmp_path, monkeypatch
         assert np.array_equal(found, expected, equal_nan=expected.dtype.kind == "f")
 
 
-@pytest.mark.parametrize("make", [people, parquet, packed, images, several])
+@pytest.mark.parametrize("make", [people, numbers, parquet, packed, images, several])
 def test_blocks_are_what_is_read_at_once(make, tmp_path, monkeypatch):
     monkeypatch.setattr(table_module, "BLOCK_BYTES", 4000)
     monkeypatch.setattr("nndsl.data.arrays.BLOCK_BYTES", 4000)
     monkeypatch.setattr("nndsl.data.parquet.BLOCK_BYTES", 4000)
     monkeypatch.setattr(csv_table, "_CHUNK", 64)
+    monkeypatch.setattr(csv_table, "KEPT_FROM_BYTES", 1000)
+    monkeypatch.setattr(csv_text, "BLOCK_LETTERS", 700)
     table = make(tmp_path)
     names = [column.name for column in table.schema]
     blocks = list(table.blocks(names))
@@ -105,6 +115,27 @@ def test_blocks_are_what_is_read_at_once(make, tmp_path, monkeypatch):
     for name, expected in table.read(names).items():
         found = np.concatenate([block[name] for block in blocks])
         assert np.array_equal(found, expected, equal_nan=expected.dtype.kind == "f")
+
+
+def test_numbers_that_only_the_slow_way_reads_come_behind_those_of_the_fast_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_table, "KEPT_FROM_BYTES", 1000)
+    monkeypatch.setattr(csv_text, "BLOCK_LETTERS", 700)
+    monkeypatch.setattr(csv_table, "_CHUNK", 64)
+    table = numbers(tmp_path)
+    expected = table.read(["b", "a"])
+    plain = table._plain_numbers
+
+    def broken(columns):
+        for position, block in enumerate(plain(columns)):
+            if position == 3:
+                raise csv_text.NotPlainError
+            yield block
+
+    monkeypatch.setattr(table, "_plain_numbers", broken)
+    blocks = list(table.blocks(["b", "a"]))
+    assert {name: np.concatenate([block[name] for block in blocks]).tolist() for name in expected} == {
+        name: values.tolist() for name, values in expected.items()
+    }
 
 
 def test_columns_are_written_out_once(tmp_path, monkeypatch):
