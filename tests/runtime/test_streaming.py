@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 
 import numpy as np
@@ -251,3 +252,23 @@ def test_a_standalone_file_streams_its_columns_bit_for_bit(tmp_path, monkeypatch
             arrays = {name: found[name].tobytes() for name in found.files if name != ":about"}
             results.append((printed, arrays, {name: answered[name].tolist() for name in answered.files}))
     assert results[0] == results[1]
+
+
+def test_streamed_training_that_is_left_in_an_epoch_goes_on_bit_for_bit(tmp_path):
+    path = program(tmp_path, *npy(tmp_path)[:2])
+    whole, left, gone_on = (nndsl.load(path, seed=3) for _ in range(3))
+    history = whole.fit()
+    first, second = (model.fitting(model.checked.trains[0]) for model in (left, gone_on))
+    events = first.events()
+    for _ in range(20):  # of 16 steps an epoch
+        next(events)
+    memory, other = left.memory, gone_on.memory
+    other.weights[...], other.states[...] = memory.weights, memory.states
+    for name, values in memory.slots.items():
+        other.slots[name][...] = values
+    other.scalars.update(memory.scalars)
+    second.restore(copy.deepcopy(first.state()))
+    events.close()
+    rows = [event.row() for event in second.events() if type(event).__name__ == "EpochDone"]
+    assert rows == history[1:]
+    assert learnt(gone_on) == learnt(whole)
