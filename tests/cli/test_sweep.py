@@ -178,3 +178,13 @@ def test_ctrl_c_ends_the_sweep_and_keeps_what_ran(program, tmp_path):
     assert "run 3 of 3" not in rest
     assert "1 of 3 were not begun" in complaints
     assert (tmp_path / "runs/a-width=2/summary.json").exists()
+
+
+def test_resume_goes_on_with_what_is_left_and_keeps_what_is_finished(nndsl, program, tmp_path):
+    assert nndsl("run", program, "--set", "width=2", "--out", "swept/width=2").exit_code == 0
+    before = (tmp_path / "swept/width=2/weights.safetensors").stat().st_mtime_ns
+    result = nndsl("run", program, "--set", "width=2,5", "--out", "swept", "--resume")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "swept/width=2/weights.safetensors").stat().st_mtime_ns == before
+    assert (tmp_path / "swept/width=5/summary.json").exists()
+    assert ["width", "2", "5"] in [line.split() for line in result.stdout.splitlines()]
