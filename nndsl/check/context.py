@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nndsl.check.scope import Scope
     from nndsl.check.values import DataSet, FieldInfo, Model, Run, Value
     from nndsl.ir import TensorType
-    from nndsl.ir.program import Limits
+    from nndsl.ir.program import KnownTable, Limits
     from nndsl.source import SourceFile, Span
     from nndsl.syntax import tree
 
@@ -90,6 +90,7 @@ class Context:
         self.models: dict[str, ModelInfo] = {}
         self.layers: dict[str, dict[str, LayerInfo]] = {}
         self.runs: dict[Path, Run] = {}
+        self.known_tables: Mapping[str, KnownTable] = {}
         self.main: SourceFile | None = None
         self.frozen: set[str] = set()
         self.open_program: Callable[[SourceFile, dict[str, str], Run, dict[str, dict[str, FieldInfo]]], Scope] = (

@@ -27,7 +27,7 @@ from nndsl.check.values import BROKEN, Argument, DataSet, FieldInfo, Model, Run,
 from nndsl.collector import without_collecting
 from nndsl.diagnostics import Diagnostic, Label, Severity, UserError, did_you_mean, error, warning
 from nndsl.ir import DType, Kind, Node, TensorType
-from nndsl.ir.program import DataProgram, Network, Program, TrainProgram
+from nndsl.ir.program import DataProgram, KnownTable, Network, Program, TrainProgram
 from nndsl.source import SourceFile
 from nndsl.syntax import parse, tree
 
@@ -37,15 +37,22 @@ IMPORTED_FOLDER = "imported"
 
 @without_collecting
 def check(
-    file: SourceFile, *, sets: Mapping[str, str] | None = None, only: str | None = None, alone: bool = False
+    file: SourceFile,
+    *,
+    sets: Mapping[str, str] | None = None,
+    only: str | None = None,
+    alone: bool = False,
+    known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Program:
     """A `.nn` file as a checked program.
 
     sets: values of `let` names, as texts (`--set`). only: the one train block wanted (`--train`), or all. alone: each
-    model on its own is wanted (`Program.networks`), too; where there are several they always are.
+    model on its own is wanted (`Program.networks`), too; where there are several they always are. known_tables: what
+    stands for data files that are not there, by `nndsl.data.reader_key`.
     Raises UserError with every mistake that could be told apart. Warnings are in `Program.warnings`.
     """
     checker = _Checker(file, dict(sets or {}), only, alone)
+    checker.context.known_tables = known_tables or {}
     try:
         return checker.run()
     except UserError as mistake:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from nndsl.ir.program import Program
+    from nndsl.ir.program import KnownTable, Program
     from nndsl.runtime.model import Model
     from nndsl.source import SourceFile
 
@@ -37,6 +37,7 @@ def modelled(
     level: int = 1,
     verify: bool = False,
     device: str = "cpu",
+    known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
     """The compiled program of a file; its warnings are printed. Raises UserError."""
     from nndsl.runtime.load import compiled
@@ -50,6 +51,7 @@ def modelled(
         level=level,
         verify=verify,
         device=device,
+        known_tables=known_tables,
     )
     print_diagnostics(model.checked.warnings)
     return model

@@ -88,7 +88,7 @@ def command(
         model.save(folder, {"imported": layout})
     else:
         _write_run(model, folder, block.name, layout)
-        write_start(folder, file, block.name, sets, precision, model.checked)
+        write_start(folder, file, block.name, sets, precision, model)
     taken = len(model.weights) + len(model.states) - len(kept)
     click.echo(f"{taken} weights and statistics of {weights}; the {_kind(folder)} {folder}")
     if kept:

@@ -54,7 +54,9 @@ def command(
     if output is not None and output.suffix.lower() not in KINDS:
         message = f"predictions are written as {', '.join(KINDS)}, not to {output}"
         raise UserError(error("NN609", message))
-    model, _ = trained(program, sets, train, weights)
+    model, block = trained(program, sets, train, weights)
+    if model.generated.program.trains[block.name].prediction is not None:
+        train = block.name
     found = model.predict(data, train=train, model=network)
     rows = len(next(iter(found.values())))
     if output is not None:

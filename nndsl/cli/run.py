@@ -152,7 +152,7 @@ def command(
     )
     for outcome in outcomes:
         if outcome.before is None:
-            write_start(outcome.folder, file, outcome.train, started.sets, started.precision, model.checked)
+            write_start(outcome.folder, file, outcome.train, started.sets, started.precision, model)
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:

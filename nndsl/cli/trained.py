@@ -19,7 +19,7 @@ from nndsl.diagnostics import UserError, error
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from nndsl.ir.program import DataProgram, Field, Program, TrainProgram
+    from nndsl.ir.program import DataProgram, Field, KnownTable, TrainProgram
     from nndsl.runtime.model import Model
     from nndsl.source import SourceFile
 
@@ -31,27 +31,32 @@ class Start:
     """How a run was started.
 
     file: the `.nn` file, from the run folder. train: its train block. sets: texts of the `let`s given other values.
+    tables: what its data files were like.
     """
 
     file: str
     train: str
     sets: dict[str, str]
     precision: str
+    tables: dict[str, KnownTable]
 
 
-def write_start(
-    folder: Path, file: Path, train: str, sets: Mapping[str, str], precision: str, program: Program
-) -> None:
+def write_start(folder: Path, file: Path, train: str, sets: Mapping[str, str], precision: str, model: Model) -> None:
     """Write `run.json` into a run folder. Raises UserError NN608.
 
-    It says, too, what the data's fields are, so that others can take the network out of the run without the data.
+    It says, too, what the data's fields and files are like: the run can be asked, and the network taken out of it,
+    where the data are not.
     """
+    from nndsl.data import known_tables
+
+    program = model.checked
     try:
         place = os.path.relpath(file.resolve(), folder.resolve())
     except ValueError:  # another drive
         place = str(file.resolve())
     start: dict[str, Any] = {"file": Path(place).as_posix(), "train": train, "sets": dict(sets), "precision": precision}
     start["fields"] = {data.name: {field.name: _field(data, field) for field in data.fields} for data in program.data}
+    start["tables"] = known_tables(program.data, {data.name: model.tables(data) for data in program.data})
     write_text(folder / START_FILE, json.dumps(start, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -76,7 +81,9 @@ def trained(
     if program.is_dir():
         start = _read_start(program)
         train = train or start.train
-        model = modelled(_program_of_run(program, start), {**start.sets, **sets}, precision=start.precision)
+        sets = {**start.sets, **sets}
+        run = _program_of_run(program, start)
+        model = modelled(run, sets, precision=start.precision, known_tables=start.tables)
         weights = weights or program
     else:
         model = modelled(open_program(program), sets)
@@ -112,6 +119,7 @@ def start_from(model: Model, weights: Path) -> None:
 def _read_start(folder: Path) -> Start:
     """How the run in `folder` was started. Raises UserError NN603."""
     from nndsl.check.places import read_text
+    from nndsl.data import tables_of_run
 
     try:
         said: Any = json.loads(read_text(folder / START_FILE))
@@ -120,6 +128,7 @@ def _read_start(folder: Path) -> Start:
             str(said["train"]),
             {str(name): str(text) for name, text in said["sets"].items()},
             "float64" if said["precision"] == "float64" else "float32",
+            tables_of_run(said.get("tables", [])),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         help = "give the `.nn` file, and the run by `--weights`"

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 def open_table(call: ReaderCall) -> Table:
     """The table that a call reads. Raises UserError: NN402 for its arguments, others for the file."""
-    table = open_reader(call.reader, dict(call.arguments), call.folder, call.span)
+    try:
+        table = open_reader(call.reader, dict(call.arguments), call.folder, call.span)
+    except UserError as missing:
+        from nndsl.data.known import instead
+
+        return instead(call, missing)
     return with_pictures(table, call, (call.folder / str(dict(call.arguments).get("path", ""))).parent)
 
 

@@ -82,10 +82,33 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownColumn:
+    """A column of a file as a run knew it: what `nndsl.data.ColumnInfo` says, and what its values turned out to be.
+
+    names: its different names, where the program makes ids of them. missing: whether any value is.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    names: tuple[str, ...] | None
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTable:
+    """What a run knew of a file that it read."""
+
+    columns: tuple[KnownColumn, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderCall:
     """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start at.
 
-    pictures: columns of pictures that its table names.
+    pictures: columns of pictures that its table names. known: what stands for the file where it is not there.
     """
 
     reader: str
@@ -93,6 +116,7 @@ class ReaderCall:
     folder: Path
     span: Span
     pictures: tuple[Pictures, ...] = ()
+    known: KnownTable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from nndsl.runtime.model import Model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nndsl.ir.program import Program
+    from nndsl.ir.program import KnownTable, Program
     from nndsl.source import SourceFile
 
 
@@ -51,14 +51,18 @@ def compiled(
     level: int = 1,
     verify: bool = False,
     device: str = "cpu",
+    known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
-    """As `load`, for a file that is open; `sets` hold the text of each value. Raises UserError."""
+    """As `load`, for a file that is open; `sets` hold the text of each value. known_tables: as `check` has them.
+
+    Raises UserError.
+    """
     if device != "cpu":
         message = f"programs can't run on the device {device} yet: this version writes NumPy source only"
         raise UserError(error("NN607", message, help="leave `--device` out, or say `--device cpu`"))
     from nndsl.check import check
 
-    checked = check(file, sets=sets, only=train)
+    checked = check(file, sets=sets, only=train, known_tables=known_tables)
     return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify)
 
 

@@ -13,6 +13,7 @@ from nndsl.runtime.rows import columns_for, columns_of, needs_columns
 from nndsl.runtime.sources import NewRows, Sources
 
 if TYPE_CHECKING:
+    from nndsl.data import Table as DataTable
     from nndsl.diagnostics import Diagnostic
     from nndsl.ir.program import DataProgram, Program, ReaderCall, TrainProgram
     from nndsl.runtime.gradient_flow import Flow
@@ -367,6 +368,10 @@ class Model:
         self._parts.clear()
 
     # -------------------------------------------------------------------------------------------- data
+
+    def tables(self, data: DataProgram) -> dict[str, DataTable]:
+        """The tables that a data block reads, by part. Raises UserError."""
+        return self._sources.tables(data)
 
     def parts(self, train: TrainProgram, *, learning: bool = False, classes: bool = False) -> dict[str, DataPart]:
         """Every part of the block's data, split by the seed; none for a block without data.

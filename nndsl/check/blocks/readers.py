@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,12 @@ def read_reader(context: Context, scope: Scope, expression: tree.Expression) -> 
                 "NN307", f"{name} needs `{parameter.name}`", expression.span, help=parameter.documentation
             )
     folder = expression.span.file.path.parent if expression.span.file.path is not None else Path()
-    return ReaderCall(name, tuple(values.items()), folder, expression.span)
+    call = ReaderCall(name, tuple(values.items()), folder, expression.span)
+    if not context.known_tables:
+        return call
+    from nndsl.data import reader_key
+
+    return replace(call, known=context.known_tables.get(reader_key(call)))
 
 
 def _reader_value(context: Context, scope: Scope, item: tree.Argument, parameter: Parameter) -> Attribute:
