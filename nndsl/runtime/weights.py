@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.runtime.checkpoints import CheckpointFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +116,9 @@ def weights_file(path: Path) -> Path:
     if not path.is_dir():
         return path
     found = path / WEIGHTS_FILE
+    if not found.is_file() and CheckpointFiles(path).unfinished():
+        message = f"the run in {path} is not finished, so it has no {WEIGHTS_FILE} yet"
+        raise UserError(error("NN603", message, help="`nndsl run FILE.nn --resume` goes on with it"))
     if not found.is_file():
         inside = sorted(str(each.parent) for each in path.glob(f"*/{WEIGHTS_FILE}"))
         help = (

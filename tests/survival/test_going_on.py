@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nndsl.diagnostics import UserError
-from nndsl.runtime.checkpoints import UNFINISHED
+from nndsl.runtime.checkpoints import UNFINISHED, CheckpointFiles
 from nndsl.runtime.trainer import run
 from tests.survival.kill import differences
 from tests.survival.programs import POINTS, Leaving, gone_on, left, model_of
@@ -268,6 +268,50 @@ def test_the_history_is_there_while_training_goes_on(tmp_path: Path) -> None:
     run(model_of(POINTS), out=tmp_path / "run", progress=Looking(0))
     steps = len(seen) // 6
     assert seen == [epoch for epoch in range(6) for _ in range(steps)]
+
+
+def test_a_killed_runs_folder_is_known_for_one_that_can_go_on(tmp_path: Path) -> None:
+    left(POINTS, tmp_path, 2)
+    (tmp_path / "run" / "weights.safetensors").unlink()  # a killed run has written none yet
+    with pytest.raises(UserError) as raised:
+        model_of(POINTS).load_weights(tmp_path / "run")
+    (diagnostic,) = raised.value.diagnostics
+    assert diagnostic.code == "NN603"
+    assert "is not finished" in diagnostic.message
+    assert "--resume" in (diagnostic.help or "")
+
+
+@pytest.mark.parametrize(
+    ("writing", "given", "moments"),
+    [
+        (0.0, None, [5, 65, 125, 185]),
+        (0.5, None, [5, 65.5, 126, 186.5]),
+        (2.0, None, [5, 207, 409, 611]),  # a hundredth of the time at most
+        (2.0, 10.0, [10, 22, 34, 46]),  # as it was asked for
+    ],
+)
+def test_checkpoints_are_a_minute_apart_or_so_that_they_cost_little(
+    writing: float, given: float | None, moments: list[float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    found: list[float] = []
+    write = CheckpointFiles.write
+
+    def slow(files: CheckpointFiles, *arguments: Any) -> Path:
+        found.append(clock[0])
+        clock[0] += writing
+        return write(files, *arguments)
+
+    class Ticking(Leaving):
+        def step(self, done: Any) -> None:
+            clock[0] += 0.5
+
+    monkeypatch.setattr("nndsl.runtime.trainer.perf_counter", lambda: clock[0])
+    monkeypatch.setattr(CheckpointFiles, "write", slow)
+    text = POINTS.replace("epochs = 6", "epochs = 700").replace("patience=50", "patience=5000")
+    text = text.replace("  ModelCheckpoint(every=2)\n", "")
+    run(model_of(text), out=tmp_path / "run", progress=Ticking(0), checkpoint_every=given)
+    assert found[:4] == moments
 
 
 def test_every_value_of_the_memory_is_known_to_checkpoints() -> None:
