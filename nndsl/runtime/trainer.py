@@ -122,6 +122,7 @@ class _Running:
         setting: Any = dict(train.settings).get("checkpoint_every")
         self.every: float | None = checkpoint_every if checkpoint_every is not None else setting
         self.saved: str | None = None
+        self.failing = False
         self.fitting: Fitting = model.fitting(train, epochs=epochs)
         program = model.generated.program
         self.declared = declared(program.trains[train.name], model.memory, model, model.parts(train))
@@ -156,8 +157,10 @@ class _Running:
             self._own()
             about = {"train": train.name, "epochs": outcome.epochs, "steps": outcome.steps}
             write_run(outcome.folder, model, outcome.rows, outcome.summary(), about)
-            if not outcome.interrupted:
+            if not outcome.interrupted and not self.failing:
                 self.files.finish()
+            elif not outcome.interrupted:  # what there is is older than the end, which is written
+                self.files.remove(finished=False)
         except (CheckpointError, UserError) as failure:
             raise self._unfinished(failure) from None
         if outcome.interrupted:
@@ -245,11 +248,14 @@ class _Running:
         began = perf_counter()
         try:
             self._save()
+            self.failing = False
         except UserError as failure:
-            self.progress.note(f"{failure.diagnostics[0].message}; training goes on, and tries again later")
+            if not self.failing:
+                self.progress.note(f"{failure.diagnostics[0].message}; training goes on, and tries again later")
+            self.failing = True
         now = perf_counter()
         every = max(CHECKPOINT_EVERY, LEAST_PART * (now - began)) if self.every is None else self.every
-        self.due = now + every
+        self.due = now + (max(every, FIRST_CHECKPOINT) if self.failing else every)
 
     def _save(self) -> None:
         """Writes a checkpoint. Raises UserError NN608; the one before is then still there."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nndsl.diagnostics import UserError
-from nndsl.runtime.checkpoints import UNFINISHED, CheckpointFiles
+from nndsl.runtime.checkpoints import UNFINISHED, CheckpointError, CheckpointFiles
 from nndsl.runtime.trainer import run
 from tests.survival.kill import differences
 from tests.survival.programs import POINTS, Leaving, gone_on, left, model_of
@@ -279,6 +279,28 @@ def test_a_killed_runs_folder_is_known_for_one_that_can_go_on(tmp_path: Path) ->
     assert diagnostic.code == "NN603"
     assert "is not finished" in diagnostic.message
     assert "--resume" in (diagnostic.help or "")
+
+
+def test_a_run_whose_last_checkpoint_finds_no_room_is_finished_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = whole(POINTS, tmp_path / "whole")
+    written = [0]
+    write = CheckpointFiles.write
+
+    def full(files: CheckpointFiles, *arguments: Any) -> Path:
+        written[0] += 1
+        if written[0] > 3:
+            raise CheckpointError("can't write it: no space left on device")
+        return write(files, *arguments)
+
+    monkeypatch.setattr(CheckpointFiles, "write", full)
+    progress = Leaving(0)
+    run(model_of(POINTS), out=tmp_path / "run", progress=progress, checkpoint_every=0)
+    assert [line for line in progress.told if "tries again later" in line] == [
+        "can't write it: no space left on device; training goes on, and tries again later"
+    ]
+    assert differences(reference, tmp_path / "run") == ["finished.safetensors is in one of them only"]
 
 
 @pytest.mark.parametrize(
