@@ -213,9 +213,9 @@ CODES: tuple[Code, ...] = (
         "NN640",
         "training that does not fit in memory",
         "What training takes is known from its plan before anything is allocated: weights, gradients, what the "
-        "optimizer remembers, the values of a batch, and the data where it is held in memory. The machine, its container "
-        "or `ulimit` leaves less. Fix: a smaller `batch_size` if the values of the batch take most, else a smaller "
-        "network. `gradient_accumulation_steps` makes a small batch count as a large one.",
+        "optimizer remembers, the values of a batch, and the data where it is held in memory. The machine, its "
+        "container or `ulimit` leaves less. Fix: a smaller `batch_size` if the values of the batch take most, else a "
+        "smaller network. `gradient_accumulation_steps` makes a small batch count as a large one.",
         "nndsl run digits.nn --set hidden=1000000000",
         None,
     ),

@@ -33,9 +33,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN904",
         "a column that never changes",
-        "A column of numbers is the same in every training row, or missing in every one: nothing can be learnt from it, "
-        "and most often it is another one than was meant. `nndsl run` looks at the rows before the first step. Fix: "
-        "leave it out, or look at the data.",
+        "A column of numbers is the same in every training row, or missing in every one: nothing can be learnt from "
+        "it, and most often it is another one than was meant. `nndsl run` looks at the rows before the first step. "
+        "Fix: leave it out, or look at the data.",
         'The file says `columns("age", "country_code")`, and all rows are of one country.',
         None,
     ),
