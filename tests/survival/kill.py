@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from nndsl.runtime.locks import LOCK_FILE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """\
@@ -124,17 +126,21 @@ def half_written(run: Path, process: int) -> bool:
     return (run / f".resume.safetensors.{process}.part").exists()
 
 
-def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float, bool] | None:
+def killed_once(
+    folder: Path, wanted: float, *, from_start: bool = False, in_writing: bool = False
+) -> tuple[float, bool] | None:
     """Starts or goes on with the run and kills it; when, and whether in writing. None where it ended before.
 
-    wanted: seconds after its start; in_writing: then, when a checkpoint is being written next.
-
-    Raises AssertionError where the process died of something else.
+    wanted: seconds after it has locked its folder, or after its start; in_writing: then, when a checkpoint is being
+    written next. Raises AssertionError where the process died of something else.
     """
     run = folder / "runs" / "Digits"
-    began = time.monotonic()
+    (run / LOCK_FILE).unlink(missing_ok=True)
+    began = moment = time.monotonic()
     with process(folder, "digits.nn", "--resume", "--checkpoint-every", "0.25") as running:
-        while time.monotonic() < began + wanted and running.poll() is None:
+        while running.poll() is None and time.monotonic() < moment + wanted:
+            if not from_start and not (run / LOCK_FILE).exists():
+                moment = time.monotonic()
             time.sleep(0.001)
         while in_writing and running.poll() is None and not half_written(run, running.pid):
             assert time.monotonic() < began + LONGEST
@@ -152,18 +158,34 @@ def killed_once(folder: Path, wanted: float, *, in_writing: bool) -> tuple[float
 
 
 def killed_run(folder: Path, speed: Pace, seed: int, moments: int) -> Killed:
-    """A run in a folder that is killed so many times and goes on each time, to its end."""
+    """A run in a folder that is killed up to so many times and goes on each time, to its end.
+
+    It may end before, where the machine has become faster.
+    """
     draws = random.Random(seed)
     done = Killed()
     while len(done.moments) < moments:
-        wanted = draws.uniform(0.0, speed.start + 1.5 * SECONDS / 10)
-        found = killed_once(folder, wanted, in_writing=len(done.moments) % 2 == 1)
+        number = len(done.moments) % 5
+        wanted = draws.uniform(0.0, speed.start if number == 2 else 1.5 * SECONDS / 10)
+        found = killed_once(folder, wanted, from_start=number == 2, in_writing=number % 2 == 1)
         if found is None:
-            raise AssertionError(f"the run was over after {len(done.moments)} of {moments} kills: it is too short")
+            return done
         done.moments.append(found[0])
         done.writing += found[1]
     finish(folder, "--resume")
     return done
+
+
+def killed_runs(folder: Path, speed: Pace, seed: int, moments: int) -> Iterator[tuple[Killed, Path]]:
+    """Runs that are killed so many times in all, up to ten times each, and their run folders."""
+    left = moments
+    while left > 0:
+        own = folder / str(left)
+        prepare(own, speed.epochs)
+        done = killed_run(own, speed, seed + left, min(left, 10))
+        assert done.moments, "the run was over before it could be killed"
+        left -= len(done.moments)
+        yield done, own / "runs" / "Digits"
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -207,13 +229,9 @@ def main() -> None:
         began = time.monotonic()
         finish(whole)
         print(f"a run that is not killed takes {time.monotonic() - began:.1f} s")
-        left, bad = options.moments, 0
-        while left > 0:
-            folder = Path(name, f"killed-{left}")
-            prepare(folder, speed.epochs)
-            done = killed_run(folder, speed, options.seed + left, min(left, 10))
-            left -= len(done.moments)
-            found = differences(whole / "runs" / "Digits", folder / "runs" / "Digits")
+        bad = 0
+        for done, run in killed_runs(Path(name), speed, options.seed, options.moments):
+            found = differences(whole / "runs" / "Digits", run)
             bad += bool(found)
             moments = ", ".join(f"{moment:.2f}" for moment in done.moments)
             print(f"killed {len(done.moments)} times, {done.writing} while a checkpoint was written; after {moments} s")

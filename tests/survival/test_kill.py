@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.survival.kill import LONGEST, differences, killed_run, pace, prepare, process
+from tests.survival.kill import LONGEST, differences, killed_runs, pace, prepare, process
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_ten_times_ends_like_one_that_never_was(tmp_path: Path) -> None:
+def test_runs_that_are_killed_ten_times_end_like_one_that_never_was(tmp_path: Path) -> None:
     speed = pace(tmp_path / "pace")
-    prepare(tmp_path / "whole", speed.epochs)
-    prepare(tmp_path / "killed", speed.epochs)
-    with process(tmp_path / "whole", "digits.nn") as whole:
-        done = killed_run(tmp_path / "killed", speed, seed=1, moments=10)
-        said, _ = whole.communicate(timeout=LONGEST)
-    assert whole.returncode == 0, said
-    assert len(done.moments) == 10
-    assert done.writing >= 2  # half-written checkpoints were left behind
-    assert differences(tmp_path / "whole" / "runs" / "Digits", tmp_path / "killed" / "runs" / "Digits") == []
+    whole = tmp_path / "whole"
+    prepare(whole, speed.epochs)
+    with process(whole, "digits.nn") as running:
+        runs = list(killed_runs(tmp_path, speed, seed=1, moments=10))
+        said, _ = running.communicate(timeout=LONGEST)
+    assert running.returncode == 0, said
+    for _, run in runs:
+        assert differences(whole / "runs" / "Digits", run) == []
+    assert sum(len(done.moments) for done, _ in runs) == 10
+    assert sum(done.writing for done, _ in runs) >= 2  # half-written checkpoints were left behind
