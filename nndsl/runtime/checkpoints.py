@@ -30,7 +30,7 @@ PREVIOUS = "resume.previous.safetensors"
 FINISHED = "finished.safetensors"
 """The last checkpoint of a finished run: more epochs may follow."""
 
-_PART = re.compile(r"\.(resume|finished|history|summary|weights)\..*\.part")
+_PART = re.compile(r"\..+\.\d+\.part")
 """What a process that was killed while it wrote may leave behind."""
 
 _FORMAT = 1
@@ -147,7 +147,7 @@ class CheckpointFiles:
 
     def remove_parts(self) -> None:
         """Removes what killed processes left half written."""
-        for path in self.folder.glob(".*.part"):
+        for path in self.folder.rglob(".*.part"):
             if _PART.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 

@@ -183,11 +183,22 @@ class _Running:
             self.progress.note(note)
         self.outcome.epochs, self.outcome.steps = len(self.outcome.rows), checkpoint.about["state"]["step"]
         if checkpoint.finished and self.fitting.over:
-            self.progress.note(f"{self.train.name} is finished already; with more `epochs` it would go on")
+            self.progress.note(self._finished())
             return True
         self.progress.note(f"going on from {checkpoint.path}: {checkpoint.moment}")
         self.history.write()
+        if self.fitting.over:
+            self._save_if_possible()  # what there is may be the one before, or damaged
         return False
+
+    def _finished(self) -> str:
+        """That nothing is left to do, and what would have to change for more."""
+        stopped = self.fitting.stopped
+        if stopped is None:
+            return f"{self.train.name} is finished already; with more `epochs` it would go on"
+        patient = any(callback.stop for callback in self.fitting.callbacks)
+        more = "; with another `patience` it would go on" if patient else ""
+        return f"{self.train.name} is finished already: {stopped}{more}"
 
     # -------------------------------------------------------------------------------------------- training
 

@@ -275,6 +275,10 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, where):
 def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):
     files = written(tmp_path, 1)
     (tmp_path / ".resume.safetensors.123.part").write_bytes(b"half")
+    (tmp_path / ".checkpoint-0035.safetensors.9.part").write_bytes(b"half")
+    (tmp_path / "show").mkdir()
+    (tmp_path / "show" / ".shown_1.npz.12.part").write_bytes(b"half")
     (tmp_path / ".mine.part").write_bytes(b"not ours")
     files.remove_parts()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.part", UNFINISHED]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.part", UNFINISHED, "show"]
+    assert list((tmp_path / "show").iterdir()) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nndsl.diagnostics import UserError
-from nndsl.runtime.checkpoints import UNFINISHED, CheckpointError, CheckpointFiles
+from nndsl.runtime.checkpoints import FINISHED, PREVIOUS, UNFINISHED, CheckpointError, CheckpointFiles
 from nndsl.runtime.trainer import run
 from tests.survival.kill import differences
 from tests.survival.programs import POINTS, Leaving, gone_on, left, model_of
@@ -67,6 +67,21 @@ def test_a_run_that_was_left_ends_like_one_that_was_not(text: str, tmp_path: Pat
         assert differences(reference, folder / "run") == [], step
 
 
+@pytest.mark.parametrize("names", [(UNFINISHED,), (PREVIOUS,), (UNFINISHED, PREVIOUS)], ids=str)
+def test_a_run_that_died_after_its_last_step_ends_all_the_same(names: tuple[str, ...], tmp_path: Path) -> None:
+    reference = whole(POINTS, tmp_path / "whole")
+    run(model_of(POINTS), out=tmp_path / "run")
+    last = (tmp_path / "run" / FINISHED).read_bytes()
+    (tmp_path / "run" / FINISHED).unlink()
+    (tmp_path / "run" / "weights.safetensors").unlink()
+    for name in names:
+        (tmp_path / "run" / name).write_bytes(last)
+    if len(names) == 2:
+        (tmp_path / "run" / UNFINISHED).write_bytes(last[:-7])
+    gone_on(POINTS, tmp_path)
+    assert differences(reference, tmp_path / "run") == []
+
+
 def test_a_run_can_be_left_again_and_again(tmp_path: Path) -> None:
     reference = whole(POINTS, tmp_path / "whole")
     left(POINTS, tmp_path, 1)
@@ -85,6 +100,16 @@ def test_a_finished_run_goes_on_with_more_epochs(tmp_path: Path) -> None:
     # The weights that a callback saved before say that they are of the program before.
     found = [name for name in differences(reference, tmp_path / "run") if not name.startswith("checkpoint-")]
     assert found == []
+
+
+def test_a_run_that_was_stopped_early_says_so_and_goes_on_with_more_patience(tmp_path: Path) -> None:
+    impatient = POINTS.replace("EarlyStopping(patience=50)", "EarlyStopping(patience=1, min_delta=100)")
+    run(model_of(impatient), out=tmp_path / "run")
+    (outcome,), told = gone_on(impatient, tmp_path, epochs=9)
+    assert told == ["Net is finished already: loss did not improve for 1 epoch; with another `patience` it would go on"]
+    (outcome,), told = gone_on(impatient.replace("patience=1", "patience=3"), tmp_path)
+    assert any("going on from" in line for line in told)
+    assert outcome.epochs == 4
 
 
 def test_epochs_of_the_command_line_count_too(tmp_path: Path) -> None:
