@@ -18,12 +18,17 @@ from nndsl.pictures.figure import checked_picture
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rich.table import Table
+
     from nndsl.runtime.comparison import RunFacts
 
 MOST_COLUMNS = 4
 """So many runs stand side by side; more of them below each other, with less of each."""
 
 WIDTH = 200
+
+WIDEST_CELL = 32
+"""Where runs stand below each other, longer texts, as of a callback, take several lines."""
 
 
 @click.command(short_help="Show runs side by side: what differs, and what came out.")
@@ -107,28 +112,60 @@ def print_comparison(runs: Sequence[RunFacts]) -> None:
     from rich.table import Table
 
     sections = [rows for rows in (_settings(runs), _costs(runs), _curves(runs), _results(runs)) if rows]
-    table = Table(box=box.SIMPLE_HEAD)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    tables = [Table(box=box.SIMPLE_HEAD)]
     if len(runs) <= MOST_COLUMNS:
-        table.add_column("")
+        tables[0].add_column("")
         for run in runs:
-            table.add_column(_plain(run.name), justify="right", overflow="fold")
+            tables[0].add_column(_plain(run.name), justify="right", overflow="fold")
         for rows in sections:
             for row in rows:
-                table.add_row(_plain(row.name), *(_marked(row, position) for position in range(len(runs))))
-            table.add_section()
+                tables[0].add_row(_plain(row.name), *(_marked(row, position) for position in range(len(runs))))
+            tables[0].add_section()
     else:
         kept = [row for rows in sections for row in rows if row.main and len(set(row.cells)) > 1]
-        table.add_column("run", overflow="fold")
-        for row in kept:
-            table.add_column(_plain(row.name), justify="right", overflow="fold")
-        for position, run in enumerate(runs):
-            table.add_row(_plain(run.name), *(_marked(row, position, brief=True) for row in kept))
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+        bands = _bands(kept, [run.name for run in runs], console.width)
+        tables = [_below_each_other(band, runs) for band in bands]
     with console.capture() as printed:
-        console.print(table)
+        for table in tables:
+            console.print(table)
     click.echo("\n".join(line.rstrip() for line in printed.get().splitlines()).rstrip("\n"))
     if len(runs) > 1 and not _settings(runs):
         click.echo("their programs and settings are the same")
+
+
+def _bands(rows: Sequence[_Row], names: Sequence[str], width: int) -> list[list[_Row]]:
+    """The rows, in their order, by the tables that they become columns of: as many in each as a line has room for."""
+    first = _column_width(names)
+    bands: list[list[_Row]] = [[]]
+    left = width - first
+    for row in rows:
+        needed = _column_width([row.name, *(f"{cell.partition(' (epoch')[0]} *" for cell in row.cells)])
+        if needed > left and bands[-1]:
+            bands.append([])
+            left = width - first
+        bands[-1].append(row)
+        left -= needed
+    return bands
+
+
+def _column_width(texts: Sequence[str]) -> int:
+    """The width that a column of these texts takes, with what stands between it and the next."""
+    return min(WIDEST_CELL, max(map(len, texts))) + 3
+
+
+def _below_each_other(rows: Sequence[_Row], runs: Sequence[RunFacts]) -> Table:
+    """A table with a line for each run, and a column for each row of the other form."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("run", overflow="fold", max_width=WIDEST_CELL)
+    for row in rows:
+        table.add_column(_plain(row.name), justify="right", overflow="fold", max_width=WIDEST_CELL)
+    for position, run in enumerate(runs):
+        table.add_row(_plain(run.name), *(_marked(row, position, brief=True) for row in rows))
+    return table
 
 
 def _marked(row: _Row, position: int, *, brief: bool = False) -> str:
@@ -173,8 +210,8 @@ def _curves(runs: Sequence[RunFacts]) -> list[_Row]:
             cells = [f"{_number(best.value)} (epoch {best.epoch})" if best is not None else "" for best in bests]
             values = [None if best is None else best.value for best in bests]
             rows.append(_Row(f"{title}, best", cells, best=_best(name, values)))
-        lasts = [run.last(name) for run in runs]
-        rows.append(_Row(f"{title}, last", [_number(value) for value in lasts], main=not any(bests)))
+        lasts = [_number(run.last(name)) if name in run.curves else "" for run in runs]
+        rows.append(_Row(f"{title}, last", lasts, main=not any(bests)))
     return rows
 
 

@@ -109,6 +109,25 @@ def test_a_folder_of_runs_stands_for_its_runs_and_many_stand_below_each_other(nn
     assert [line[0] for line in lines[-5:]] == ["again", "more", "other", "small", "wide"]
 
 
+def test_many_runs_that_differ_in_much_get_several_tables_that_can_be_read(nndsl, runs):
+    for number in range(3):
+        shutil.copytree(runs / "wide", runs / f"run-{number}")
+        start = runs / f"run-{number}" / "run.json"
+        (runs / f"run-{number}" / "a.nn").write_text(
+            PROGRAM.replace("epochs = 3", "EarlyStopping(patience=7)\n  ReduceLROnPlateau(factor=0.25, patience=3)")
+            .replace("batch_size = 32", "")
+            .replace("Adam(1e-2)", f"RMSprop(learning_rate={number + 1}e-3, momentum=0.9) clip_value=0.5")
+            .replace("metric accuracy(M(x), y)", f"metric gap = mean(M(x)) + {number}\n  use_ema = true")
+        )
+        assert start.is_file()
+    lines = nndsl("compare", runs).stdout.splitlines()
+    assert max(map(len, lines)) <= 200
+    assert sum(line.strip().startswith("run ") for line in lines) > 1
+    heads = " ".join(line for line in lines if line.strip().startswith("run "))
+    assert "optimizer learning_rate" in heads and "validation loss, best" in heads
+    assert "nan" not in "\n".join(lines)
+
+
 def test_runs_of_one_name_are_told_apart_by_their_folders(runs):
     shutil.copytree(runs, runs.parent / "later")
     assert [run.name for run in read_runs([runs / "small", runs.parent / "later" / "small"])] == [
