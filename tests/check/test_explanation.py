@@ -159,6 +159,16 @@ def test_fields_say_their_types_their_classes_and_what_is_learnt(tmp_path):
     assert 'csv("rows.csv", header=true' in text
 
 
+def test_a_word_given_to_a_builtin_function_stays_a_word(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,kind\n1,dog\n,cat\n5,dog\n")
+    text = explain(
+        'data d from csv("rows.csv") {\n  x = fill(columns("a", "a"), mean)\n  y = class(column("kind"))\n}\n'
+        + program("Dense(2)").removeprefix(HEAD),
+        tmp_path,
+    )
+    assert 'fill(columns("a", "a"), mean)' in text
+
+
 def test_every_can_be_an_argument(tmp_path):
     train = "ModelCheckpoint(every=5)\n  minimize M(x) using SGD(0.1) every 2"
     assert "every=5" in explain(program("Dense(1)", train), tmp_path)

@@ -100,7 +100,10 @@ class _Explanation:
                     self.visit(child)
 
     def call(self, expression: tree.Call | tree.Name) -> bool:
-        """Fill in a call. Whether it is one of the library or built in, whose arguments are only ever applied."""
+        """Fill in a call. Whether it is one of the library, whose arguments are only ever applied.
+
+        Not so a built-in one: the `mean` of `fill(x, mean)` is a word.
+        """
         filled = fill_call(self.page, self.record, expression, self.source)
         gives = self.gives(expression.span)
         if filled is None:
@@ -111,7 +114,7 @@ class _Explanation:
             filled.kept.append(gives)
         self.note(filled.note())
         call = self.record.calls[expression.span]
-        return call is not None and (isinstance(call.definition, Builtin) or call.definition.span.file.library)
+        return call is not None and not isinstance(call.definition, Builtin) and call.definition.span.file.library
 
     def source(self, expression: tree.Node) -> str:
         """Where the value of an expression comes from: ` (hidden, --set)`, ` (data digits)`."""
