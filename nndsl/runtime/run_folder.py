@@ -68,9 +68,9 @@ def write_run(
     from nndsl.runtime.standalone.files import FileError, write_history
 
     try:
-        write_sources(folder, model)
-        model.save(folder / WEIGHTS_FILE, about)
+        model.save(folder / WEIGHTS_FILE, about)  # first: where room ends on the way, what took longest is there
         write_history(folder / HISTORY_FILE, rows)
+        write_sources(folder, model)
         _write_text(folder / SUMMARY_FILE, json.dumps(_finite(summary), indent=2, ensure_ascii=False) + "\n")
     except FileError as failure:
         raise UserError(error("NN608", str(failure))) from None

@@ -209,6 +209,14 @@ def test_a_diverged_run_leaves_the_folder_of_the_run_before(digits, tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_weights_are_written_before_what_could_be_written_again(digits, tmp_path):
+    (tmp_path / "run" / "digits.py").mkdir(parents=True)
+    with pytest.raises(UserError) as raised:
+        run(digits, out=tmp_path / "run", epochs=1)
+    assert raised.value.diagnostics[0].code == "NN608"
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+
+
 def test_a_folder_that_cannot_be_made_is_said_before_training(digits, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError) as raised:
