@@ -162,13 +162,13 @@ def root_of_square(node: Node) -> Node | None:
 
 
 def norm(node: Node) -> Node | None:
-    """sqrt(s) -> where(s > 0, sqrt(where(s > 0, s, 1)), 0) for s = sum(x^2): the same, with gradient 0 at 0"""
+    """sqrt(s) -> where(s == 0, 0, sqrt(where(s == 0, 1, s))) for s = sum(x^2): the same, with gradient 0 at 0"""
     (total,) = node.inputs
     if total.op is not ops.sum or _squared(total.inputs[0]) is None:
         return None
     nothing = full(total, 0)
-    positive = ops.greater(total, nothing)
-    return ops.where(positive, ops.sqrt(ops.where(positive, total, full(total, 1))), nothing)
+    zero = ops.equal(total, nothing)  # not `total > 0`: what is not a number is to stay so
+    return ops.where(zero, nothing, ops.sqrt(ops.where(zero, full(total, 1), total)))
 
 
 def _squared(node: Node) -> Node | None:

@@ -55,8 +55,8 @@ def log_of_shifted(g: Graph) -> Node:
 
 def norm(x: Node) -> Node:
     s = ops.sum(ops.square(x), axes=(1,))
-    positive = ops.greater(s, full(s, 0))
-    return ops.where(positive, ops.sqrt(ops.where(positive, s, full(s, 1))), full(s, 0))
+    zero = ops.equal(s, full(s, 0))
+    return ops.where(zero, full(s, 0), ops.sqrt(ops.where(zero, full(s, 1), s)))
 
 
 def samples(g: Graph) -> Node:
@@ -146,7 +146,7 @@ NUMERIC: list[Case] = [
     ),
     (
         numerics.norm,
-        "sqrt(sum(x^2)) -> where(s > 0, sqrt(where(s > 0, s, 1)), 0)",
+        "sqrt(sum(x^2)) -> where(s == 0, 0, sqrt(where(s == 0, 1, s)))",
         lambda g: ops.sqrt(ops.sum(ops.square(g.x()), axes=(1,))),
         lambda g: norm(g.x()),
     ),

@@ -83,6 +83,12 @@ def test_formula_has_its_value_and_gradient(
     assert np.allclose(found[1], gradient)
 
 
+def test_a_norm_of_what_is_not_a_number_is_none() -> None:
+    value, gradient = value_and_gradient(lambda x: ops.sqrt(total(ops.square(x))), [3, np.nan, 4])
+    assert np.isnan(value)
+    assert np.isnan(gradient).all()
+
+
 def test_small_numbers_keep_their_digits() -> None:
     tiny = [1e-12, 2e-12, -1e-12]
     value, _ = value_and_gradient(lambda x: ops.subtract(ops.exp(x), one(x)), tiny)
