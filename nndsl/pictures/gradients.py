@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 from nndsl.pictures.figure import BLUE, ORANGE, new_figure, save_figure
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     from nndsl.runtime.gradient_flow import Flow, StateFlow, StepFlow
 
-LINES = ((BLUE, "-"), (ORANGE, "--"), ("#3b7d3b", "-."), ("#7a4a9c", ":"))
-"""Colour and dash of each line, told apart in print."""
+COLOURS = (BLUE, ORANGE, "#3b7d3b", "#7a4a9c")
+DASHES = ("-", "--", "-.", ":")
+"""Colour and dash tell lines apart in print, too: those of one colour have different dashes."""
+FEW_LINES = 4
+"""More lines than that have their names beside the panel, where they hide nothing."""
 LEAST = 1e-30
-"""What is smaller is drawn here: a logarithm has no 0."""
+"""A step of less is drawn here: a logarithm has no 0. A line over time has a gap there instead."""
 
 
 def draw_flows(flows: Sequence[Flow], path: Path, title: str) -> None:
@@ -35,12 +38,12 @@ def draw_flows(flows: Sequence[Flow], path: Path, title: str) -> None:
 def _draw_steps(axes: Any, steps: Sequence[StepFlow]) -> None:
     from matplotlib.ticker import NullFormatter
 
-    axes.plot(
-        [_drawn(step.size) for step in steps], [step.path for step in steps], color=BLUE, marker="o", linewidth=0.8
-    )
+    sizes = [_drawn(step.size) for step in steps]
+    axes.plot(sizes, [step.path for step in steps], color=BLUE, marker="o", linewidth=0.8)
     axes.invert_yaxis()
-    axes.set_xscale("log")
-    axes.margins(0.1)
+    if any(map(isfinite, sizes)):
+        axes.set_xscale("log")
+    axes.margins(x=0.1, y=0.6 / max(len(steps), 6))
     low, high = axes.get_xlim()
     if high > 10 * low:  # powers of ten are enough, and numbers between them would run into each other
         axes.xaxis.set_minor_formatter(NullFormatter())
@@ -49,18 +52,23 @@ def _draw_steps(axes: Any, steps: Sequence[StepFlow]) -> None:
 
 
 def _draw_states(axes: Any, states: Sequence[StateFlow]) -> None:
-    for number, state in enumerate(states):
-        colour, dash = LINES[number % len(LINES)]
-        axes.plot([*map(_drawn, state.back)], label=state.path, color=colour, linestyle=dash, linewidth=1.8)
-    axes.set_yscale("log")
+    lines = [[size if size > 0 and isfinite(size) else nan for size in state.back] for state in states]
+    for number, (state, sizes) in enumerate(zip(states, lines, strict=True)):
+        colour, dash = COLOURS[number % len(COLOURS)], DASHES[(number + number // len(COLOURS)) % len(DASHES)]
+        axes.plot(sizes, label=state.path, color=colour, linestyle=dash, linewidth=1.8)
+    if any(isfinite(size) for sizes in lines for size in sizes):
+        axes.set_yscale("log")
     axes.set_xlabel("time steps back")
     axes.set_ylabel("gradient by the state (norm)")
-    axes.legend(frameon=False)
+    if len(states) > FEW_LINES:
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        axes.legend(frameon=False)
     _plain(axes, "both")
 
 
 def _drawn(size: float) -> float:
-    return max(size, LEAST) if isfinite(size) else float("nan")
+    return max(size, LEAST) if isfinite(size) else nan
 
 
 def _plain(axes: Any, lines: str) -> None:

@@ -77,6 +77,8 @@ class Flow:
 
     def verdicts(self) -> list[str]:
         """Where the gradient dies or blows up, a sentence each; none where it arrives."""
+        if not isfinite(self.loss):
+            return [f"the loss is {self.loss}: numbers grow beyond all bounds on the way to it, before any gradient"]
         said = [verdict for state in self.states if (verdict := _over_time(state))]
         if verdict := _over_steps(self.steps):
             said.append(verdict)
@@ -111,9 +113,8 @@ def _over_steps(steps: Sequence[StepFlow]) -> str | None:
         if not isfinite(step.size) or (last.size and step.size > BLOWN_UP * last.size):
             return f"{step.path}: the gradient blows up on its way there, {_times(step.size, last.size)}"
         if step.size < DEAD * last.size:
-            return (
-                f"{step.path}: the gradient dies on its way there, {step.size / last.size:.1e} of that at {last.path}"
-            )
+            share = f"{step.size / last.size:.1e}" if step.size else "nothing"
+            return f"{step.path}: the gradient dies on its way there, {share} of that at {last.path}"
     return None
 
 
@@ -201,7 +202,9 @@ def _tapped(minimize: Minimize, train: TrainProgram, checked: Program) -> _Tappe
     by_tap, by_leaf = found[: len(taps)], found[len(taps) :]
     prefix = f"{minimize.index} "
     values = [(f"{prefix}loss", loss)]
-    values += [(f"{prefix}step {path}", _length(gradients(loss, [node])[0], node)) for path, node in steps.items()]
+    by_step = {path: gradients(loss, [node])[0] for path, node in steps.items()}
+    steps = {path: node for path, node in steps.items() if by_step[path] is not None}  # not behind a stop_gradient
+    values += [(f"{prefix}step {path}", _length(by_step[path], node)) for path, node in steps.items()]
     values += [
         (f"{prefix}weight {path}", _length(gradient, leaf))
         for (path, leaf), gradient in zip(leaves.items(), by_leaf, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,29 @@ def test_a_loop_that_goes_backwards_has_its_gradient_go_forwards():
 def test_what_is_said_of_a_deep_network():
     assert "step 1: the gradient dies on its way there, 1.0e-04" in flow([1e-8, 1e-4, 1.0]).verdicts()[0]
     assert "step 0: the gradient blows up on its way there" in flow([1e5, 1.0, 1.0]).verdicts()[0]
+
+
+def test_a_loss_that_is_no_number_is_all_that_is_said():
+    (verdict,) = replace(flow([0.0, 0.0], [StateFlow("h", (0.0,), reverse=False)]), loss=float("nan")).verdicts()
+    assert verdict.startswith("the loss is nan")
+
+
+def test_gradients_of_too_large_numbers_are_no_numbers(opened):
+    model = opened((RECURRENT % (VALUES.tolist(), "SimpleRNN(8, activation=linear)")).replace("-> tanh ", ""))
+    kernel = model.weights["Net/simple_rnn/recurrent_kernel"]
+    model.set_weights({"Net/simple_rnn/recurrent_kernel": 1e150 * kernel})
+    (flow,) = model.gradient_flows()
+    assert np.isnan(flow.loss)
+    assert all(np.isnan(weight.gradient) for weight in flow.weights)
+
+
+def test_steps_behind_a_stop_gradient_are_not_listed(opened):
+    text = RECURRENT % (VALUES.tolist(), "Flatten -> Dense(2)")
+    text = text.replace("x -> Flatten -> Dense(2)", "told = x -> Flatten -> Dense(2)\n  stop_gradient(told)")
+    text = text.replace("using SGD", "over Net.dense_1 using SGD")
+    (flow,) = opened(text).gradient_flows()
+    assert [step.path for step in flow.steps] == ["Net/dense_1", "Net/reshape"]
+    assert flow.verdicts() == []
 
 
 def test_many_sigmoids_let_the_gradient_die(opened):
