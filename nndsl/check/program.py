@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from nndsl import ops
 from nndsl.check import hints
@@ -16,12 +16,13 @@ from nndsl.check.expressions.binding import Signature, bind, input_names
 from nndsl.check.expressions.evaluate import evaluate
 from nndsl.check.expressions.patterns import declared_type, resolve_shape
 from nndsl.check.files import defined, library_scope
+from nndsl.check.imports import imported_path, read_import, refuse_place
 from nndsl.check.limits import limited
 from nndsl.check.lints import unused_lets
 from nndsl.check.networks import networks
-from nndsl.check.places import folder_of, leads_out, read_text, refuse_foreign
 from nndsl.check.record import Record, record_call
 from nndsl.check.scope import Scope
+from nndsl.check.sets import because_of_sets, set_value, unknown_sets
 from nndsl.check.turned import turned_texts
 from nndsl.check.values import BROKEN, Argument, DataSet, FieldInfo, Model, Run, SilencedError, Value, describe
 from nndsl.collector import without_collecting
@@ -30,9 +31,6 @@ from nndsl.ir import DType, Kind, Node, TensorType
 from nndsl.ir.program import DataProgram, KnownTable, Network, Program, TrainProgram
 from nndsl.source import SourceFile
 from nndsl.syntax import parse, tree
-
-IMPORTED_FOLDER = "imported"
-"""Where in a run folder copies of imported files lie that were not below the program's own folder."""
 
 
 @without_collecting
@@ -56,7 +54,7 @@ def check(
     try:
         return checker.run()
     except UserError as mistake:
-        raise _because_of_sets(mistake, checker) from None
+        raise because_of_sets(mistake, checker.sets, checker.mistakes_with) from None
 
 
 def check_and_record(file: SourceFile, sets: Mapping[str, str]) -> tuple[Program, Record]:
@@ -65,7 +63,7 @@ def check_and_record(file: SourceFile, sets: Mapping[str, str]) -> tuple[Program
     try:
         program = checker.run()
     except UserError as mistake:
-        raise _because_of_sets(mistake, checker) from None
+        raise because_of_sets(mistake, checker.sets, checker.mistakes_with) from None
     return program, Record(checker.context.calls, checker.context.inputs, checker.lets)
 
 
@@ -97,7 +95,8 @@ class _Checker:
         self.sources.append(self.file)
         scope = Scope(library_scope())
         self._define(program, scope, opened=(self.file.path,))
-        self._check_sets(program)
+        for unknown in unknown_sets(program, self.sets):
+            self.context.report(unknown)
         self._trains(program, scope)
         found = self._networks()
         self._models_alone()
@@ -118,6 +117,14 @@ class _Checker:
             warnings=tuple(d for d in _in_order(context.diagnostics) if d.severity is Severity.WARNING),
             networks=found,
         )
+
+    def mistakes_with(self, sets: dict[str, str]) -> list[Diagnostic]:
+        """The mistakes of the same file with other `--set`s."""
+        try:
+            _Checker(self.file, sets, self.only).run()
+        except UserError as mistake:
+            return list(mistake.diagnostics)
+        return []
 
     # -------------------------------------------------------------------------------------- definitions
 
@@ -207,34 +214,7 @@ class _Checker:
         if isinstance(value, Node):
             raise self.context.mistake("NN105", "`let` names a compile-time value", item.value.span)
         text = self.sets.get(item.name.name) if item.span.file is self.file else None
-        return value if text is None else self._set_value(item, value, text, scope)
-
-    def _set_value(self, item: tree.Let, value: Value, text: str, scope: Scope) -> Value:
-        """The text of `--set name=text` as a value of the same kind as the one in the file."""
-        if isinstance(value, str) and not text.startswith('"'):
-            return text
-        source = SourceFile(f"--set {item.name.name}", f"let {item.name.name} = {text}\n")
-        try:
-            parsed = parse(source).items
-        except UserError:
-            parsed = ()
-        if len(parsed) != 1 or not isinstance(parsed[0], tree.Let):
-            raise UserError(_bad_set(item.name.name, text, value))
-        given = evaluate(self.context, scope, parsed[0].value)
-        numbers = isinstance(value, int | float) and isinstance(given, int | float)
-        same = isinstance(value, bool) == isinstance(given, bool) if numbers else type(value) is type(given)
-        if not same:
-            raise UserError(_bad_set(item.name.name, text, value))
-        return given
-
-    def _check_sets(self, program: tree.Program) -> None:
-        known = [item.name.name for item in program.items if isinstance(item, tree.Let)]
-        for name in self.sets:
-            if name not in known:
-                close = did_you_mean(name, known)
-                listed = f"it has: {', '.join(known)}" if known else "it has none"
-                help = f"did you mean `--set {close}=...`?" if close else listed
-                self.context.report(error("NN106", f"--set {name}: {self.file.name} has no `let {name}`", help=help))
+        return value if text is None else set_value(self.context, scope, item, value, text)
 
     def _alias(self, item: tree.Alias, scope: Scope) -> Model:
         """`model Deep = ResNet(depth=9)`."""
@@ -258,13 +238,15 @@ class _Checker:
 
     def _import(self, item: tree.Import, scope: Scope, opened: tuple[Path | None, ...]) -> None:
         """`import Residual, Block from "blocks.nn"`: definitions of another file, which sees its own names only."""
-        path = self._imported_path(item)
-        self._refuse_place(item, path)
+        path = imported_path(item, self.of_run)
+        refuse_place(self.context, item, path, self.of_run)
         if path in opened:
             raise self.context.mistake(
                 "NN108", f"{item.path.value} imports itself, by way of {len(opened)} file(s)", item.span
             )
-        program = self._imported_program(item, path)
+        source = read_import(self.context, item, path)
+        self.sources.append(source)
+        program = parse(source)
         inner = Scope(library_scope())
         self._define(program, inner, (*opened, path))
         known = [i.name.name for i in program.items if isinstance(i, tree.Definition | tree.Alias | tree.Let)]
@@ -277,42 +259,6 @@ class _Checker:
                     "NN107", f"{item.path.value} does not define `{name.name}`", name.span, help=help
                 )
             scope.bind(name.name, value)
-
-    def _imported_path(self, item: tree.Import) -> Path:
-        """Where the file lies that is imported. A run folder has copies of those that lay elsewhere."""
-        path = folder_of(item.path) / item.path.value
-        if self.of_run is not None and (leads_out(item.path.value) or not path.exists()):
-            path = self.of_run.folder / IMPORTED_FOLDER / PurePosixPath(item.path.value).name
-        try:
-            return path.resolve()
-        except (OSError, RuntimeError, ValueError):
-            return path.absolute()
-
-    def _refuse_place(self, item: tree.Import, path: Path) -> None:
-        if path.suffix != ".nn":
-            raise self.context.mistake("NN107", f"{item.path.value} is no `.nn` file", item.path.span)
-        if self.of_run is None:
-            refuse_foreign(self.context, item.path, folder_of(item.path) / item.path.value, folder_of(item.path))
-        elif not path.is_relative_to(self.of_run.folder):
-            message = f"{item.path.value} is not in the run folder {self.of_run.name}"
-            raise self.context.mistake("NN107", message, item.path.span)
-
-    def _imported_program(self, item: tree.Import, path: Path) -> tree.Program:
-        try:
-            text = read_text(path)
-        except (OSError, ValueError) as failure:
-            why = str(failure) if isinstance(failure, ValueError) else "there is no such file"
-            if isinstance(failure, OSError) and path.exists():
-                why = failure.strerror or "it can't be read"
-            near = path.parent.glob("*.nn") if path.parent.is_dir() else ()
-            close = did_you_mean(path.name, [p.name for p in near])
-            raise self.context.mistake(
-                "NN107", f"{item.path.value} can't be read: {why}", item.path.span,
-                help=f'did you mean "{close}"?' if close else "paths start from the folder of the file that says them",
-            ) from None  # fmt: skip
-        source = SourceFile(item.path.value, text, path)
-        self.sources.append(source)
-        return parse(source)
 
     # -------------------------------------------------------------------------------------- blocks
 
@@ -453,38 +399,6 @@ def _has_open_size(type: tree.Expression, model: Model) -> bool:
         if isinstance(item, tree.Name) and item.name not in parameters and model.scope.lookup(item.name) is None:
             return True
     return False
-
-
-def _because_of_sets(mistake: UserError, checker: _Checker) -> UserError:
-    """The mistakes of a check; where the file is right without its `--set`s, the first that each of them leads to."""
-    file, sets, only = checker.file, checker.sets, checker.only
-    if not sets or _mistakes(file, {}, only):
-        return mistake
-    alone = [({name: text}, _mistakes(file, {name: text}, only)) for name, text in sets.items()]
-    guilty = [(given, found) for given, found in alone if found] or [(sets, list(mistake.diagnostics))]
-    return UserError(*(_blamed(given, found) for given, found in guilty))
-
-
-def _mistakes(file: SourceFile, sets: dict[str, str], only: str | None) -> list[Diagnostic]:
-    try:
-        _Checker(file, sets, only).run()
-    except UserError as mistake:
-        return list(mistake.diagnostics)
-    return []
-
-
-def _blamed(sets: Mapping[str, str], found: list[Diagnostic]) -> Diagnostic:
-    """The first of several mistakes, with what led to all of them."""
-    first, *others = found
-    if not first.labels:
-        return first  # it is about the `--set` itself
-    said = " ".join(f"--set {name}={text}" for name, text in sets.items())
-    more = f", and to {len(others)} other {'mistakes' if len(others) > 1 else 'mistake'}" if others else ""
-    return replace(first, notes=(*first.notes, f"`{said}` leads to this{more}; without it the file is right"))
-
-
-def _bad_set(name: str, text: str, value: Value) -> Diagnostic:
-    return error("NN106", f"--set {name}={text}: this must be like the value in the file, which is {describe(value)}")
 
 
 def _in_order(diagnostics: list[Diagnostic]) -> list[Diagnostic]:

@@ -94,6 +94,7 @@ class Terrain:
         points: list[Floats] = []
         every = 1
         memory = self.model.generated.memory(seed)
+        memory.fitted = self.model.memory.fitted
         if start is not None:
             memory.weights[...] = start.weights
             memory.states[...] = start.states

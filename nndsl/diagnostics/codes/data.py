@@ -56,8 +56,8 @@ _FILES: tuple[Code, ...] = (
     Code(
         "NN403",
         "no such built-in data",
-        "`builtin` reads data that comes with nndsl or that it knows where to fetch, by name. Anything else is read from a file: `csv`, `npz`, "
-        "`npy` or `idx`.",
+        "`builtin` reads data that comes with nndsl or that it knows where to fetch, by name. Anything else is read "
+        "from a file: `csv`, `npz`, `npy` or `idx`.",
         _DIGITS.replace('"digits"', '"digts"'),
         _DIGITS,
     ),
@@ -362,7 +362,7 @@ _BLOCKS: tuple[Code, ...] = (
     Code(
         "NN456",
         "no way back to the units of a column",
-        "`original_units(value, field)` undoes what `standardize` or `normalize` did to a field, with what these learnt. "
+        "`original_units(value, field)` undoes what `standardize` or `normalize` did to a field, by what they learnt. "
         "It takes the field by its name; scaling it is the last thing that the data block did to it.",
         _HOUSES.replace("standardize([210, 340, 150])", "[210, 340, 150]"),
         _HOUSES,
