@@ -135,6 +135,8 @@ def test_a_schedule_waits_for_the_step(rows, network):
         ),
         ("piecewise_constant_decay(boundaries=[2, 1], values=[1, 2, 3])", "boundaries must rise, got [2, 1]"),
         ("cosine_decay(peak=0.1, decay_steps=9)", "cosine_decay has no argument `decay_steps`"),
+        ("exponential_decay(0.1, 20, 0.5)", "the first argument of exponential_decay is the step"),
+        ("cosine_decay(0.1, 100, 10)", "the first argument of cosine_decay is the step"),
     ],
 )
 def test_a_schedule_that_can_not_be_is_refused(rate, message, network):

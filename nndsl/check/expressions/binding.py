@@ -22,7 +22,7 @@ from nndsl.check.expressions.patterns import (
     wanted_text,
 )
 from nndsl.check.scope import Scope
-from nndsl.check.values import Argument, Layer, Option, Parts, Value, describe
+from nndsl.check.values import Argument, Layer, Option, Parts, Value, describe, is_number
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir import DType, Kind, Node
 from nndsl.syntax import tree
@@ -182,6 +182,7 @@ def bind_parameters(
         if isinstance(pattern, OptionPattern):
             words.update(pattern.words)
     scope.options = frozenset(words)
+    _refuse_given_step(context, definition, given)
     for parameter in definition.parameters:
         name = parameter.name.name
         if name in given:
@@ -192,6 +193,18 @@ def bind_parameters(
             raise context.mistake(
                 "NN307", f"{definition.name.name} needs `{name}`", span, help=_signature_help(definition)
             )
+
+
+def _refuse_given_step(context: Context, definition: tree.Definition, given: dict[str, Argument]) -> None:
+    """`exponential_decay(0.1, 20, 0.5)`, as Keras has it: the first number would be the step, and all others wrong."""
+    if "step" not in given or not definition.span.file.library or not is_number(given["step"].value):
+        return
+    wanted = ", ".join(f"{p.name.name}=..." for p in definition.parameters[1:] if p.default is None)
+    name, step = definition.name.name, given["step"]
+    raise context.mistake(
+        "NN302", f"the first argument of {name} is the step, which training gives", step.span,
+        help=f"name the others, and leave it out: {name}({wanted})",
+    )  # fmt: skip
 
 
 def _signature_help(definition: tree.Definition) -> str:
