@@ -292,5 +292,7 @@ def _help(born: Born) -> str:
     largest = max((max(abs(low), abs(high)) for _, low, high in born.operands), default=0.0)
     if name in _AT_ZERO and largest < 1e15:
         backward = bool(born.node.origins) and born.node.origins[0].backward
+        if name in ("log", "sqrt") and not backward and any(low < 0 for _, low, _ in born.operands):
+            return f"there is no `{name}` of numbers below 0: `{name}(maximum(x, 1e-7))`, if they should count as 0"
         return _STEEP if backward else _AT_ZERO[name]
     return _TOO_LARGE

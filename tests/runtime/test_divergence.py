@@ -70,6 +70,13 @@ def test_a_logarithm_of_zero_is_pointed_at(said, level):
     assert found.help == "keep it away from 0: `log(x + 1e-7)`"
 
 
+@pytest.mark.parametrize("function", ["log", "sqrt"])
+def test_a_function_of_negative_numbers_gets_advice_that_helps(said, function):
+    found = said(f"minimize mse(M(x) + {function}(x[0] - 1), y) using SGD(learning_rate=0.01)")
+    assert primary(found) == f"{function}(x[0] - 1)"
+    assert found.help is not None and f"`{function}(maximum(x, 1e-7))`" in found.help
+
+
 def test_numbers_that_grew_are_traced_to_the_layer_that_overflowed(said):
     found = said("minimize mse(M(x), y) using SGD(learning_rate=1e20)")
     assert found.labels[0].span.text.startswith(("hidden: Dense", "Dense"))
