@@ -134,6 +134,11 @@ def _target_weights(context: Context, scope: Scope, target: tree.Expression, rea
             "NN517", f"{target.span.text} is frozen, so nothing of it can be updated", target.span,
             help="leave it out of `over`, or take it out of its run without `frozen`",
         )  # fmt: skip
+    if not paths:
+        raise context.mistake(
+            "NN513", f"{target.span.text} has no weights", target.span,
+            help="a label names the last step of its line: give the step that has them a line of its own",
+        )  # fmt: skip
     if not chosen:
         raise context.mistake(
             "NN513", f"the loss does not depend on any weight of {target.span.text}", target.span,

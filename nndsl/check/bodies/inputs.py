@@ -89,7 +89,19 @@ def _given_input(context: Context, scope: Scope, frame: Frame, statement: tree.I
         f"{frame.name} needs its input `{name}`",
         frame.call or statement.span,
         more=[Label(statement.span, "declared here")] if frame.call is not None else [],
+        help=_named_step_help(frame),
     )
+
+
+def _named_step_help(frame: Frame) -> str | None:
+    """Of `x -> step(mask=m)`, for a step that has a name: the arrow does not reach into its parentheses."""
+    if frame.kind != "layer" or frame.call is None or frame.inputs:
+        return None
+    step, bracket, rest = frame.call.text.partition("(")
+    if not bracket:
+        return None
+    values = ", ".join(["x", rest.removesuffix(")")] if rest != ")" else ["x"])
+    return f"parentheses after the name of a step hold all of its values: `{step}({values})`, without an arrow"
 
 
 def refuse_leftovers(context: Context, frame: Frame, definition: tree.Definition) -> None:

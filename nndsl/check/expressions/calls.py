@@ -73,7 +73,11 @@ def call(context: Context, scope: Scope, expression: tree.Call) -> Value:
 
 def _call_help(expression: tree.Call, callee: Value) -> str | None:
     if isinstance(expression.function, tree.Call) and expression.arguments:
-        inner, given = expression.function.span.text, expression.arguments[0].value.span.text
+        first, *rest = expression.arguments
+        inner, given = expression.function.span.text, first.value.span.text
+        more = ", ".join(item.span.text for item in rest if item.name is not None)
+        if more and first.name is None and inner.endswith(")"):
+            inner = f"{inner[:-1]}{'' if inner.endswith('()') else ', '}{more})"
         return f"a value flows into a step with an arrow: `{given} -> {inner}`"
     if isinstance(callee, Node | Parts):
         return "for a product write `*`"

@@ -88,10 +88,10 @@ def match_shape(
     before, dots, after = _around_dots(pattern)
     least = len(before) + len(after)
     if len(shape) < least or (not dots and len(shape) != least):
-        wanted = f"at least {least}" if dots else f"exactly {least}"
+        wanted = f"{'at least' if dots else 'exactly'} {least} {'axis' if least == 1 else 'axes'}"
         raise context.mistake(
             "NN203",
-            f"{what} is {_shape_text(shape)}, and {pattern.span.text} wants {wanted} axes",
+            f"{what} is {_shape_text(shape)}, and {pattern.span.text} wants {wanted}",
             place,
             _shape_text(shape),
             help=_rank_help(shape, (*before, *after)),
@@ -248,7 +248,12 @@ def _rank_help(shape: tuple[int, ...], wanted: tuple[tree.Expression, ...]) -> s
     if not shape:
         return "it is a single number a sample: `reshape(x, [1])` gives it an axis"
     if len(shape) == len(wanted) - 1 and isinstance(wanted[-1], tree.Name):
-        return f"`Reshape({_shape_text((*shape, 1))})` before it adds an axis of one for {wanted[-1].name}"
+        more = f"`Reshape({_shape_text((*shape, 1))})` before it adds an axis of one for {wanted[-1].name}"
+        if isinstance(wanted[0], tree.Name) and wanted[0].name == "time":
+            return f"a recurrent layer before it gives all times with `return_sequences=true`; {more}"
+        return more
+    if len(shape) == len(wanted) + 1 and shape[-1] == 1:
+        return f"`Reshape({_shape_text(shape[:-1])})` before it drops the axis of one"
     return None
 
 
