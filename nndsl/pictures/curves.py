@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
 from nndsl.pictures.figure import BLUE, ORANGE, new_figure, save_figure
@@ -27,7 +28,8 @@ def _panel(axes: Any, curve: Curve) -> None:
     axes.axhline(0, color="#bbbbbb", linewidth=0.8)
     axes.axvline(0, color="#bbbbbb", linewidth=0.8)
     axes.plot(curve.x, curve.values, color=BLUE, linewidth=2.0, label="value")
-    axes.plot(curve.x, curve.slopes, color=ORANGE, linewidth=1.6, linestyle="--", label="derivative")
+    slopes = [slope if isfinite(value) else nan for value, slope in zip(curve.values, curve.slopes, strict=True)]
+    axes.plot(curve.x, slopes, color=ORANGE, linewidth=1.6, linestyle="--", label="derivative")
     axes.set_title(curve.name, fontsize=11)
     axes.set_xlabel("x")
     axes.set_ylabel("value, derivative")
