@@ -34,7 +34,7 @@ def accuracies(example: str, seed: int) -> dict[str, float]:
     import nndsl
     from nndsl.cli.trained import write_start
     from nndsl.data.builtin import BuiltinTable
-    from nndsl.runtime.trainer import run
+    from nndsl.runs.trainer import run
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from nndsl.runtime.comparison import RunFacts
+    from nndsl.runs.comparison import RunFacts
 
 MOST_COLUMNS = 4
 """So many runs stand side by side; more of them below each other, with less of each."""
@@ -45,7 +45,7 @@ def command(runs: tuple[Path, ...], picture: Path | None, as_json: bool) -> None
 
     RUN is a folder that `nndsl run` filled, or a folder of such folders. What is best of the runs is marked with `*`.
     """
-    from nndsl.runtime.comparison import read_runs
+    from nndsl.runs.comparison import read_runs
 
     if picture is not None:
         checked_picture(picture)
@@ -67,7 +67,7 @@ def command(runs: tuple[Path, ...], picture: Path | None, as_json: bool) -> None
 
 def comparison_data(runs: Sequence[RunFacts]) -> dict[str, Any]:
     """The comparison as JSON has it."""
-    from nndsl.runtime.comparison import differing
+    from nndsl.runs.comparison import differing
 
     return {"differing": differing(runs), "runs": [_run_data(run) for run in runs]}
 
@@ -184,7 +184,7 @@ def _plain(text: str) -> str:
 
 def _settings(runs: Sequence[RunFacts]) -> list[_Row]:
     """What is not the same for all; of long texts, as of a model, only that they differ."""
-    from nndsl.runtime.comparison import differing
+    from nndsl.runs.comparison import differing
 
     return [_Row(name, cells) for name, cells in differing(runs).items()]
 
@@ -227,7 +227,7 @@ def _results(runs: Sequence[RunFacts]) -> list[_Row]:
 
 def _best(name: str, values: Sequence[float | None]) -> list[int]:
     """Whose value is best, where several have one and they differ."""
-    from nndsl.runtime.comparison import more_is_better
+    from nndsl.runs.comparison import more_is_better
 
     more = more_is_better(name)
     known = [value for value in values if value is not None and isfinite(value)]

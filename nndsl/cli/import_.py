@@ -100,7 +100,7 @@ def _kind(output: Path) -> str:
 
 
 def _write_run(model: Model, folder: Path, train: str, layout: str) -> None:
-    from nndsl.runtime.run_folder import prepare_folder, write_run
+    from nndsl.runs.run_folder import prepare_folder, write_run
 
     prepare_folder(folder)
     write_run(folder, model, [], {"imported": layout}, {"train": train, "imported": layout})

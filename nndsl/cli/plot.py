@@ -65,7 +65,7 @@ def _is_run(what: str) -> bool:
 
 def _plot_run(run: Path, output: Path | None) -> None:
     from nndsl.pictures.history import draw_history
-    from nndsl.runtime.history import read_history
+    from nndsl.runs.history import read_history
 
     source = run / "history.csv" if run.is_dir() or run.suffix != ".csv" else run
     picture = checked_picture(output or source.with_name("history.png"))

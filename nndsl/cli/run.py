@@ -28,12 +28,12 @@ from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.sweep import is_sweep, sweep
 from nndsl.cli.trained import start_from, write_start
 from nndsl.diagnostics import UserError, error
-from nndsl.runtime.resuming import Started
+from nndsl.runs.resuming import Started
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from nndsl.runtime.outcomes import Outcome
+    from nndsl.runs.outcomes import Outcome
     from nndsl.source import SourceFile
 
 _OPTIONS = ("seed", "precision", "level")
@@ -123,11 +123,11 @@ def command(
 
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values
+    from nndsl.runs.progress import Progress, Silence, progress_for
+    from nndsl.runs.run_folder import folder_for
+    from nndsl.runs.tensorboard import TensorboardProgress, require_writer
+    from nndsl.runs.trainer import run
     from nndsl.runtime.generation import look_ahead
-    from nndsl.runtime.progress import Progress, Silence, progress_for
-    from nndsl.runtime.run_folder import folder_for
-    from nndsl.runtime.tensorboard import TensorboardProgress, require_writer
-    from nndsl.runtime.trainer import run
 
     ahead = look_ahead(model, [block for block in model.checked.trains if train in (None, block.name)])
     print_diagnostics(() if as_json else ahead)
@@ -170,8 +170,8 @@ def _as_before(
     started: Started, program: SourceFile, train: str | None, out: Path | None, given: Collection[str]
 ) -> Started:
     """How the run that goes on was started, with the options that are given now. Raises UserError NN633."""
-    from nndsl.runtime.run_folder import folder_for
-    from nndsl.runtime.sessions import started_before
+    from nndsl.runs.run_folder import folder_for
+    from nndsl.runs.sessions import started_before
     from nndsl.syntax import parse
     from nndsl.syntax.tree import Train
 

@@ -144,7 +144,7 @@ def _run(ctx: click.Context, command: click.Command, trial: Trial, as_json: bool
 def _report(trials: Sequence[Trial], swept: Sequence[str], as_json: bool) -> None:
     """All that ran side by side."""
     from nndsl.cli.compare import comparison_data, print_comparison
-    from nndsl.runtime.comparison import RunFacts, read_runs
+    from nndsl.runs.comparison import RunFacts, read_runs
 
     def runs_of(trial: Trial) -> list[RunFacts]:
         try:

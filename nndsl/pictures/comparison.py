@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from nndsl.runtime.comparison import RunFacts
+    from nndsl.runs.comparison import RunFacts
 
 MOST_LINES = 20
 """Runs that can be told apart by their colours."""

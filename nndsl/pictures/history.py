@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from nndsl.runtime.history import Curves
+    from nndsl.runs.history import Curves
 
 PARTS = {"train": BLUE, "validation": ORANGE}
 """A colour for each part, told apart in print and by the colour-blind."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nndsl.runtime.comparison import differing, read_runs, words_of
+from nndsl.runs.comparison import differing, read_runs, words_of
 from nndsl.source import SourceFile, Span
 
 PROGRAM = """\

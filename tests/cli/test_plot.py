@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nndsl.runtime.history import read_history
+from nndsl.runs.history import read_history
 
 HISTORY = """\
 epoch,train.loss,train.accuracy,validation.loss,validation.accuracy

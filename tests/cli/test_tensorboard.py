@@ -78,7 +78,7 @@ def test_a_run_that_goes_on_goes_on_there_and_a_new_one_begins_anew(run):
 def test_a_missing_writer_is_named_before_training(run, monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        "nndsl.runtime.tensorboard.find_spec", lambda name: None if name == "tensorboardX" else find_spec(name)
+        "nndsl.runs.tensorboard.find_spec", lambda name: None if name == "tensorboardX" else find_spec(name)
     )
     result, folder = run(1)
     assert result.exit_code == 1

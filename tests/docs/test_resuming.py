@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 
 from nndsl.check import check
 from nndsl.cli.application import application
+from nndsl.runs.locks import locked
 from nndsl.runtime.checkpoints import PREVIOUS, UNFINISHED, CheckpointFiles
-from nndsl.runtime.locks import locked
 from nndsl.source import SourceFile
 from tests.docs.page import Page
 
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused(left: Result, nndsl: Callable[..., Result]
 def test_an_unfinished_run_is_in_the_way(
     left: Result, nndsl: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nndsl.runtime.sessions.WORTH_KEEPING", 0.0)
+    monkeypatch.setattr("nndsl.runs.sessions.WORTH_KEEPING", 0.0)
     assert shown("in-the-way").search(nndsl().stderr)
 
 

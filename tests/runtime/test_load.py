@@ -9,8 +9,8 @@ import pytest
 import nndsl
 from nndsl.data import open_tables, read_tables
 from nndsl.diagnostics import UserError
+from nndsl.runs.trainer import run
 from nndsl.runtime.load import compiled, read_program
-from nndsl.runtime.trainer import run
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 ELSEWHERE = {"attention_sort", "exploding", "long_memory", "mnist_cnn", "residual", "shakespeare_lstm", "transfer"}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from nndsl.pictures.values import draw_values
+from nndsl.runs.progress import Silence
+from nndsl.runs.trainer import run
 from nndsl.runtime.load import load
-from nndsl.runtime.progress import Silence
 from nndsl.runtime.standalone.files import read_arrays, write_columns
-from nndsl.runtime.trainer import run
 
 PROGRAM = """
 data digits from builtin("digits") {

@@ -10,10 +10,10 @@ import pytest
 
 import nndsl
 from nndsl.diagnostics import UserError
+from nndsl.runs.progress import Lines
+from nndsl.runs.trainer import run
 from nndsl.runtime import machine, sources
 from nndsl.runtime.machine import FreeMemory
-from nndsl.runtime.progress import Lines
-from nndsl.runtime.trainer import run
 
 FIELDS = """\
   x = standardize(column("value"))

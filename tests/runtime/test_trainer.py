@@ -16,11 +16,11 @@ from generated_digits import generated_digits
 from nndsl.data import open_tables, read_tables
 from nndsl.diagnostics import UserError
 from nndsl.ir.program import Expectation
+from nndsl.runs.progress import Lines
+from nndsl.runs.trainer import run
 from nndsl.runtime.model import Model
-from nndsl.runtime.progress import Lines
 from nndsl.runtime.standalone import loop
 from nndsl.runtime.standalone.files import write_columns
-from nndsl.runtime.trainer import run
 
 
 def changed(model, **changes):
@@ -185,8 +185,8 @@ from pathlib import Path
 sys.path[:0] = {[path for path in sys.path if path]!r}
 from generated_digits import generated_digits
 from nndsl.runtime.model import Model
-from nndsl.runtime.progress import Lines
-from nndsl.runtime.trainer import run
+from nndsl.runs.progress import Lines
+from nndsl.runs.trainer import run
 run(Model(*generated_digits(), {{}}, 1), out=Path({str(tmp_path)!r}), epochs=10**6, progress=Lines(sys.stdout))
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as running:
@@ -238,7 +238,7 @@ def test_lines_tell_of_every_epoch_of_a_few_and_of_some_of_many(digits, tmp_path
 
 
 def test_the_bar_shows_the_epoch_the_step_and_the_numbers(digits, tmp_path):
-    from nndsl.runtime.progress import Bar
+    from nndsl.runs.progress import Bar
 
     stream = io.StringIO()
     stream.isatty = lambda: True

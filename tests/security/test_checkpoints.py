@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 
 import nndsl
+from nndsl.runs.trainer import run
 from nndsl.runtime.checkpoints import (
     FINISHED,
     UNFINISHED,
@@ -16,7 +17,6 @@ from nndsl.runtime.checkpoints import (
     read_about,
     read_checkpoint,
 )
-from nndsl.runtime.trainer import run
 from tests.security.test_places import MAIN
 from tests.security.test_weights_files import FUZZING, damaged
 

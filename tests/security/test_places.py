@@ -11,7 +11,7 @@ import pytest
 import nndsl
 from nndsl.check import check
 from nndsl.diagnostics import UserError
-from nndsl.runtime.run_folder import prepare_folder
+from nndsl.runs.run_folder import prepare_folder
 from nndsl.source import SourceFile
 
 LAYER = "layer Scale {\n  input x: [...]\n  output x * 2\n}\n"

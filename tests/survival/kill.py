@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nndsl.runtime.locks import LOCK_FILE
+from nndsl.runs.locks import LOCK_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nndsl.runs.outcomes import Outcome
+from nndsl.runs.trainer import run
 from nndsl.runtime.load import compiled
 from nndsl.runtime.model import Model
-from nndsl.runtime.outcomes import Outcome
-from nndsl.runtime.trainer import run
 from nndsl.source import SourceFile
 
 POINTS = """\

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nndsl.diagnostics import UserError
+from nndsl.runs.trainer import run
 from nndsl.runtime.checkpoints import FINISHED, PREVIOUS, UNFINISHED, CheckpointError, CheckpointFiles
-from nndsl.runtime.trainer import run
 from tests.survival.kill import differences
 from tests.survival.programs import POINTS, Leaving, gone_on, left, model_of
 
@@ -248,7 +248,7 @@ def test_a_run_does_not_go_on_in_another_precision(tmp_path: Path) -> None:
 
 
 def test_an_unfinished_run_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nndsl.runtime.sessions.WORTH_KEEPING", 0.0)
+    monkeypatch.setattr("nndsl.runs.sessions.WORTH_KEEPING", 0.0)
     left(POINTS, tmp_path, 2)
     before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     with pytest.raises(UserError) as raised:
@@ -353,7 +353,7 @@ def test_checkpoints_are_a_minute_apart_or_so_that_they_cost_little(
         def step(self, done: Any) -> None:
             clock[0] += 0.5
 
-    monkeypatch.setattr("nndsl.runtime.trainer.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("nndsl.runs.trainer.perf_counter", lambda: clock[0])
     monkeypatch.setattr(CheckpointFiles, "write", slow)
     text = POINTS.replace("epochs = 6", "epochs = 700").replace("patience=50", "patience=5000")
     text = text.replace("  ModelCheckpoint(every=2)\n", "")

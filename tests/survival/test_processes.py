@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from nndsl.runs.locks import LOCK_FILE
 from nndsl.runtime.checkpoints import FINISHED, PREVIOUS, UNFINISHED, read_checkpoint
-from nndsl.runtime.locks import LOCK_FILE
 from tests.survival.kill import LONGEST, differences, process
 from tests.survival.programs import POINTS
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from nndsl.runtime.progress import Progress
+    from nndsl.runs.progress import Progress
     from nndsl.runtime.standalone.loop import EpochDone
     from nndsl.runtime.standalone.steps import StepDone
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
 from nndsl.runtime.checkpoints import CheckpointError, moment
-from nndsl.runtime.outcomes import Outcome, evaluate_parts, finished_before, notes_of
-from nndsl.runtime.progress import Progress, Silence
-from nndsl.runtime.resuming import Started, changes, declared, refuse, restore, snapshot, sources_of, versions
-from nndsl.runtime.run_folder import (
+from nndsl.runs.outcomes import Outcome, evaluate_parts, finished_before, notes_of
+from nndsl.runs.progress import Progress, Silence
+from nndsl.runs.resuming import Started, changes, declared, refuse, restore, snapshot, sources_of, versions
+from nndsl.runs.run_folder import (
     SHOW_FOLDER,
     History,
     folder_for,
@@ -24,7 +24,7 @@ from nndsl.runtime.run_folder import (
     write_run,
     write_sources,
 )
-from nndsl.runtime.sessions import Session, opened
+from nndsl.runs.sessions import Session, opened
 
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic

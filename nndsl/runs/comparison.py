@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.check.blocks.settings import CALLBACKS, FALLING, RISING, SETTINGS
 from nndsl.diagnostics import UserError, error
-from nndsl.runtime.history import Curves, read_history
-from nndsl.runtime.run_folder import HISTORY_FILE, SUMMARY_FILE
+from nndsl.runs.history import Curves, read_history
+from nndsl.runs.run_folder import HISTORY_FILE, SUMMARY_FILE
 from nndsl.runtime.weights import WEIGHTS_FILE
 from nndsl.source import SourceFile
 from nndsl.syntax import parse, tree

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import error
-from nndsl.runtime.run_folder import SUMMARY_FILE
+from nndsl.runs.run_folder import SUMMARY_FILE
 
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, error
-from nndsl.runtime.locks import LOCK_FILE
-from nndsl.runtime.tensorboard import FOLDER as TENSORBOARD_FOLDER
+from nndsl.runs.locks import LOCK_FILE
+from nndsl.runs.tensorboard import FOLDER as TENSORBOARD_FOLDER
 from nndsl.runtime.weights import WEIGHTS_FILE
 
 if TYPE_CHECKING:

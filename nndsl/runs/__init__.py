@@ -1,0 +1,1 @@
+"""Runs: training the blocks of a program into folders, leaving and resuming it, and comparing what came out."""
