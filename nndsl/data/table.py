@@ -134,6 +134,8 @@ class Table(ABC):
         close = did_you_mean(name, known)
         listed = ", ".join(known[:20]) + (f", ... ({len(known)} in all)" if len(known) > 20 else "")
         help = f'did you mean "{close}"?' if close else self.column_help()
+        if any(each.startswith(f"{name}[") for each in known):
+            help = f'columns of a table are single numbers, and "{name}" is an array: give it in an .npz file'
         message = f'{self.source} has no column "{name}"'
         raise UserError(error("NN411", message, span or self.span, help=help, notes=[f"its columns are: {listed}"]))
 

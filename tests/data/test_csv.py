@@ -196,6 +196,8 @@ def test_unknown_columns_get_the_closest_or_the_reason(opened, said):
     assert 'delimiter=";"' in said(lambda: semicolons.column("Age")).help
     headless = opened("csv", "t.csv", "5.1,3.5,setosa\n1,2,x\n")
     assert "header=false" in said(lambda: headless.column("species")).help
+    spread = opened("csv", "t.csv", "code[0],code[1]\n1,2\n")
+    assert ".npz" in said(lambda: spread.column("code")).help
     assert said(lambda: table.read(["Age", "Cabin"])).code == "NN411"
 
 
