@@ -88,13 +88,23 @@ def optimise(program: Program, *, verify: bool = False) -> Program:
     return run_until(program, STAGES[-1], verify=verify)
 
 
+def differentiated(program: Program, *, verify: bool = False) -> Program:
+    """The program with its gradients, otherwise as it was written: for the textbook form."""
+    return run_until(program, "merge", verify=verify, without="pool")
+
+
 @without_collecting
-def run_until(program: Program, stage: str, *, verify: bool = False) -> Program:
-    """The program after the stage of that name (one of STAGES). verify: every graph is checked after each stage."""
+def run_until(program: Program, stage: str, *, verify: bool = False, without: str = "") -> Program:
+    """The program after the stage of that name (one of STAGES). verify: every graph is checked after each stage.
+
+    without: the name of a stage to leave out.
+    """
     if stage not in STAGES:
         raise InternalError(f"passes: there is no stage {stage}")
     last = STAGES.index(stage)
     for each in PIPELINE[:last]:
+        if each.name == without:
+            continue
         program = each.apply(program)
         if verify:
             for name, roots in graphs(program):

@@ -91,10 +91,10 @@ def generate(checked: Program, *, precision: str = "float32", level: int = 1, ve
     after each pass, and every plan.
     """
     from nndsl.emit import emit
-    from nndsl.passes.pipeline import optimise, run_until
+    from nndsl.passes.pipeline import differentiated, optimise
     from nndsl.plan import verify_plans
 
-    program = run_until(checked, "differentiate", verify=verify) if level == 0 else optimise(checked, verify=verify)
+    program = differentiated(checked, verify=verify) if level == 0 else optimise(checked, verify=verify)
     if verify:
         verify_plans(program)
     return emit(program, level=level, precision=precision)
