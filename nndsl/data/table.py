@@ -150,6 +150,9 @@ class Table(ABC):
             where, text = self.not_a_number(name)
             message = f'{where}: "{text}" is not a number'
             help = f'text becomes classes by `class(column("{name}"))`, or ids by `category(column("{name}"))`'
+            first = self.read_columns([name])[name].reshape(-1)[0]
+            if is_number(str(first)):
+                help = f'other rows hold numbers. If it stands for nothing, tell csv: missing=["{text}"]'
             raise UserError(error("NN412", message, span or self.span, help=help))
         return column
 

@@ -111,6 +111,19 @@ def test_missing_values_are_refused_unless_filled(tmp_path: Path) -> None:
     assert "line 3" in mistake.message
 
 
+@pytest.mark.parametrize("filling", ["median", "0"])
+def test_a_text_among_numbers_is_named_with_its_line_where_gaps_are_filled_too(tmp_path: Path, filling: str) -> None:
+    (tmp_path / "people.csv").write_text("age,port\n31,S\n,C\nunknown,S\n40,C\n")
+    text = f'data people from csv("people.csv") {{\n  age = standardize(fill(column("age"), {filling}))\n}}\n'
+    (mistake,) = mistakes(text, folder=tmp_path)
+    assert mistake.code == "NN412"
+    assert mistake.message == 'people.csv, line 4, column age: "unknown" is not a number'
+    assert mistake.help is not None and 'missing=["unknown"]' in mistake.help
+    (tmp_path / "people.csv").write_text("age,port\n,S\nold,C\nyoung,S\n40,C\n")
+    (mistake,) = mistakes(text, folder=tmp_path)
+    assert mistake.help is not None and 'class(column("age"))' in mistake.help
+
+
 def test_rows_may_be_written_in_the_file() -> None:
     (program,) = checked('data d {\n  x = [[0, 0], [0, 1], [1, 0]]\n  y = class(["no", "yes", "no"])\n}\n').data
     assert program.reader is None

@@ -100,9 +100,7 @@ def _fill(context: Context, given: Arguments) -> Value:
     """A column with something in the place of what is missing."""
     known, span = notes(context, given.span, "fill"), given.span
     column, value = given["x"], given["value"]
-    if isinstance(column, RawColumn) and column.kind == "text":
-        if not isinstance(value, str):
-            raise context.mistake("NN302", "a missing text is filled with a text", given.span_of("value"))
+    if isinstance(column, RawColumn) and column.kind == "text" and isinstance(value, str):
         return replace(column, fill=value)
     fill = value.name if isinstance(value, Option | Function) else str(value)
     node = side_by_side(context, _marked(column, fill), given.span_of("x"))
