@@ -54,6 +54,9 @@ _HELP_OF_KIND = {
 }
 
 
+_MISSING_TEXT = 'say what stands for it: `fill(column("{column}"), "unknown")`, or another text'
+
+
 def open_tables(data: DataProgram) -> dict[str, Table]:
     """The tables of a data block: "all", which its split divides, and each part that has a file of its own.
 
@@ -93,6 +96,9 @@ def explain(problem: DataProblem, data: DataProgram, tables: Mapping[str, Table]
     if problem.column is not None:
         message = f"{_place(problem.column, problem.row, table)}: {message}"
     help = _HELP_OF_KIND.get(problem.kind)
+    texts = [each.name for each in table.schema if each.kind == "text"] if table is not None else []
+    if problem.kind == "missing" and problem.column in texts:
+        help = _MISSING_TEXT
     return UserError(
         error(
             CODE_OF_KIND[problem.kind],

@@ -57,6 +57,12 @@ def test_mistakes_of_a_program_point_at_the_line_of_the_file_and_of_the_program(
     assert diagnostic.help == 'say what stands for it: `fill(column("Age"), median)`, or a value in place of `median`'
 
 
+def test_a_missing_text_is_to_be_filled_with_a_text(people):
+    problem = standalone.DataError("missing", "a text is missing", "Who", 1)
+    (diagnostic,) = explain(problem, people, open_tables(people)).diagnostics
+    assert diagnostic.help == 'say what stands for it: `fill(column("Who"), "unknown")`, or another text'
+
+
 def test_mistakes_without_a_row_or_a_table_still_say_what_they_can(people):
     tables = open_tables(people)
     whole = explain(standalone.DataError("split", "no row for test"), people, tables).diagnostics[0]
