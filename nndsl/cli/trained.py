@@ -132,7 +132,8 @@ def _read_start(folder: Path) -> Start:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         help = "give the `.nn` file, and the run by `--weights`"
-        raise UserError(error("NN603", f"{folder} is not a run: it has no {START_FILE}", help=help)) from None
+        why = f"its {START_FILE} is damaged" if (folder / START_FILE).is_file() else f"it has no {START_FILE}"
+        raise UserError(error("NN603", f"{folder} is not a run: {why}", help=help)) from None
 
 
 def _program_of_run(folder: Path, start: Start) -> SourceFile:

@@ -203,7 +203,7 @@ def test_a_run_folder_that_says_nonsense_is_a_mistake(flowers, text: str):
     Path("bad/run.json").write_text(text)
     result = flowers("evaluate", "bad")
     assert result.exit_code == 1
-    assert "NN603" in result.stderr
+    assert "error[NN603]: bad is not a run: its run.json is damaged" in result.stderr
 
 
 def test_predict_as_data(ran: tuple[Path, Result]):
