@@ -23,14 +23,21 @@ _WANTS_SCORES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def unused_lets(program: tree.Program) -> list[Span]:
-    """The names of `let`s that nothing in the file reads, not even a layer that nothing applies."""
+    """The names of `let`s that nothing in the file reads, not even a layer that nothing applies.
+
+    A file of layers and functions alone may be there for others to import its `let`s, too.
+    """
     lets = {item.name.name: item.name.span for item in program.items if isinstance(item, tree.Let)}
-    if not lets:
+    if not lets or not any(map(_is_network, program.items)):
         return []
     read: set[str] = set()
     for item in program.items:
         read.update(_names_read(item.value if isinstance(item, tree.Let) else item))
     return [span for name, span in lets.items() if name not in read]
+
+
+def _is_network(item: tree.Node) -> bool:
+    return isinstance(item, tree.Train) or (isinstance(item, tree.Definition) and item.kind == "model")
 
 
 def _names_read(node: tree.Node) -> Iterator[str]:
