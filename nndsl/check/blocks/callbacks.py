@@ -187,12 +187,16 @@ def checked_callback(context: Context, callback: Callback, reported: list[str]) 
     known = [*reported, *(f"{part}.{name}" for part in ("train", "validation") for name in reported)]
     if isinstance(monitor, str) and monitor not in known:
         close = did_you_mean(monitor, reported)
+        help = f"did you mean `{close}`?" if close else f"reported are: {', '.join(reported)}"
+        plain = monitor.removeprefix("val_")
+        if plain != monitor and plain in reported:
+            help = f"say `monitor={plain}`: it is that of the validation rows, where there are any"
         context.report(
             error(
                 "NN509",
                 f"{callback.name} watches `{monitor}`, and nothing of that name is reported",
                 callback.span,
-                help=f"did you mean `{close}`?" if close else f"reported are: {', '.join(reported)}",
+                help=help,
             )
         )
     elif _is_unclear(monitor, dict(callback.arguments)["mode"]):
