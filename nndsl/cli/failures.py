@@ -39,7 +39,8 @@ def reporting_failures(ctx: click.Context) -> Generator[None]:
         ctx.exit(BROKEN_PIPE)
     except MemoryError as failure:
         message = f"out of memory: {failure}" if str(failure) else "out of memory"
-        _end_with_mistakes(ctx, (error("NN618", message, help="a smaller `batch_size` needs less, and so does a smaller network"),))
+        help = "a smaller `batch_size` needs less, and so does a smaller network"
+        _end_with_mistakes(ctx, (error("NN618", message, help=help),))
     except OSError as failure:
         if failure.errno is None:
             _end_with_bug(ctx, failure)

@@ -38,7 +38,11 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> flo
 
 @click.command(short_help="Let a trained network write.")
 @program_argument
-@click.option("--prompt", default="\n", metavar="TEXT", help="What it goes on from.  [default: a new line]")
+@click.option(
+    "--prompt",
+    metavar="TEXT",
+    help="What it goes on from.  [default: a new line; the beginning of the text, for a network that needs more]",
+)
 @click.option(
     "--length",
     type=click.IntRange(1),
@@ -78,7 +82,7 @@ def _finite(ctx: click.Context, parameter: click.Parameter, value: float) -> flo
 def command(
     ctx: click.Context,
     program: Path,
-    prompt: str,
+    prompt: str | None,
     length: int | None,
     temperature: float,
     top_k: int | None,
@@ -116,7 +120,7 @@ def command(
     writer = Writer(model, block, by_window=by_window)
     ahead = look_ahead(model, [block])
     level = writer.how.level
-    begin = text_parts(prompt, level)
+    begin = writer.prompt() if prompt is None else text_parts(prompt, level)
     parts = writer.write(begin, length or _CHARACTERS, temperature, top_k, seed)
     if as_json:
         by = "window" if writer.by_window else "state"
@@ -125,7 +129,7 @@ def command(
         return
     print_diagnostics(ahead)
     click.echo(way_of_writing(writer.how, by_window=by_window), err=True)
-    click.echo(prompt.removeprefix("\n"), nl=False)
+    print_text(joined_text(begin, level).removeprefix("\n") if prompt is None else prompt, nl=False)
     for part in parts:
         print_text(space_before(part, level) + part, nl=False)
     click.echo()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from nndsl.diagnostics import UserError, error
-from nndsl.runtime.checkpoints import CheckpointError, CheckpointFiles, moment, read_about
 from nndsl.runs.locks import LockedError, holder_of, locked
 from nndsl.runs.resuming import Started
 from nndsl.runs.run_folder import prepare_folder
+from nndsl.runtime.checkpoints import CheckpointError, CheckpointFiles, moment, read_about
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

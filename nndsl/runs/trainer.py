@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
-from nndsl.runtime.checkpoints import CheckpointError, moment
 from nndsl.runs.outcomes import Outcome, evaluate_parts, finished_before, notes_of
 from nndsl.runs.progress import Progress, Silence
 from nndsl.runs.resuming import Started, changes, declared, refuse, restore, snapshot, sources_of, versions
@@ -25,6 +24,7 @@ from nndsl.runs.run_folder import (
     write_sources,
 )
 from nndsl.runs.sessions import Session, opened
+from nndsl.runtime.checkpoints import CheckpointError, moment
 
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic

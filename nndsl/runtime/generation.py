@@ -33,6 +33,8 @@ class Writer:
         self.how: Generation = generation_of(model.checked, train)
         self.by_window = by_window or self.how.one_time is None
         self._generated = model.generated
+        self._model = model
+        self._train = train
         with self._explained():
             self._writer: TextWriter = model.generated.names["TextWriter"](
                 model.generated.program,
@@ -41,6 +43,21 @@ class Writer:
                 model.seed,
                 by_window=by_window,
             )
+
+    def prompt(self) -> list[str]:
+        """What to go on from where nobody says it: a new line, or where it won't do, the beginning of the text.
+
+        A network that answers only for the end of a window needs all of one; another may never have seen a new line.
+        Raises UserError where the text is not there.
+        """
+        if self._writer.least == 1 and self._writer.knows("\n"):
+            return ["\n"]
+        import numpy as np
+
+        data = next(data for data in self._model.checked.data if data.name == self._train.data)
+        table = next(iter(self._model.tables(data).values()))
+        name = self._writer.column
+        return list(map(str, table.read_rows([name], np.arange(min(self._writer.least, table.rows)))[name]))
 
     def write(
         self, prompt: Sequence[str], count: int, temperature: float = 1.0, top_k: int | None = None, seed: int = 0

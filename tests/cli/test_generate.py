@@ -104,8 +104,42 @@ def test_a_temperature_is_a_number_from_0_on(temperature, run):
     assert "Invalid value for '--temperature'" in failed.stderr
 
 
+def test_without_a_prompt_it_goes_on_from_the_beginning_of_a_text_without_lines(run):
+    done = run("generate", "net.nn", "--length", 2, "--temperature", 0)
+    assert done.stdout.startswith("Be ")
+    assert done.exit_code == 0
+
+
+def test_a_network_that_needs_a_whole_window_is_given_the_first_one(nndsl, tmp_path):
+    (tmp_path / "letters.txt").write_text("abcd" * 60, encoding="utf-8")
+    (tmp_path / "end.nn").write_text(
+        """data letters from text("letters.txt") {
+  character = category(column("character"))
+  past = window(character, 6)
+  following = next(character)
+}
+model Net {
+  input past
+  Embedding(letters.past.classes, 4)
+  Flatten
+  Dense(letters.following.classes)
+}
+train Net on letters {
+  epochs = 20
+  scores = Net(past)
+  minimize cross_entropy(scores, following) using Adam(learning_rate=0.05)
+  predict next = scores
+}
+""",
+        encoding="utf-8",
+    )
+    assert nndsl("run", "end.nn").exit_code == 0
+    done = nndsl("generate", "end.nn", "--length", 6, "--temperature", 0)
+    assert done.stdout == "abcdabcdabcd\n"
+
+
 def test_a_prompt_without_words_is_a_mistake(run):
-    done = run("generate", "runs/Net")
+    done = run("generate", "runs/Net", "--prompt", " ")
     assert done.exit_code == 1
     assert "NN622" in done.stderr
 

@@ -140,8 +140,9 @@ CODES: tuple[Code, ...] = (
         "NN217",
         "more than can be worked out",
         "Lists, loops and calls are worked out before anything runs. A list has at most a million items, those of "
-        "lists in it included, and the statements of a program are walked at most 300,000 times in all, each in every turn "
-        "of a loop and in every call of its function. Large values are made as a whole: `zeros([1000, 1000])`.",
+        "lists in it included, and the statements of a program are walked at most 300,000 times in all, each in "
+        "every turn of a loop and in every call of its function. Large values are made as a whole: "
+        "`zeros([1000, 1000])`.",
         _model("output x + length(range(10^9))"),
         _model("output x + length(range(9))"),
     ),

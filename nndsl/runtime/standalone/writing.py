@@ -49,6 +49,21 @@ class TextWriter:
             self._names = list(map(str, self._fitted[f"{self._column.key}.names"]))
         self._first_id = 0 if self._column.role == "class" else 1
 
+    @property
+    def column(self) -> str:
+        """The column of the text that it learnt from."""
+        return self._column.name
+
+    @property
+    def least(self) -> int:
+        """How many parts a prompt has at least."""
+        whole = self._one_time is None and not self.generation.over_time
+        return self.generation.window if whole else 1
+
+    def knows(self, part: str) -> bool:
+        """Whether the network has seen such a character or word."""
+        return part in self._names
+
     def write(
         self, prompt: Sequence[str], count: int, temperature: float = 1.0, top_k: int | None = None, seed: int = 0
     ) -> Iterator[str]:
@@ -79,10 +94,9 @@ class TextWriter:
         return self._by_window(prompt) if self._one_time is None else self._one_by_one(self._one_time, prompt)
 
     def _check_prompt(self, prompt: Sequence[str]) -> None:
-        level, window = self.generation.level, self.generation.window
-        least = 1 if self._one_time is not None or self.generation.over_time else window
-        if len(prompt) < least:
-            message = f"the prompt has {len(prompt)} {level}, and the network reads {least}"
+        level = self.generation.level
+        if len(prompt) < self.least:
+            message = f"the prompt has {len(prompt)} {level}, and the network reads {self.least}"
             raise WritingError(message, "give a longer one: `--prompt TEXT`")
         unknown = sorted(set(prompt) - set(self._names))
         if unknown:
