@@ -255,6 +255,8 @@ class _Checker:
             if value is None or name.name not in known:
                 close = did_you_mean(name.name, known)
                 help = f"did you mean `{close}`?" if close else f"it defines: {', '.join(known) or 'nothing'}"
+                if any(isinstance(i, tree.Data | tree.Train) and i.name.name == name.name for i in program.items):
+                    help = "data and train blocks belong to their own file: they can't be imported"
                 raise self.context.mistake(
                     "NN107", f"{item.path.value} does not define `{name.name}`", name.span, help=help
                 )

@@ -56,6 +56,9 @@ def command(
         raise UserError(error("NN609", message))
     model, block = trained(program, sets, train, weights)
     if model.generated.program.trains[block.name].prediction is not None:
+        others = [each.name for each in model.checked.trains if each.name != block.name]
+        if others and train is None and network is None and not program.is_dir() and not as_json:
+            click.echo(f"as {block.name} predicts; `--train` asks for others: {', '.join(others)}", err=True)
         train = block.name
     found = model.predict(data, train=train, model=network)
     rows = len(next(iter(found.values())))

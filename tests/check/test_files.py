@@ -69,6 +69,15 @@ def test_an_import_of_what_is_not_there_says_what_is(tmp_path: Path) -> None:
     assert (mistake.code, mistake.help) == ("NN107", 'did you mean "blocks.nn"?')
 
 
+def test_an_import_of_a_block_says_that_blocks_stay_where_they_are(tmp_path: Path) -> None:
+    (tmp_path / "rows.nn").write_text("data rows {\n  x = [[1.0]]\n}\n", encoding="utf-8")
+    (mistake,) = mistakes('import rows from "rows.nn"\n', folder=tmp_path)
+    assert (mistake.code, mistake.help) == (
+        "NN107",
+        "data and train blocks belong to their own file: they can't be imported",
+    )
+
+
 def test_files_that_import_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.nn").write_text('import B from "b.nn"\nlet A = 1\n', encoding="utf-8")
     (tmp_path / "b.nn").write_text('import A from "a.nn"\nlet B = 1\n', encoding="utf-8")

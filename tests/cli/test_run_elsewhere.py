@@ -89,6 +89,21 @@ def test_arrays_of_ones_own_are_predicted(run_elsewhere: Path, tmp_path: Path) -
     assert len(found.output.split()) == 3
 
 
+def test_a_file_with_several_train_blocks_says_which_one_predicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    block = "train NAME on rows {\n  epochs = 1\n  minimize mse(Net(x), y) using SGD(0.1)\n  predict z = Net(x)\n}\n"
+    data = "data rows {\n  x = [[1.0], [2.0]]\n  y = [[1.0], [2.0]]\n}\nmodel Net {\n  input x\n  Dense(1)\n}\n"
+    Path("two.nn").write_text(data + block.replace("NAME", "First") + block.replace("NAME", "Second"))
+    assert nndsl("run", "two.nn").exit_code == 0
+    np.savez("new.npz", x=np.ones((3, 1)))
+    told = "as First predicts; `--train` asks for others: Second\n"
+    assert nndsl("predict", "two.nn", "new.npz").stderr == told
+    assert nndsl("predict", "two.nn", "new.npz", "--train", "Second").stderr == ""
+    assert nndsl("predict", "runs/Second", "new.npz").stderr == ""
+
+
 def test_what_needs_the_rows_themselves_says_that_they_are_not_there(run_elsewhere: Path) -> None:
     found = nndsl("evaluate", run_elsewhere / "Houses")
     assert found.exit_code == 1
