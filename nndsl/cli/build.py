@@ -16,6 +16,9 @@ from nndsl.cli.options import (
     level_option,
     precision_option,
     set_option,
+    threads_option,
+    tile_option,
+    tiling_of,
     train_option,
     verify_option,
 )
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 @train_option
 @precision_option
 @level_option
+@tile_option
+@threads_option
 @verify_option
 def command(
     file: Path,
@@ -58,6 +63,8 @@ def command(
     train: str | None,
     precision: str,
     level: int,
+    tile: int | None,
+    threads: int | None,
     verify: bool,
 ) -> None:
     """Write the NumPy program that FILE.nn means: what `nndsl run` executes, for reading, changing and taking along.
@@ -70,7 +77,8 @@ def command(
     print_diagnostics(program.warnings)
     if columns is not None and columns.suffix != ".npz":
         raise UserError(error("NN609", f"columns are written as .npz, not to {columns}"))
-    source = generate(program, precision=precision, level=level, verify=verify)
+    tiling = tiling_of(tile, threads)
+    source = generate(program, precision=precision, level=level, verify=verify, tiling=tiling)
     if output is not None and str(output) == "-":
         click.echo(source, nl=False)
     else:

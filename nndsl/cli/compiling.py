@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndsl.ir.program import KnownTable, Program
+    from nndsl.plan import Tiling
     from nndsl.runtime.model import Model
     from nndsl.source import SourceFile
 
@@ -36,6 +37,7 @@ def modelled(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
+    tiling: Tiling | None = None,
     device: str = "cpu",
     known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
@@ -50,6 +52,7 @@ def modelled(
         precision=precision,
         level=level,
         verify=verify,
+        tiling=tiling,
         device=device,
         known_tables=known_tables,
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nndsl.cli.files import remember_allowed
 from nndsl.cli.output import remember_json
+
+if TYPE_CHECKING:
+    from nndsl.plan import Tiling
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -95,6 +98,28 @@ level_option = click.option(
     metavar="LEVEL",
     help="-O0 writes textbook NumPy, one line an operation; -O1 plans buffers and works in place.",
 )
+
+tile_option = click.option(
+    "--tile",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Take batches through the network N samples at a time, so that what is computed stays in the cache.",
+)
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Share the samples of a batch out over N threads.",
+)
+
+
+def tiling_of(tile: int | None, threads: int | None) -> Tiling | None:
+    """How batches are divided, as `--tile` and `--threads` say it; None where neither is given."""
+    from nndsl.plan import Tiling
+
+    return None if tile is None and threads is None else Tiling(tile, threads or 1)
+
 
 verify_option = click.option("--verify", is_flag=True, help="Check the compiler's graphs after every pass.")
 

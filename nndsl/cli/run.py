@@ -20,6 +20,9 @@ from nndsl.cli.options import (
     precision_option,
     seed_option,
     set_option,
+    threads_option,
+    tile_option,
+    tiling_of,
     train_option,
     verify_option,
     weights_to_start_from,
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
     from nndsl.runs.outcomes import Outcome
     from nndsl.source import SourceFile
 
-_OPTIONS = ("seed", "precision", "level")
+_OPTIONS = ("seed", "precision", "level", "tile", "threads")
 
 
 @click.command(short_help="Train, evaluate on the test data, save.")
@@ -61,6 +64,8 @@ _OPTIONS = ("seed", "precision", "level")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
 @precision_option
 @level_option
+@tile_option
+@threads_option
 @verify_option
 @json_option
 @click.pass_context
@@ -80,6 +85,8 @@ def command(
     device: str,
     precision: str,
     level: int,
+    tile: int | None,
+    threads: int | None,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -104,7 +111,7 @@ def command(
     if resume and weights is not None:
         raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
     program = open_program(file)
-    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()))
+    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), tile, threads)
     if resume:
         given = {name for name in _OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         started = _as_before(started, program, train, out, given)
@@ -116,6 +123,7 @@ def command(
         precision=started.precision,
         level=started.level,
         verify=verify,
+        tiling=tiling_of(started.tile, started.threads),
         device=device,
     )
     if started.weights is not None:
@@ -180,11 +188,12 @@ def _as_before(
     before = started_before({name: folder_for(name, out, len(chosen)) for name in chosen})
     if before is None:
         return started
-    for name in ("seed", "precision", "level"):
+    for name in _OPTIONS:
         was, now = getattr(before, name), getattr(started, name)
         if name in given and was != now:
             option = "-O" if name == "level" else f"--{name} "
-            message = f"the run was started with {option}{was}, and can't go on with {option}{now}"
+            begun = "without it" if was is None else f"with {option}{was}"
+            message = f"the run was started {begun}, and can't go on with {option}{now}"
             raise UserError(error("NN633", message, help="leave the option out; `--restart` begins anew"))
     epochs = started.epochs if started.epochs is not None else before.epochs
     return replace(before, sets={**before.sets, **started.sets}, epochs=epochs)

@@ -39,7 +39,7 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     trains = bool(part.graph.minimizes)
     tiles = [
         "tiles = Tiles(",
-        f"    {name}, n, memory, seed, tile={module.tiling.tile}, threads={module.tiling.threads}, trains={trains}",
+        f"    {name}, n, memory, seed, tile={module.tiling.size}, threads={module.tiling.threads}, trains={trains}",
         ")",
     ]
     if trains:

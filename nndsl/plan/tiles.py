@@ -25,10 +25,18 @@ _LINEAR_IN_ONE = (ops.multiply, ops.einsum, ops.negate, ops.sum, ops.pad)
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
-    """How a batch is divided: `tile` samples at a time, the tiles in equal shares on `threads` threads."""
+    """How a batch is divided: `tile` samples at a time, the tiles in equal shares on `threads` threads.
 
-    tile: int
+    tile: None gives each thread its share as one tile.
+    """
+
+    tile: int | None
     threads: int = 1
+
+    @property
+    def size(self) -> str:
+        """The samples of a tile as source, for a batch of n."""
+        return f"-(-n // {self.threads})" if self.tile is None else str(self.tile)
 
 
 @dataclass(frozen=True, slots=True)

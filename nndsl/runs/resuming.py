@@ -43,11 +43,14 @@ class Started:
     level: int = 1
     epochs: int | None = None
     weights: str | None = None
+    tile: int | None = None
+    threads: int | None = None
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Started | None:
         """What a checkpoint or a lock says, or None where that makes no sense."""
         kinds = {"seed": int, "sets": dict, "level": int, "epochs": int | None, "weights": str | None}
+        kinds |= {"tile": int | None, "threads": int | None}
         values = {name: said.get(name) for name in (*kinds, "precision")}
         right = all(isinstance(values[name], kind) for name, kind in kinds.items())
         if not right or values["precision"] not in ("float32", "float64"):

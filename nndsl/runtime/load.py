@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from nndsl.ir.program import KnownTable, Program
+    from nndsl.plan import Tiling
     from nndsl.source import SourceFile
 
 
@@ -50,6 +51,7 @@ def compiled(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
+    tiling: Tiling | None = None,
     device: str = "cpu",
     known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
@@ -63,7 +65,7 @@ def compiled(
     from nndsl.check import check
 
     checked = check(file, sets=sets, only=train, known_tables=known_tables)
-    return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify)
+    return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, tiling=tiling)
 
 
 def model_of(
@@ -74,21 +76,30 @@ def model_of(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
+    tiling: Tiling | None = None,
 ) -> Model:
     """The model of a checked program."""
     from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
 
     refuse_weights(checked, 8 if precision == "float64" else 4)
-    source = generate(checked, precision=precision, level=level, verify=verify)
+    source = generate(checked, precision=precision, level=level, verify=verify, tiling=tiling)
     return Model(checked, Generated(source, f"<compiled {checked.file.name}>", run_folders(checked)), sets or {}, seed)
 
 
-def generate(checked: Program, *, precision: str = "float32", level: int = 1, verify: bool = False) -> str:
+def generate(
+    checked: Program,
+    *,
+    precision: str = "float32",
+    level: int = 1,
+    verify: bool = False,
+    tiling: Tiling | None = None,
+) -> str:
     """The Python source of a checked program.
 
     level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
-    after each pass, and every plan.
+    after each pass, and every plan. tiling: how batches are divided, in the train blocks where they
+    can be. Raises UserError NN635 where they can in none.
     """
     from nndsl.emit import emit
     from nndsl.passes.pipeline import differentiated, optimise
@@ -97,7 +108,22 @@ def generate(checked: Program, *, precision: str = "float32", level: int = 1, ve
     program = differentiated(checked, verify=verify) if level == 0 else optimise(checked, verify=verify)
     if verify:
         verify_plans(program)
-    return emit(program, level=level, precision=precision)
+    if tiling is not None:
+        _refuse_undivided(program, level)
+    return emit(program, level=level, precision=precision, tiling=tiling)
+
+
+def _refuse_undivided(program: Program, level: int) -> None:
+    """Raises UserError NN635 where no train block's batches can be divided, though that was asked for."""
+    from nndsl.plan import obstacle
+
+    if level == 0:
+        raise UserError(error("NN635", "textbook code goes through whole batches", help="leave `-O0` out"))
+    found = [(train, obstacle(train.training)) for train in program.trains]
+    if found and all(why is not None for _, why in found):
+        train, why = found[0]
+        message = f"the batches of {train.name} can't be divided: {why}"
+        raise UserError(error("NN635", message, train.span, help="leave `--tile` and `--threads` out"))
 
 
 def read_program(path: Path, allowed: tuple[Path, ...] = ()) -> SourceFile:

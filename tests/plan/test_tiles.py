@@ -56,7 +56,9 @@ def after_steps(text: str, tiling: Tiling | None, steps: int = 4) -> list[np.nda
     return [memory.weights, *(workspace.totals for workspace in made), *predicted]
 
 
-@pytest.mark.parametrize("tiling", [Tiling(1), Tiling(2), Tiling(2, threads=2), Tiling(3, threads=4), Tiling(64)])
+@pytest.mark.parametrize(
+    "tiling", [Tiling(1), Tiling(None, threads=2), Tiling(2), Tiling(2, threads=2), Tiling(3, threads=4), Tiling(64)]
+)
 def test_tiles_learn_what_whole_batches_learn(tiling: Tiling) -> None:
     whole, divided = after_steps(PLAIN, None), after_steps(PLAIN, tiling)
     assert "tiles.run(" in emit(program(PLAIN), tiling=tiling)

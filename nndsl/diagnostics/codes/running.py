@@ -210,6 +210,15 @@ CODES: tuple[Code, ...] = (
         None,
     ),
     Code(
+        "NN635",
+        "batches that can't be divided",
+        "`--tile` and `--threads` take parts of a batch through the network one by one, which gives the same where "
+        "samples meet only in sums: in gradients and in what is reported. `BatchNormalization`, several `minimize`s "
+        "and solvers need the batch as a whole. Fix: leave the options out.",
+        "nndsl run resnet.nn --tile 16",
+        None,
+    ),
+    Code(
         "NN640",
         "training that does not fit in memory",
         "What training takes is known from its plan before anything is allocated: weights, gradients, what the "
