@@ -13,7 +13,8 @@ from nndsl.runs.trainer import run
 from nndsl.runtime.load import compiled, read_program
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-ELSEWHERE = {"attention_sort", "exploding", "long_memory", "mnist_cnn", "residual", "shakespeare_lstm", "transfer"}
+LONG = {"attention_sort", "exploding", "long_memory", "residual", "shakespeare_gpt", "shakespeare_lstm"}
+ELSEWHERE = {*LONG, "mnist_cnn", "transfer"}
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.nn") if path.stem not in ELSEWHERE)
 """Every example whose data is at hand and whose steps are short; tests/examples runs and builds the others too."""
 
