@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 LOOK_CLOSER = 0.25
 """Of the free memory: what a bound must reach before the plan is made to know exactly."""
 
+DRAWING = 3
+"""Numbers that drawing a weight takes for each of its own: random bits, uniform numbers, and what is made of them."""
+
 _NAMES = 3
 
 
@@ -98,15 +101,18 @@ def scaled(count: float, unit: str) -> str:
 
 
 def refuse_weights(program: Program, float_bytes: int) -> None:
-    """Before the weights are made. Raises UserError NN640 where they alone, with their gradients, do not fit."""
-    numbers = sum(weight.type.size for weight in program.weights) * 2 + sum(s.type.size for s in program.states)
+    """Before the weights are made. Raises UserError NN640 where making them, with their gradients, does not fit."""
+    sizes = [weight.type.size for weight in program.weights]
+    numbers = 2 * sum(sizes) + sum(state.type.size for state in program.states)
+    needed = (numbers + DRAWING * max(sizes, default=0)) * float_bytes
     free = free_memory()
-    if free is None or numbers * float_bytes <= free.bytes:
+    if free is None or needed <= free.bytes:
         return
-    train = program.trains[0] if program.trains else None
-    if train is not None:
-        raise too_large(footprint(program, train, float_bytes, batch_size(train)), free, train)
-    message = f"the weights take {in_bytes(numbers * float_bytes)}, and {free.limit} {in_bytes(free.bytes)}"
+    for train in program.trains[:1]:
+        training = footprint(program, train, float_bytes, batch_size(train))
+        if training.bytes > free.bytes:
+            raise too_large(training, free, train)
+    message = f"making the weights takes {in_bytes(needed)}, and {free.limit} {in_bytes(free.bytes)}"
     raise UserError(error("NN640", message, help="a smaller network"))
 
 

@@ -10,7 +10,7 @@ import pytest
 import nndsl
 from nndsl.diagnostics import UserError
 from nndsl.runtime import footprint as footprints
-from nndsl.runtime.footprint import footprint, in_bytes, refuse_training
+from nndsl.runtime.footprint import footprint, in_bytes, refuse_training, refuse_weights
 from nndsl.runtime.machine import FreeMemory
 
 DENSE = """\
@@ -84,6 +84,45 @@ def test_training_that_fits_in_what_is_free_is_not_refused(tmp_path, monkeypatch
         refuse_training(model.checked, train, 4, 256, 0, 0)
     assert [each.code for each in mistake.value.diagnostics] == ["NN640"]
     refuse_training(model.checked, train, 4, 256, 0, 2)  # two bytes of it are there already
+
+
+WIDE = DENSE.replace("Dense(400, activation=relu)", "Dense(20000, activation=relu)")
+
+
+def least_for_weights(model: nndsl.Model, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """The bytes with which the weights' making is not refused, found by halving; and what is said one byte below."""
+    said = ""
+
+    def refused(free: int) -> bool:
+        nonlocal said
+        monkeypatch.setattr(footprints, "free_memory", lambda: FreeMemory(free, "the test has"))
+        try:
+            refuse_weights(model.checked, 4)
+        except UserError as mistake:
+            said = mistake.diagnostics[0].message
+            return True
+        return False
+
+    low, high = 0, 1 << 40
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if refused(middle) else (low, middle)
+    assert refused(low)
+    return high, said
+
+
+def test_what_drawing_the_weights_takes_is_known_before(tmp_path, monkeypatch):
+    model = nndsl.load(program(tmp_path, WIDE, "[100]", batch=1))
+    least, said = least_for_weights(model, monkeypatch)
+    tracemalloc.start()
+    try:
+        model.generated.memory(seed=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 1.01 * least
+    assert peak > 0.9 * least
+    assert said.startswith(("training T takes ", "making the weights takes "))
 
 
 def test_a_system_that_says_nothing_refuses_nothing(tmp_path, monkeypatch):
