@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.data.files import by_numbers, reading
-from nndsl.data.table import ColumnInfo
+from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nndsl.data.table import Array
     from nndsl.source import Span
 
 
@@ -60,13 +65,74 @@ def _below(folder: Path, endings: Sequence[str]) -> list[Path]:
     return sorted(found, key=lambda path: by_numbers(path.relative_to(folder).as_posix()))
 
 
-def folder_columns(files: Sequence[FolderFile]) -> list[ColumnInfo]:
+class FolderTable(Table):
+    """The files of a folder as rows, by label and then by name: what they hold, `file` and, with folders, `label`."""
+
+    def __init__(self, source: str, files: Sequence[FolderFile], options: object, span: Span | None) -> None:
+        super().__init__(source, span)
+        self._files = files
+        self._options = options
+
+    @abstractmethod
+    def held(self) -> ColumnInfo:
+        """The column of what the files hold."""
+
+    @abstractmethod
+    def read_held(self, files: Sequence[FolderFile]) -> Array:
+        """What these files hold, [files, ...]. Raises UserError."""
+
+    @property
+    def schema(self) -> tuple[ColumnInfo, ...]:
+        """From the names of the files, and what is known of what they hold."""
+        return (self.held(), *_folder_columns(self._files))
+
+    def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
+        """All files read, in memory."""
+        import numpy as np
+
+        return self.read_rows(names, np.arange(len(self._files)))
+
+    def read_rows(self, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, Array]:
+        """The files of these rows read."""
+        from nndsl.data.names import text_array
+
+        files = [self._files[row] for row in map(int, rows)]
+        found: dict[str, Array] = {}
+        for name in names:
+            self.column(name)
+            match name:
+                case "label":
+                    found[name] = text_array([file.label for file in files])
+                case "file":
+                    found[name] = text_array([file.name for file in files])
+                case _:
+                    found[name] = self.read_held(files)
+        return found
+
+    def called(self, file: FolderFile) -> str:
+        """A file's name for messages."""
+        return file.name if file.name == self.source else f"{self.source}/{file.name}"
+
+    def content(self) -> str | None:
+        """By the files' names, sizes and times of change."""
+        return _folder_content(self._files, self.source, self.span, self._options)
+
+    def column_help(self) -> str | None:
+        """No label where there are no folders."""
+        return None if self._files[0].label else "a folder for each class gives the column `label`"
+
+    def place(self, name: str, row: int) -> str:
+        """By the file."""
+        return f"{self.called(self._files[row])}, column {name}"
+
+
+def _folder_columns(files: Sequence[FolderFile]) -> list[ColumnInfo]:
     """The columns `label` (where there are folders) and `file`."""
     widths = {"label": max(len(file.label) for file in files), "file": max(len(file.name) for file in files)}
     return [ColumnInfo(name, "text", (), f"<U{width}", len(files)) for name, width in widths.items() if width]
 
 
-def folder_content(files: Sequence[FolderFile], source: str, span: Span | None, *options: object) -> str:
+def _folder_content(files: Sequence[FolderFile], source: str, span: Span | None, *options: object) -> str:
     """A key for the files' names, sizes and times of change: to read them all would take as long as to use them."""
     from nndsl.data.scans import content_key
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.data.extras import extra
 from nndsl.data.files import damaged, find_folder, reading, reason
-from nndsl.data.folders import FolderFile, files_by_class, folder_columns, folder_content
+from nndsl.data.folders import FolderFile, FolderTable, files_by_class
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
 
@@ -144,7 +144,7 @@ class PictureReader:
         return picture.convert(mode)
 
 
-class ImagesTable(Table):
+class ImagesTable(FolderTable):
     """A folder with a folder of pictures for each class, or with pictures alone; or a single picture.
 
     Columns: `image`, `file` (from the folder on) and, where there are folders, `label`. Rows come by label, then by
@@ -152,55 +152,16 @@ class ImagesTable(Table):
     """
 
     def __init__(self, source: str, path: Path, form: PictureForm, span: Span | None) -> None:
-        super().__init__(source, span)
-        self._files = files_by_class(source, path, "pictures", ENDINGS, span)
-        self._pictures = PictureReader(form, (self._called(self._files[0]), self._files[0].path), span)
-        self._form = form
+        super().__init__(source, files_by_class(source, path, "pictures", ENDINGS, span), form, span)
+        self._pictures = PictureReader(form, (self.called(self._files[0]), self._files[0].path), span)
 
-    @property
-    def schema(self) -> tuple[ColumnInfo, ...]:
-        """From the names of the files, and the first picture where no size was said."""
-        image = ColumnInfo("image", "number", self._pictures.shape, "uint8", len(self._files))
-        return (image, *folder_columns(self._files))
+    def held(self) -> ColumnInfo:
+        """The pictures: their shape is the first one's where no size was said."""
+        return ColumnInfo("image", "number", self._pictures.shape, "uint8", len(self._files))
 
-    def read_columns(self, names: Sequence[str]) -> dict[str, Array]:
-        """All pictures decoded, in memory."""
-        import numpy as np
-
-        return self.read_rows(names, np.arange(len(self._files)))
-
-    def read_rows(self, names: Sequence[str], rows: NDArray[np.int64]) -> dict[str, Array]:
-        """The pictures of these rows decoded."""
-        import numpy as np
-
-        files = [self._files[row] for row in map(int, rows)]
-        found: dict[str, Array] = {}
-        for name in names:
-            self.column(name)
-            match name:
-                case "image":
-                    found[name] = self._pictures.read([(self._called(file), file.path) for file in files])
-                case "label":
-                    found[name] = np.array([file.label for file in files], np.str_)
-                case _:
-                    found[name] = np.array([file.name for file in files], np.str_)
-        return found
-
-    def _called(self, file: FolderFile) -> str:
-        """A picture's name for messages."""
-        return file.name if file.name == self.source else f"{self.source}/{file.name}"
-
-    def content(self) -> str | None:
-        """By the pictures' names, sizes and times of change."""
-        return folder_content(self._files, self.source, self.span, self._form)
-
-    def column_help(self) -> str | None:
-        """No label where there are no folders."""
-        return None if self._files[0].label else "a folder for each class gives the column `label`"
-
-    def place(self, name: str, row: int) -> str:
-        """By the file."""
-        return f"{self._called(self._files[row])}, column {name}"
+    def read_held(self, files: Sequence[FolderFile]) -> Array:
+        """The pictures, decoded."""
+        return self._pictures.read([(self.called(file), file.path) for file in files])
 
 
 class TableWithPictures(Table):

@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from nndsl.check.imports import IMPORTED_FOLDER
 from nndsl.diagnostics import UserError, error
 from nndsl.runs.locks import LOCK_FILE
 from nndsl.runs.tensorboard import FOLDER as TENSORBOARD_FOLDER
@@ -25,8 +26,6 @@ SHOW_FOLDER = "show"
 """Where in a run folder the pictures of `show` lines lie."""
 
 SHOWN_NAME = re.compile(r".+_(step_)?\d+\.(png|npz)")
-IMPORTED_FOLDER = "imported"
-"""Where copies of imported `.nn` files lie that are not in the program's own folder or below."""
 
 
 def folder_for(train: str, out: Path | None, blocks: int) -> Path:
