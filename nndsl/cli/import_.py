@@ -17,7 +17,7 @@ from nndsl.cli.options import (
     set_option,
     train_option,
 )
-from nndsl.cli.trained import write_start
+from nndsl.cli.trained import write_starts
 from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def command(
         model.save(folder, {"imported": layout})
     else:
         _write_run(model, folder, block.name, layout)
-        write_start(folder, file, block.name, sets, precision, model)
+        write_starts({block.name: folder}, file, sets, precision, model)
     taken = len(model.weights) + len(model.states) - len(kept)
     click.echo(f"{taken} weights and statistics of {weights}; the {_kind(folder)} {folder}")
     if kept:

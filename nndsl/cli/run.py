@@ -29,14 +29,16 @@ from nndsl.cli.options import (
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.sweep import is_sweep, sweep
-from nndsl.cli.trained import start_from, write_start
+from nndsl.cli.trained import start_from, write_starts
 from nndsl.diagnostics import UserError, error
 from nndsl.runs.resuming import Started
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from nndsl.diagnostics import Diagnostic
     from nndsl.runs.outcomes import Outcome
+    from nndsl.runs.progress import Progress
     from nndsl.source import SourceFile
 
 _OPTIONS = ("seed", "precision", "level", "tile", "threads")
@@ -131,19 +133,13 @@ def command(
 
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values
-    from nndsl.runs.progress import Progress, Silence, progress_for
-    from nndsl.runs.run_folder import folder_for
-    from nndsl.runs.tensorboard import TensorboardProgress, require_writer
     from nndsl.runs.trainer import run
     from nndsl.runtime.generation import look_ahead
 
-    ahead = look_ahead(model, [block for block in model.checked.trains if train in (None, block.name)])
+    blocks = [block for block in model.checked.trains if train in (None, block.name)]
+    ahead = look_ahead(model, blocks)
     print_diagnostics(() if as_json else ahead)
-    progress: Progress = Silence() if as_json else progress_for(sys.stdout)
-    if tensorboard:
-        require_writer()
-        names = [block.name for block in model.checked.trains if train in (None, block.name)]
-        progress = TensorboardProgress(progress, {name: folder_for(name, out, len(names)) for name in names})
+    progress = _progress([block.name for block in blocks], out, tensorboard=tensorboard, as_json=as_json)
     draw = draw_values if has_matplotlib() else None
     outcomes = run(
         model,
@@ -158,20 +154,38 @@ def command(
         started=started,
         warn=(lambda _: None) if as_json else print_diagnostics,
     )
-    for outcome in outcomes:
-        if outcome.before is None:
-            write_start(outcome.folder, file, outcome.train, started.sets, started.precision, model)
+    trained_now = {outcome.train: outcome.folder for outcome in outcomes if outcome.before is None}
+    write_starts(trained_now, file, started.sets, started.precision, model)
+    ctx.exit(_told(outcomes, (*model.checked.warnings, *ahead), as_json=as_json))
+
+
+def _progress(names: Sequence[str], out: Path | None, *, tensorboard: bool, as_json: bool) -> Progress:
+    """What shows how the train blocks called `names` go. Raises UserError where TensorBoard's writer is missing."""
+    from nndsl.runs.progress import Silence, progress_for
+    from nndsl.runs.run_folder import folder_for
+
+    shown = Silence() if as_json else progress_for(sys.stdout)
+    if not tensorboard:
+        return shown
+    from nndsl.runs.tensorboard import TensorboardProgress, require_writer
+
+    require_writer()
+    return TensorboardProgress(shown, {name: folder_for(name, out, len(names)) for name in names})
+
+
+def _told(outcomes: Sequence[Outcome], warnings: Sequence[Diagnostic], *, as_json: bool) -> int:
+    """Says what came out; the exit code."""
     failed = [diagnostic for outcome in outcomes for diagnostic in outcome.failed]
     interrupted = any(outcome.interrupted for outcome in outcomes)
     if as_json:
-        warnings = (*model.checked.warnings, *ahead, *(each for outcome in outcomes for each in outcome.cautions))
+        cautions = (each for outcome in outcomes for each in outcome.cautions)
         runs = [_data(outcome) for outcome in outcomes]
         ok = not failed and not interrupted
-        print_json({"ok": ok, "diagnostics": diagnostics_data([*failed, *warnings]), "runs": runs})
+        print_json({"ok": ok, "diagnostics": diagnostics_data([*failed, *warnings, *cautions]), "runs": runs})
     else:
         _print_outcomes(outcomes)
         print_diagnostics(failed)
-    ctx.exit(INTERRUPTED if interrupted else MISTAKE if failed else 0)
+    return INTERRUPTED if interrupted else MISTAKE if failed else 0
 
 
 def _as_before(

@@ -41,23 +41,31 @@ class Start:
     tables: dict[str, KnownTable]
 
 
-def write_start(folder: Path, file: Path, train: str, sets: Mapping[str, str], precision: str, model: Model) -> None:
-    """Write `run.json` into a run folder. Raises UserError NN608.
+def write_starts(runs: Mapping[str, Path], file: Path, sets: Mapping[str, str], precision: str, model: Model) -> None:
+    """Write `run.json` into the run folders of train blocks, by their names. Raises UserError NN608.
 
-    It says, too, what the data's fields and files are like: the run can be asked, and the network taken out of it,
-    where the data are not.
+    It says, too, what the data's fields and files are like: a run can be asked, and the network taken out of it, where
+    the data are not.
     """
     from nndsl.data import known_tables
 
-    program = model.checked
+    if not runs:
+        return
+    blocks = model.checked.data
+    fields = {data.name: {field.name: _field(data, field) for field in data.fields} for data in blocks}
+    tables = known_tables(blocks, {data.name: model.tables(data) for data in blocks})
+    for train, folder in runs.items():
+        start: dict[str, Any] = {"file": _place(file, folder), "train": train, "sets": dict(sets)}
+        start |= {"precision": precision, "fields": fields, "tables": tables}
+        write_text(folder / START_FILE, json.dumps(start, indent=2, ensure_ascii=False) + "\n")
+
+
+def _place(file: Path, folder: Path) -> str:
+    """Where the `.nn` file is, from the run folder."""
     try:
-        place = os.path.relpath(file.resolve(), folder.resolve())
+        return Path(os.path.relpath(file.resolve(), folder.resolve())).as_posix()
     except ValueError:  # another drive
-        place = str(file.resolve())
-    start: dict[str, Any] = {"file": Path(place).as_posix(), "train": train, "sets": dict(sets), "precision": precision}
-    start["fields"] = {data.name: {field.name: _field(data, field) for field in data.fields} for data in program.data}
-    start["tables"] = known_tables(program.data, {data.name: model.tables(data) for data in program.data})
-    write_text(folder / START_FILE, json.dumps(start, indent=2, ensure_ascii=False) + "\n")
+        return file.resolve().as_posix()
 
 
 def _field(data: DataProgram, field: Field) -> dict[str, Any]:
