@@ -585,3 +585,7 @@ class Program:
     trains: tuple[TrainProgram, ...]
     warnings: tuple[Diagnostic, ...] = ()
     networks: tuple[Network, ...] = ()
+
+    def data_named(self, name: str | None) -> DataProgram:
+        """The data block of a name that the program has checked: that of a train block with data."""
+        return next(data for data in self.data if data.name == name)

@@ -16,6 +16,16 @@ class DType(Enum):
 
     __hash__ = object.__hash__  # members are single objects: what Enum has instead is a function in Python
 
+    def bytes(self, float_bytes: int) -> int:
+        """What a number takes, where floats take `float_bytes`."""
+        match self:
+            case DType.FLOAT:
+                return float_bytes
+            case DType.INT:
+                return 4
+            case DType.BOOL:
+                return 1
+
 
 class Kind(IntEnum):
     """Who shares a value; a result is of the greatest kind among its operands.

@@ -140,8 +140,7 @@ class _Tally:
         return self._bytes(type.size, type.dtype, type.kind is Kind.SAMPLE)
 
     def _bytes(self, size: int, dtype: DType, per_sample: bool) -> int:
-        width = {DType.FLOAT: self.float_bytes, DType.INT: 4, DType.BOOL: 1}[dtype]
-        return size * width * (self.batch_size if per_sample else 1)
+        return size * dtype.bytes(self.float_bytes) * (self.batch_size if per_sample else 1)
 
     def flops(self, node: Node) -> int:
         each = node.op.flops(node)

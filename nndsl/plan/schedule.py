@@ -194,9 +194,6 @@ class Schedule:
 
     def bytes(self, batch_size: int, float_bytes: int = 4) -> int:
         """Memory of all buffers for batches of `batch_size` samples, those of its loops' steps included."""
-        from nndsl.ir.types import DType
-
-        width = {DType.FLOAT: float_bytes, DType.INT: 4, DType.BOOL: 1}
-        own = sum(b.size * (batch_size if b.per_sample else 1) * width[b.dtype] for b in self.buffers)
+        own = sum(b.size * (batch_size if b.per_sample else 1) * b.dtype.bytes(float_bytes) for b in self.buffers)
         loops = (action.schedule for action in self.actions if isinstance(action, Loop))
         return own + sum(schedule.bytes(batch_size, float_bytes) for schedule in loops)

@@ -100,7 +100,7 @@ class Continuer:
         return open_like(path, reader).read(list(self.columns))
 
     def _data(self) -> DataProgram:
-        return next(data for data in self._model.checked.data if data.name == self._train.data)
+        return self._model.checked.data_named(self._train.data)
 
     def write(self, rows: Table, count: int) -> Iterator[Table]:
         """`count` rows that follow `rows`, one after another: for each column its number."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.diagnostics import UserError, error
-from nndsl.ir import DType, Kind, reachable
+from nndsl.ir import Kind, reachable
 from nndsl.runtime.machine import free_memory
 
 if TYPE_CHECKING:
@@ -198,12 +198,11 @@ def _bound(program: Program, train: TrainProgram, float_bytes: int, samples: int
 
 
 def _bytes(nodes: Iterable[Node], size: int, float_bytes: int) -> int:
-    widths = {DType.FLOAT: float_bytes, DType.INT: 4, DType.BOOL: 1}
     total = 0
     for node in nodes:
         if node.op is ops.scan:
             body, times = ops.body_of(node), node["length"]
             total += _bytes(reachable(body.roots), size, float_bytes) * (times if isinstance(times, int) else 1)
         samples = size if node.type.kind is Kind.SAMPLE else 1
-        total += prod(node.type.shape) * widths[node.type.dtype] * samples
+        total += prod(node.type.shape) * node.type.dtype.bytes(float_bytes) * samples
     return total

@@ -54,7 +54,7 @@ class Writer:
             return ["\n"]
         import numpy as np
 
-        data = next(data for data in self._model.checked.data if data.name == self._train.data)
+        data = self._model.checked.data_named(self._train.data)
         table = next(iter(self._model.tables(data).values()))
         name = self._writer.column
         return list(map(str, table.read_rows([name], np.arange(min(self._writer.least, table.rows)))[name]))

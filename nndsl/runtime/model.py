@@ -386,7 +386,7 @@ class Model:
         key = (train.name, self.seed, classes)
         if key in self._parts:
             return self._parts[key]
-        data, checked = self._data(train.data), self._checked_data(train.data)
+        data, checked = self._data(train.data), self.checked.data_named(train.data)
         fields = (*self._train(train).fields, *(_class_fields(data) if classes else ()))
         reading = self._sources.reading(checked, train, fields)
         prepared = self.generated.load_data(
@@ -406,7 +406,7 @@ class Model:
         """What is to be said of how the block's data is read: "streams 2.0 GB from x.npy". Raises UserError."""
         if train.data is None:
             return []
-        reading = self._sources.reading(self._checked_data(train.data), train, self._train(train).fields)
+        reading = self._sources.reading(self.checked.data_named(train.data), train, self._train(train).fields)
         note = reading.note()
         return [] if note is None else [note]
 
@@ -429,7 +429,7 @@ class Model:
             )
         data = self._data(train.data)
         fitted = self._learnt(train)
-        self._new = new = NewRows(self.generated, self._checked_data(train.data), train, names)
+        self._new = new = NewRows(self.generated, self.checked.data_named(train.data), train, names)
         columns = columns_of(rows, data, names, self._reader(train.data), new.read)
         return self.generated.new_part(data, columns, fitted, names, self.generated.program.dtype, new.stream)
 
@@ -442,7 +442,7 @@ class Model:
 
     def _learns(self, name: str) -> bool:
         """Whether fields of the data depend on its training rows."""
-        data = self._checked_data(name)
+        data = self.checked.data_named(name)
         return bool(data.fits) or any(column.learns_names for column in data.columns)
 
     def _train(self, train: TrainProgram) -> Train:
@@ -457,9 +457,6 @@ class Model:
         if data is None:
             return None
         return data.reader or next((call for _, call in data.part_readers), None)
-
-    def _checked_data(self, name: str) -> DataProgram:
-        return next(data for data in self.checked.data if data.name == name)
 
     # -------------------------------------------------------------------------------------------- mistakes
 
@@ -481,7 +478,7 @@ class Model:
 
                 tables = self._sources.opened(train.data) if self._new is None else self._new.tables
                 problem: Any = failure
-                raise explain(problem, self._checked_data(train.data), tables) from None
+                raise explain(problem, self.checked.data_named(train.data), tables) from None
             if raised(failure, "DivergedError"):
                 span = train.training.minimizes[0].span if train.training.minimizes else train.span
                 help = "try a smaller learning rate; look for a logarithm or a division that can meet 0"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl import ops
 from nndsl.diagnostics import UserError, error
-from nndsl.ir import DType, reachable
+from nndsl.ir import reachable
 from nndsl.runtime.footprint import in_bytes
 
 if TYPE_CHECKING:
@@ -202,9 +202,8 @@ class Sources:
 
 def _fields_bytes(data: DataProgram, names: Sequence[str], float_bytes: int) -> int:
     """What these fields take in memory, for each row."""
-    widths = {DType.FLOAT: float_bytes, DType.INT: 4, DType.BOOL: 1}
     types = [each.node.type for each in data.fields if each.name in names]
-    return sum(prod(type.shape) * widths[type.dtype] for type in types)
+    return sum(prod(type.shape) * type.dtype.bytes(float_bytes) for type in types)
 
 
 class NewRows:
