@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndsl.check.blocks.columns import DataNotes
+    from nndsl.check.bodies.repeats import Walk
     from nndsl.check.record import Call
     from nndsl.check.scope import Scope
     from nndsl.check.values import DataSet, FieldInfo, Model, Run, Value
@@ -111,6 +112,7 @@ class Context:
         self.calls: dict[Span, Call | None] = {}
         self.inputs: dict[Span, list[TensorType]] = {}
         self.data: DataNotes | None = None
+        self.walks: dict[Hashable, list[Walk] | None] = {}
         self._loops = 0
         self._statements = 0
         self._reported: set[tuple[str, Span | None]] = set()
@@ -185,12 +187,15 @@ class Context:
     def origin(self, span: Span) -> Origin:
         """Where a node made at `span` comes from."""
         place = self.user_place(span)
-        title = ""
+        return Origin(place, self.path, self.title, span if span is not place else None)
+
+    @property
+    def title(self) -> str:
+        """The step that is being walked, as the user wrote it; "" outside any."""
         for frame in reversed(self.frames):
             if frame.title:
-                title = frame.title
-                break
-        return Origin(place, self.path, title, span if span is not place else None)
+                return frame.title
+        return ""
 
     def apply(
         self, op: Op, inputs: Sequence[Node], span: Span, spans: Sequence[Span] = (), **attributes: NodeAttribute
@@ -236,7 +241,10 @@ class Context:
 
     def draw_site(self) -> str:
         """A name for the next random draw here: the step's path and how many it has drawn in this walk."""
-        base = self.path if self.initializing is None else f"initial {self.initializing}"
+        return self.next_site(self.path if self.initializing is None else f"initial {self.initializing}")
+
+    def next_site(self, base: str) -> str:
+        """A name for the next random draw of the path `base` (or "initial " and a weight's)."""
         count = self.mode.draws.get(base, 0)
         self.mode.draws[base] = count + 1
         return f"{base}#{count}"

@@ -85,7 +85,17 @@ class Node:
         outside of models stands alone ("scores"). A gradient's name is what it is the gradient of, with "_gradient"
         behind.
         """
+        if self.builder.journal is not None:
+            self.builder.journal.append(Named(self, name, only_nameless=False))
         if name not in self.names:
+            self.names.append(name)
+        return self
+
+    def named_if_nameless(self, name: str) -> Node:
+        """This node, remembered as `name` unless it has a name already."""
+        if self.builder.journal is not None:
+            self.builder.journal.append(Named(self, name, only_nameless=True))
+        if not self.names:
             self.names.append(name)
         return self
 
@@ -93,13 +103,34 @@ class Node:
         return f"<{self.op.name} %{self.id}: {self.type}>"
 
 
+@dataclass(slots=True)
+class Made:
+    """In a builder's journal: a node that was made, or found, while nodes came from `origins`."""
+
+    node: Node
+    origins: tuple[Origin, ...]
+
+
+@dataclass(slots=True)
+class Named:
+    """In a builder's journal: a name that a node was given, or was to be given if it had none."""
+
+    node: Node
+    name: str
+    only_nameless: bool
+
+
 Key = tuple["Op", tuple[int, ...], tuple[tuple[str, "NodeAttribute"], ...], "TensorType"]
 
 
 class Builder:
-    """Makes nodes, each different one once. `at(origin)` says where the nodes made meanwhile come from."""
+    """Makes nodes, each different one once. `at(origin)` says where the nodes made meanwhile come from.
+
+    journal: while it is a list, what is made and named is written down there.
+    """
 
     def __init__(self) -> None:
+        self.journal: list[Made | Named] | None = None
         self._nodes: dict[Key, Node] = {}
         self._origins: tuple[Origin, ...] = ()
 
@@ -126,6 +157,10 @@ class Builder:
             made.named(name)
         return made
 
+    def like(self, node: Node, inputs: tuple[Node, ...], attributes: tuple[tuple[str, NodeAttribute], ...]) -> Node:
+        """The node of `node`'s op and type over other inputs, each of the type of the one that it stands for."""
+        return self._intern(node.op, inputs, attributes, node.type)
+
     def _intern(
         self, op: Op, inputs: tuple[Node, ...], attributes: tuple[tuple[str, NodeAttribute], ...], type: TensorType
     ) -> Node:
@@ -136,6 +171,8 @@ class Builder:
         for origin in self._origins:
             if len(node.origins) < 8 and origin not in node.origins:
                 node.origins.append(origin)
+        if self.journal is not None:
+            self.journal.append(Made(node, self._origins))
         return node
 
     def at(self, *origins: Origin) -> _Place:

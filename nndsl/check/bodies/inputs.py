@@ -31,8 +31,7 @@ def bind_input(context: Context, scope: Scope, frame: Frame, statement: tree.Inp
         value = tensor(context, Argument(value, given.span))
     if statement.type is not None:
         value = _typed_input(context, scope, statement, value, given)
-    if not value.names:
-        value.named(context.joined(name))
+    value.named_if_nameless(context.joined(name))
     scope.bind(name, value)
     if len(frame.inputs) == 0 and frame.line is None:
         frame.line = value

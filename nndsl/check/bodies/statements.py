@@ -257,8 +257,9 @@ def bind_name(context: Context, scope: Scope, name: tree.Name, value: Value) -> 
     if isinstance(value, Model):
         value = at_path(value, context.joined(name.name + "".join(f"[{turn}]" for turn in context.frame.loops)))
     node = value.outputs[0][1] if isinstance(value, Parts) and len(value.outputs) == 1 else value
-    if isinstance(node, Node) and (context.frame.kind != "function" or not node.names):
-        node.named(context.joined(name.name))
+    if isinstance(node, Node):
+        remember = node.named_if_nameless if context.frame.kind == "function" else node.named
+        remember(context.joined(name.name))
     if name.span.file.library:
         scope.bind(name.name, value)
     else:

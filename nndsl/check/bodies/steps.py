@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from nndsl.check.bodies.repeats import repeatable, walked_or_repeated
 from nndsl.check.context import Frame, snake_case
 from nndsl.check.expressions.binding import bind_parameters, input_names
 from nndsl.check.expressions.calls import call_value
@@ -112,11 +113,17 @@ def apply_step(
     frame.library = definition.span.file.library
     scope = Scope(step.layer.scope)
     known = len(context.weights)
-    with context.inside(frame):
-        bind_parameters(context, scope, definition, parameters, step.span)
-        result = run_body(context, scope, frame, definition)
-    if isinstance(result, Node) and all(result is not node for _, node in frame.inputs):
-        result.named(path)
+
+    def walk() -> Value:
+        with context.inside(frame):
+            bind_parameters(context, scope, definition, parameters, step.span)
+            result = run_body(context, scope, frame, definition)
+        if isinstance(result, Node) and all(result is not node for _, node in frame.inputs):
+            result.named(path)
+        return result
+
+    application = None if given else repeatable(context, step, path, positional, span, frame.title or context.title)
+    result = walked_or_repeated(context, application, walk)
     output = _type_of(result)
     if output is not None and outer is not None and outer.kind == "model" and not span.file.library:
         made = tuple(islice(reversed(context.weights), len(context.weights) - known))[::-1]

@@ -182,8 +182,8 @@ def run_function(context: Context, function: Function, given: dict[str, Argument
         bind_parameters(context, scope, definition, given, span)
         result = run_body(context, scope, frame, definition)
     remember_probabilities(context, function, result, span)
-    if isinstance(result, Node) and not result.names:
-        result.named(context.joined(definition.name.name))
+    if isinstance(result, Node):
+        result.named_if_nameless(context.joined(definition.name.name))
     return result
 
 

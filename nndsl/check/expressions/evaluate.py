@@ -247,10 +247,8 @@ def weight_node(context: Context, path: str) -> Node:
     """The weight at `path`, as the statements so far have left it."""
     weight = context.weights[path]
     version = context.mode.versions.get(path, 0)
-    node = context.leaf(ops.weight, weight.type, path=path, version=version)
-    if weight.origin not in node.origins:
-        node.origins.append(weight.origin)
-    return node.named(path)
+    with context.builder.at(weight.origin):
+        return context.leaf(ops.weight, weight.type, path=path, version=version).named(path)
 
 
 def state_node(context: Context, path: str) -> Node:
@@ -259,10 +257,8 @@ def state_node(context: Context, path: str) -> Node:
     if known is not None:
         return known
     state = context.states[path]
-    node = context.leaf(ops.state, state.type, path=path)
-    if state.origin not in node.origins:
-        node.origins.append(state.origin)
-    return node.named(path)
+    with context.builder.at(state.origin):
+        return context.leaf(ops.state, state.type, path=path).named(path)
 
 
 # ------------------------------------------------------------------------------------------------ indexing
