@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.autodiff.loops import Loops, backward_loop
 from nndsl.diagnostics import Diagnostic, InternalError, Label, UserError, error
-from nndsl.ir.graph import reachable
+from nndsl.ir.graph import Origin, reachable
 from nndsl.ir.op import NoGradient
 from nndsl.ir.types import DType, Kind
 
 if TYPE_CHECKING:
-    from nndsl.ir.graph import Node, Origin
+    from nndsl.ir.graph import Node
 
 # ------------------------------------------------------------------------------------------------ gradients
 
@@ -49,16 +48,19 @@ def pulled_back(seeds: Sequence[tuple[Node, Node]], targets: Sequence[Node]) -> 
     flowing: dict[Node, Node] = {}
     for node in reversed(nodes):
         contributions = received.pop(node, None)
-        if node in active and contributions is not None:
-            with node.builder.at(*_backward(node.origins)):
-                ct = _total(contributions)
-                _name(ct, node)
-            found[node] = ct
-            if node not in cuts:
-                flowing[node] = ct
-        if node not in flowing and not loops.is_due(node):
+        if node not in active:
+            contributions = None
+        if contributions is None and not loops.is_due(node):
             continue
         with node.builder.at(*_backward(node.origins)):
+            if contributions is not None:
+                ct = _total(contributions)
+                _name(ct, node)
+                found[node] = ct
+                if node not in cuts:
+                    flowing[node] = ct
+            if node not in flowing and not loops.is_due(node):
+                continue
             for operand, gradient in _flows(node, flowing, loops):
                 if operand in active:
                     received[operand].append(gradient)
@@ -111,7 +113,7 @@ def _total(contributions: list[Node]) -> Node:
 
 
 def _backward(origins: Iterable[Origin]) -> list[Origin]:
-    return [replace(origin, backward=True) for origin in origins]
+    return [Origin(each.span, each.scope, each.title, each.library, backward=True) for each in origins]
 
 
 def _name(ct: Node, node: Node) -> None:

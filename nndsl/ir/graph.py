@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from nndsl.ir.op import PLAIN
@@ -120,17 +121,23 @@ class Named:
     only_nameless: bool
 
 
-Key = tuple["Op", tuple[int, ...], tuple[tuple[str, "NodeAttribute"], ...], "TensorType"]
+_id = attrgetter("id")
+_LARGE, _REMEMBERED = 500, 8
+"""Of the largest graphs asked for last (nodes, how many), a builder remembers what is reachable: passes ask in turn."""
+
+Key = tuple["Op", tuple[Node, ...], tuple[tuple[str, "NodeAttribute"], ...], "TensorType | None"]
+"""What tells nodes apart. The type is said for leaves alone: of all others it follows from the rest."""
 
 
 class Builder:
     """Makes nodes, each different one once. `at(origin)` says where the nodes made meanwhile come from.
 
-    journal: while it is a list, what is made and named is written down there.
+    journal: while it is a list, what is made and named is written down there. reached: what `reachable` keeps in mind.
     """
 
     def __init__(self) -> None:
         self.journal: list[Made | Named] | None = None
+        self.reached: dict[tuple[Node, ...], tuple[Node, ...]] = {}
         self._nodes: dict[Key, Node] = {}
         self._origins: tuple[Origin, ...] = ()
 
@@ -164,13 +171,14 @@ class Builder:
     def _intern(
         self, op: Op, inputs: tuple[Node, ...], attributes: tuple[tuple[str, NodeAttribute], ...], type: TensorType
     ) -> Node:
-        key = (op, tuple([node.id for node in inputs]), attributes, type)
+        key = (op, inputs, attributes, None if inputs else type)
         node = self._nodes.get(key)
         if node is None:
             node = self._nodes[key] = Node(self, len(self._nodes), op, inputs, attributes, type)
+        origins = node.origins
         for origin in self._origins:
-            if len(node.origins) < 8 and origin not in node.origins:
-                node.origins.append(origin)
+            if len(origins) < 8 and origin not in origins:
+                origins.append(origin)
         if self.journal is not None:
             self.journal.append(Made(node, self._origins))
         return node
@@ -203,11 +211,22 @@ class _Place:
 
 def reachable(roots: Iterable[Node]) -> list[Node]:
     """Every node that `roots` need, themselves included, inputs before users (in order of their ids)."""
-    seen: dict[int, Node] = {}
+    roots = tuple(roots)
+    if not roots:
+        return []
+    known = roots[0].builder.reached
+    if (found := known.get(roots)) is not None:
+        return list(found)
+    seen: set[Node] = set()
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if node.id not in seen:
-            seen[node.id] = node
+        if node not in seen:
+            seen.add(node)
             stack.extend(node.inputs)
-    return [seen[id] for id in sorted(seen)]
+    nodes = sorted(seen, key=_id)
+    if len(nodes) >= _LARGE:
+        while len(known) >= _REMEMBERED:
+            del known[next(iter(known))]
+        known[roots] = tuple(nodes)
+    return nodes

@@ -74,8 +74,7 @@ def known_arithmetic(node: Node) -> Node | None:
     """2 + 3 -> 5, and so for every elementwise op over numbers whose result is finite"""
     values: list[float] = []
     for operand in node.inputs:
-        value = operand["value"] if operand.op is ops.constant else None
-        if not isinstance(value, int | float):
+        if operand.op is not ops.constant or not isinstance(value := operand["value"], int | float):
             return None
         values.append(value)
     try:
@@ -133,9 +132,10 @@ def product_with_zero(node: Node) -> Node | None:
 
 def arithmetic_on_host(node: Node) -> Node | None:
     """op(s, t) -> op on the host, cast once, for numbers of the step s and t (or one of them known)"""
-    if node.type.kind is Kind.STEP or node.op.numpy.host is None or not all(map(is_splat, node.inputs)):
-        return None
-    if not any(map(is_step_splat, node.inputs)):
+    for operand in node.inputs:
+        if not is_splat(operand):
+            return None
+    if node.type.kind is Kind.STEP or node.op.numpy.host is None or not any(map(is_step_splat, node.inputs)):
         return None
     attributes = dict(node.attributes)
     number = node.builder.node(node.op, tuple(map(on_host, node.inputs)), attributes)

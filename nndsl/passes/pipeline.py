@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Program
 
+Roots = tuple["Node", ...]
+
 SIMPLIFY = joined(FOLD, ALGEBRA, CHOICES, SPREADING, MOVEMENT, REDUCTIONS)
 
 
@@ -40,9 +42,9 @@ class Pass:
     apply: Callable[[Program], Program]
 
 
-def numerics(roots: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Formulas in forms that neither overflow nor lose digits."""
-    return rewrite(roots, NUMERICS)
+def numerics(roots: tuple[Node, ...], known: dict[Node, Node] | None = None) -> tuple[Node, ...]:
+    """Formulas in forms that neither overflow nor lose digits. known: as `rewrite` has it."""
+    return rewrite(roots, NUMERICS, known=known)
 
 
 def pooled_first(roots: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -50,9 +52,9 @@ def pooled_first(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     return rewrite(roots, POOLING, SPARING_POOLING)
 
 
-def fold(roots: tuple[Node, ...]) -> tuple[Node, ...]:
-    """What is known while compiling, computed; numbers of the step moved to the host."""
-    return rewrite(roots, FOLD)
+def fold(roots: tuple[Node, ...], known: dict[Node, Node] | None = None) -> tuple[Node, ...]:
+    """What is known while compiling, computed; numbers of the step moved to the host. known: as `rewrite` has it."""
+    return rewrite(roots, FOLD, known=known)
 
 
 def simplify(roots: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -65,14 +67,22 @@ def _everywhere(program: Program, change: Change) -> Program:
     return over_graphs(program, into_bodies(change))
 
 
+def _everywhere_once(program: Program, rewritten: Callable[[Roots, dict[Node, Node]], Roots]) -> Program:
+    """The rewriting everywhere; what graphs have in common (training, evaluation) is rewritten once."""
+    known: dict[Node, Node] = {}
+    return _everywhere(program, lambda roots: rewritten(roots, known))
+
+
 PIPELINE: tuple[Pass, ...] = (
     Pass("generate", "networks that write on from a text, for one time after another", with_generation),
-    Pass("numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere(p, numerics)),
+    Pass(
+        "numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere_once(p, numerics)
+    ),
     Pass("pool", "what grows with its input, behind max pooling", lambda p: _everywhere(p, pooled_first)),
     Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),
     Pass("differentiate", "gradients written out, `grad` and `minimize` alike", differentiate),
     Pass("merge", "one body for all outputs of a loop", lambda p: _everywhere(p, merged)),
-    Pass("fold", "what is known while compiling, computed", lambda p: _everywhere(p, fold)),
+    Pass("fold", "what is known while compiling, computed", lambda p: _everywhere_once(p, fold)),
     Pass("simplify", "algebra, movements, sums and products made smaller", lambda p: _everywhere(p, simplify)),
     Pass("turn", "matrices that loops read sideways, put in order before them", lambda p: _everywhere(p, turned)),
     Pass("share", "values that stand in for others, so that fewer are kept", lambda p: over_graphs(p, share)),

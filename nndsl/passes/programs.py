@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from nndsl import ops
-from nndsl.ir.program import StepGraph, Total
+from nndsl.ir.program import State, StepGraph, Total, Weight
 from nndsl.ir.types import DType
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.program import DataProgram, Program, TrainProgram
 
+Kept = TypeVar("Kept", Weight, State)
 Change = Callable[[tuple["Node", ...]], tuple["Node", ...]]
 """New roots for old ones, of the same types and in the same order."""
 
 
 def over_graphs(program: Program, change: Change) -> Program:
     """`program` with each of its graphs changed: initial values together, each data block, each step."""
-    initial = change(tuple(kept.initial for kept in (*program.weights, *program.states)))
+    initial = change(tuple([kept.initial for kept in (*program.weights, *program.states)]))
     weights, states = initial[: len(program.weights)], initial[len(program.weights) :]
     return replace(
         program,
-        weights=tuple(replace(w, initial=node) for w, node in zip(program.weights, weights, strict=True)),
-        states=tuple(replace(s, initial=node) for s, node in zip(program.states, states, strict=True)),
+        weights=tuple([_from(w, node) for w, node in zip(program.weights, weights, strict=True)]),
+        states=tuple([_from(s, node) for s, node in zip(program.states, states, strict=True)]),
         data=tuple(_over_data(data, change) for data in program.data),
         trains=tuple(_over_train(train, change) for train in program.trains),
         networks=tuple(replace(network, graph=_over_graph(network.graph, change)) for network in program.networks),
     )
+
+
+def _from(kept: Kept, initial: Node) -> Kept:
+    """A weight or state that starts from `initial`."""
+    return kept if kept.initial is initial else replace(kept, initial=initial)
 
 
 def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
@@ -77,7 +83,9 @@ def _over_train(train: TrainProgram, change: Change) -> TrainProgram:
 
 
 def _over_graph(graph: StepGraph, change: Change) -> StepGraph:
-    return graph.with_roots(change(graph.roots()))
+    roots = graph.roots()
+    changed = change(roots)
+    return graph if changed == roots else graph.with_roots(changed)
 
 
 def uncast_totals(program: Program) -> Program:

@@ -98,12 +98,11 @@ def _same_splat(splat: Node, like: Node) -> Node:
 
 def product_of_transposed(node: Node) -> Node | None:
     """einsum("ab,bc->ac", transpose(x), y) -> einsum("ba,bc->ac", x, y)"""
-    equation = str(node["equation"])
-    operands, out = equation.split("->")
-    letters = operands.split(",")
     for position, operand in enumerate(node.inputs):
         if operand.op is not ops.transpose:
             continue
+        operands, out = str(node["equation"]).split("->")
+        letters = operands.split(",")
         permutation = integers(operand, "permutation")
         letters[position] = "".join(letters[position][permutation.index(axis)] for axis in range(len(permutation)))
         inputs = list(node.inputs)
@@ -124,6 +123,9 @@ def transposed_product(node: Node) -> Node | None:
 
 def product_of_axis_of_one(node: Node) -> Node | None:
     """einsum("ab,bc->ac", x, y) -> einsum("b,bc->c", reshape(x), y), reshaped, where a has length 1"""
+    left, right = node.inputs
+    if 1 not in left.type.shape and 1 not in right.type.shape:
+        return None
     operands, out = str(node["equation"]).split("->")
     letters = operands.split(",")
     lengths = {
@@ -132,8 +134,6 @@ def product_of_axis_of_one(node: Node) -> Node | None:
         for letter, length in zip(axes, operand.type.shape, strict=True)
     }
     ones = {letter for letter, length in lengths.items() if length == 1}
-    if not ones:
-        return None
     left, right = (
         ops.reshape(operand, shape=tuple(lengths[letter] for letter in axes if letter not in ones))
         if ones & set(axes)

@@ -37,14 +37,21 @@ def joined(*tables: Table) -> Table:
     return {op: tuple(rule for each in tables for rule in each.get(op, ())) for op in ops}
 
 
-def rewrite(roots: Iterable[Node], rules: Table, sparing: SparingTable | None = None) -> tuple[Node, ...]:
+def rewrite(
+    roots: Iterable[Node], rules: Table, sparing: SparingTable | None = None, known: dict[Node, Node] | None = None
+) -> tuple[Node, ...]:
     """`roots` (of one builder) with every node in its normal form under `rules`. Types, origins and names stay.
 
+    known: normal forms that other graphs of the builder had under the same rules; those of this one are added to them.
+    (Not with sparing rules, which ask who else in a graph reads a node.)
     Work grows with the number of nodes. Raises InternalError for rules that change a type or never come to an end.
     """
     roots = tuple(roots)
+    sparing = sparing or {}
     nodes = reachable(roots)
-    rewriting = _Rewriting(nodes, roots, rules, sparing or {})
+    if not any(node.op in rules or node.op in sparing for node in nodes):
+        return roots
+    rewriting = _Rewriting(nodes, roots, rules, sparing, {} if known is None or sparing else known)
     for node in nodes:  # inputs before users, so most are done in one step
         rewriting.reach(node)
     return tuple([rewriting.normal(root) for root in roots])
@@ -53,27 +60,35 @@ def rewrite(roots: Iterable[Node], rules: Table, sparing: SparingTable | None = 
 class _Rewriting:
     """Normal forms found so far. A node on its way to one is in `_becomes`."""
 
-    def __init__(self, nodes: list[Node], roots: tuple[Node, ...], rules: Table, sparing: SparingTable) -> None:
+    def __init__(
+        self, nodes: list[Node], roots: tuple[Node, ...], rules: Table, sparing: SparingTable, known: dict[Node, Node]
+    ) -> None:
         self._rules = rules
         self._sparing = sparing
-        self._normal: dict[Node, Node] = {}
+        self._normal = known
         self._becomes: dict[Node, Node] = {}
-        self._reads = Counter(operand for node in nodes for operand in set(node.inputs))
-        self._reads.update(roots)
+        self._reads: Counter[Node] = Counter()
+        if sparing:
+            self._reads.update(operand for node in nodes for operand in set(node.inputs))
+            self._reads.update(roots)
         self._most_steps = 1000 + 200 * len(nodes)
 
     def reach(self, node: Node) -> None:
         """Find the normal form of a node whose operands have theirs."""
-        if node in self._normal:
+        normal = self._normal
+        if node in normal:
             return
-        for operand in node.inputs:
-            if self._normal[operand] is not operand:
-                break
-        else:
-            if node.op not in self._rules and node.op not in self._sparing:
-                self._normal[node] = node
-                return
-        self.normal(node)
+        inputs = tuple([normal[operand] for operand in node.inputs])
+        over_normal = node if inputs == node.inputs else node.builder.again(node, inputs)
+        if over_normal not in normal:
+            following = self._ruled(over_normal)
+            if following is over_normal:
+                normal[over_normal] = over_normal
+            else:
+                self._becomes[over_normal] = following
+                self.normal(over_normal)
+        if over_normal is not node:
+            self._settle(node, normal[over_normal])
 
     def normal(self, root: Node) -> Node:
         """The normal form of `root`."""
@@ -103,7 +118,7 @@ class _Rewriting:
     def _settle(self, node: Node, normal: Node) -> None:
         self._normal[node] = normal
         self._becomes.pop(node, None)
-        if normal is not node:
+        if normal is not node and self._sparing:
             self._reads[normal] += self._reads.get(node, 0)
 
     def _count(self) -> None:
@@ -114,18 +129,24 @@ class _Rewriting:
     def _step(self, node: Node) -> Node:
         """`node` over its operands' normal forms, or what a rule makes of that; itself where it is normal."""
         inputs = tuple([self._normal[operand] for operand in node.inputs])
-        if inputs != node.inputs:
-            return node.builder.again(node, inputs)
-        rules, sparing = self._rules.get(node.op, ()), self._sparing.get(node.op, ())
-        if not rules and not sparing:
+        return node.builder.again(node, inputs) if inputs != node.inputs else self._ruled(node)
+
+    def _ruled(self, node: Node) -> Node:
+        """What the first rule that has something to say makes of `node`; itself where none has."""
+        if node.op not in self._rules and node.op not in self._sparing:
             return node
-        with node.builder.at(*node.origins):
-            for rule in rules:
-                if (made := rule(node)) is not None:
-                    return _named_like(node, made, rule)
-            for rule in sparing:
-                if (made := rule(node, self._is_read_once)) is not None:
-                    return _named_like(node, made, rule)
+        before = node.builder.exchange_origins(tuple(node.origins))
+        made = self._first_made(node)
+        node.builder.exchange_origins(before)
+        return made
+
+    def _first_made(self, node: Node) -> Node:
+        for rule in self._rules.get(node.op, ()):
+            if (made := rule(node)) is not None:
+                return _named_like(node, made, rule)
+        for rule in self._sparing.get(node.op, ()):
+            if (made := rule(node, self._is_read_once)) is not None:
+                return _named_like(node, made, rule)
         return node
 
     def _is_read_once(self, node: Node) -> bool:

@@ -23,6 +23,9 @@ def share(roots: tuple[Node, ...]) -> tuple[Node, ...]:
         if node.op is ops.maximum and is_number(node.inputs[1], 0) and not node.inputs[0].op.leaf
     }
 
+    if not rectified:
+        return roots
+
     def sign_of_rectified(node: Node) -> Node | None:
         """x > 0 -> maximum(x, 0) > 0;  x <= 0 -> maximum(x, 0) <= 0"""
         x, bound = node.inputs
