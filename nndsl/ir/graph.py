@@ -39,10 +39,11 @@ class Origin:
 class Node:
     """One operation applied to nodes. Made by `Builder` only; equal nodes of one builder are the same object.
 
-    `id` grows with creation, so ordering by it is a topological order.
+    `id` grows with creation, so ordering by it is a topological order. turn: 0, except for nodes that `Builder.twin`
+    made: which time it is that this value is computed.
     """
 
-    __slots__ = ("attributes", "builder", "id", "inputs", "names", "op", "origins", "type")
+    __slots__ = ("attributes", "builder", "id", "inputs", "names", "op", "origins", "turn", "type")
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Node:
         self.inputs = inputs
         self.attributes = attributes
         self.type = type
+        self.turn = 0
         self.origins: list[Origin] = []
         self.names: list[str] = []
 
@@ -139,6 +141,7 @@ class Builder:
         self.journal: list[Made | Named] | None = None
         self.reached: dict[tuple[Node, ...], tuple[Node, ...]] = {}
         self._nodes: dict[Key, Node] = {}
+        self._twins = 0
         self._origins: tuple[Origin, ...] = ()
 
     def node(self, op: Op, inputs: tuple[Node, ...], attributes: Mapping[str, NodeAttribute]) -> Node:
@@ -168,13 +171,26 @@ class Builder:
         """The node of `node`'s op and type over other inputs, each of the type of the one that it stands for."""
         return self._intern(node.op, inputs, attributes, node.type)
 
+    def twin(self, node: Node, inputs: tuple[Node, ...], turn: int) -> Node:
+        """The value of `node` computed another time, over inputs that are the same values: never `node` itself.
+
+        A plan makes these, to compute again what it does not keep; no pass may see them, or it would make them one.
+        """
+        made = Node(self, len(self._nodes) + self._twins, node.op, inputs, node.attributes, node.type)
+        self._twins += 1
+        made.turn = turn
+        made.origins += node.origins
+        made.names += node.names
+        return made
+
     def _intern(
         self, op: Op, inputs: tuple[Node, ...], attributes: tuple[tuple[str, NodeAttribute], ...], type: TensorType
     ) -> Node:
         key = (op, inputs, attributes, None if inputs else type)
         node = self._nodes.get(key)
         if node is None:
-            node = self._nodes[key] = Node(self, len(self._nodes), op, inputs, attributes, type)
+            node = Node(self, len(self._nodes) + self._twins, op, inputs, attributes, type)
+            self._nodes[key] = node
         origins = node.origins
         for origin in self._origins:
             if len(origins) < 8 and origin not in origins:

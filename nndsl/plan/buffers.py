@@ -1,11 +1,9 @@
-"""Where values live: buffers that are used again once nobody reads what is in them, and flat vectors on loan."""
+"""Where values live: memory that is used again once nobody reads what is in it, and flat vectors on loan."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -14,7 +12,6 @@ from nndsl.plan.loops import rule_over
 from nndsl.plan.schedule import (
     AddTotal,
     ApplyUpdate,
-    Buffer,
     Compute,
     Given,
     Host,
@@ -27,15 +24,13 @@ from nndsl.plan.schedule import (
     SetState,
     ViewOf,
 )
+from nndsl.plan.tenants import END, Tenants
 from nndsl.plan.values import Role, Values
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.types import TensorType
-    from nndsl.plan.schedule import Action, Place
-
-END = 1 << 60
-"""A position after every action."""
+    from nndsl.plan.schedule import Action, Buffer, Place
 
 
 def reads(action: Action) -> tuple[Node, ...]:
@@ -81,38 +76,6 @@ def may_overwrite(node: Node, operand: Node, values: Values) -> bool:
 
 
 @dataclass(slots=True)
-class Pool:
-    """Buffers, and which of them are free: taken by best fit, the one freed last first; else the largest grows."""
-
-    buffers: list[Buffer] = field(default_factory=list[Buffer])
-    _sizes: dict[tuple[DType, bool], list[int]] = field(default_factory=lambda: defaultdict(list))
-    _free: dict[tuple[DType, bool, int], list[int]] = field(default_factory=lambda: defaultdict(list))
-
-    def take(self, dtype: DType, size: int, per_sample: bool) -> int:
-        """The number of a buffer that holds `size` elements and that nobody else uses until it is given back."""
-        sizes = self._sizes[dtype, per_sample]
-        if not sizes:
-            self.buffers.append(Buffer(dtype, size, per_sample))
-            return len(self.buffers) - 1
-        fit = min(bisect_left(sizes, size), len(sizes) - 1)
-        stack = self._free[dtype, per_sample, sizes[fit]]
-        number = stack.pop()
-        if not stack:
-            sizes.pop(fit)
-        if self.buffers[number].size < size:
-            self.buffers[number] = replace(self.buffers[number], size=size)
-        return number
-
-    def give_back(self, number: int) -> None:
-        """Buffer `number` may be used by others."""
-        buffer = self.buffers[number]
-        stack = self._free[buffer.dtype, buffer.per_sample, buffer.size]
-        if not stack:
-            insort(self._sizes[buffer.dtype, buffer.per_sample], buffer.size)
-        stack.append(number)
-
-
-@dataclass(slots=True)
 class Loan:
     """A flat vector of an update: the place of `sink`, its new value, which the action at `due` computes.
 
@@ -136,8 +99,9 @@ class Loan:
 
 
 class Allocator:
-    """Gives every value of a list of actions its place: `places`, `pool.buffers`, and `actions` with scratch buffers.
+    """Gives every value of a list of actions its place: `places`, `buffers`, and `actions` with scratch buffers.
 
+    First every value that wants memory of its own is a tenant, then tenants whose lives do not overlap share buffers.
     fixed: places decided before (gradients). loans: flat vectors of an update.
     """
 
@@ -151,8 +115,9 @@ class Allocator:
         loans: Sequence[Loan] = (),
     ) -> None:
         self.actions: list[Action] = []
-        self.pool = Pool()
+        self.buffers: list[Buffer] = []
         self.places: dict[Node, Place] = {}
+        self._tenants = Tenants()
         self._values = values
         self._fixed = fixed or {}
         self._loans = loans
@@ -169,6 +134,21 @@ class Allocator:
             else:
                 self.actions.append(action)
             self._release(position, action)
+        self._house()
+
+    def _house(self) -> None:
+        """Put the numbers of buffers where those of tenants stand."""
+        numbers, self.buffers = self._tenants.housed()
+        for node, place in self.places.items():
+            if isinstance(place, InBuffer):
+                self.places[node] = replace(place, buffer=numbers[place.buffer])
+        for position, action in enumerate(self.actions):
+            if isinstance(action, Compute) and action.scratch:
+                scratch = tuple(numbers[tenant] for tenant in action.scratch)
+                self.actions[position] = replace(action, scratch=scratch)
+            elif isinstance(action, Loop):
+                carries = tuple((k, numbers[tenant]) for k, tenant in action.carries)
+                self.actions[position] = replace(action, carries=carries)
 
     def _compute(self, position: int, action: Compute) -> Compute:
         node = action.node
@@ -177,9 +157,9 @@ class Allocator:
         if rule.scratch is None or rule.view:
             return action
         wanted = rule.scratch(node)
-        scratch = tuple(self.pool.take(DType(dtype), prod(shape), per_sample) for shape, dtype, per_sample in wanted)
+        scratch = tuple(self._tenants.take(DType(dtype), prod(shape), per_sample) for shape, dtype, per_sample in wanted)
         for number in scratch:
-            self.pool.give_back(number)
+            self._tenants.give_back(number)
         return Compute(node, scratch)
 
     def _loop(self, action: Loop) -> Loop:
@@ -198,7 +178,7 @@ class Allocator:
         return replace(action, carries=tuple(carries))
 
     def _take(self, type: TensorType) -> int:
-        return self.pool.take(type.dtype, type.size, type.kind is Kind.SAMPLE)
+        return self._tenants.take(type.dtype, type.size, type.kind is Kind.SAMPLE)
 
     def _place(self, position: int, node: Node) -> Place:
         if (place := self._fixed.get(node)) is not None:
@@ -242,7 +222,7 @@ class Allocator:
                 if loan.holder is base and base is not loan.sink:
                     loan.holder = None
         for number in freed:
-            self.pool.give_back(number)
+            self._tenants.give_back(number)
 
 
 def _place_of_role(node: Node, values: Values) -> Place | None:

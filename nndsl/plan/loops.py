@@ -88,7 +88,8 @@ def loops_of(nodes: Iterable[Node]) -> dict[Node, LoopOutputs]:
     together: dict[tuple[object, ...], list[Node]] = {}
     for node in nodes:
         if node.op is scan:
-            together.setdefault((body_of(node), node["length"], node["reverse"], node.inputs), []).append(node)
+            key = (body_of(node), node["length"], node["reverse"], node.inputs, node.turn)
+            together.setdefault(key, []).append(node)
     found: dict[Node, LoopOutputs] = {}
     for outputs in together.values():
         found |= dict.fromkeys(outputs, _needed(tuple(outputs)))

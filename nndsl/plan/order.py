@@ -23,11 +23,13 @@ class Sequence:
     """Actions in the making. `visit` appends what a node needs and then the node, each once, deepest operands first.
 
     `after` names nodes that must come before another although it does not read them. `examined` counts the work done.
+    ways_back: of each minimize the actions that compute its gradients, as (first, behind the last).
     """
 
     def __init__(self, values: Values, after: Mapping[Node, Iterable[Node]] | None = None) -> None:
         self.values = values
         self.actions: list[Action] = []
+        self.ways_back: list[tuple[int, int]] = []
         self.examined = 0
         self._after = after or {}
         self._done: set[Node] = set()
@@ -119,6 +121,7 @@ def _sequence(
     for stage, minimize in enumerate(graph.minimizes):
         for node in waiting[stage]:
             sequence.visit(node)
+        begin = len(sequence.actions)
         for path, node in sorted(minimize.gradients, key=lambda gradient: sequence.depth(gradient[1])):
             if lives.stage[node] > stage:
                 raise InternalError(f"plan: minimize {stage} reads weights that it makes, in the gradient of {path}")
@@ -127,6 +130,7 @@ def _sequence(
                 sequence.actions.append(SetGradient(path, None if is_zero(node) else node))
         for node in early.get(stage, ()):
             sequence.visit(node)
+        sequence.ways_back.append((begin, len(sequence.actions)))
         for number, update in enumerate(minimize.updates):
             sequence.actions.append(ApplyUpdate(stage, number, update, updates[stage, number]))
     for node in waiting[len(graph.minimizes)]:

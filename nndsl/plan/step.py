@@ -27,12 +27,20 @@ def plan_step(graph: StepGraph) -> Schedule:
         lacking = [path for update in minimize.updates for path in update.weights if path not in having]
         if lacking:
             raise InternalError(f"plan: minimize {minimize.index} updates {lacking[0]} and has no gradient for it")
-    updates = {
+    return plan_ordered(graph, order_step(graph, plan_updates(graph)))
+
+
+def plan_updates(graph: StepGraph) -> dict[tuple[int, int], Schedule]:
+    """The schedules of a step's updates, by (minimize, number)."""
+    return {
         (index, number): plan_update(update)
         for index, minimize in enumerate(graph.minimizes)
         for number, update in enumerate(minimize.updates)
     }
-    sequence = order_step(graph, updates)
+
+
+def plan_ordered(graph: StepGraph, sequence: Sequence) -> Schedule:
+    """The schedule of a step whose order is known."""
     outputs = tuple(node for _, node, _ in graph.predictions)
     direct = _gradients_in_place(sequence.actions, sequence.values, outputs)
     actions = [a for a in sequence.actions if not (isinstance(a, SetGradient) and a.node in direct)]
@@ -57,7 +65,7 @@ def _allocated(
     actions: list[Action], values: Values, outputs: tuple[Node, ...], direct: Mapping[Node, Place]
 ) -> Schedule:
     allocator = Allocator(actions, values, outputs, fixed=direct)
-    return Schedule(tuple(allocator.actions), allocator.places, tuple(allocator.pool.buffers), outputs)
+    return Schedule(tuple(allocator.actions), allocator.places, tuple(allocator.buffers), outputs)
 
 
 def _gradients_in_place(actions: list[Action], values: Values, outputs: tuple[Node, ...]) -> dict[Node, Place]:

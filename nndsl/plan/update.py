@@ -63,7 +63,7 @@ def plan_vectors(
         for name, sink in in_place.items()
     ]
     allocator = Allocator(actions, values, loans=loans)
-    return Schedule(tuple(allocator.actions), allocator.places, tuple(allocator.pool.buffers))
+    return Schedule(tuple(allocator.actions), allocator.places, tuple(allocator.buffers))
 
 
 def new_values(update: Update) -> dict[str, Node]:

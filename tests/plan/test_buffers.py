@@ -13,7 +13,7 @@ from nndsl.ir import Builder, DType, Kind, Node, Origin, TensorType
 from nndsl.ir.program import Minimize, StepGraph, Total, Update
 from nndsl.passes.pipeline import fold, share, simplify
 from nndsl.plan import ApplyUpdate, Compute, InBuffer, InPlace, plan_nodes, plan_step, verify_schedule
-from nndsl.plan.buffers import Pool
+from nndsl.plan.tenants import Pool
 from tests.programs import digits_mlp
 from tests.random_steps import SPAN
 
