@@ -165,6 +165,11 @@ class Machine:
         self.buffers = [
             np.full(b.size * (n if b.per_sample else 1), _garbage(b.dtype), DTYPES[b.dtype]) for b in schedule.buffers
         ]
+        for number, part in enumerate(schedule.buffers):
+            if part.part_of is not None:
+                times = n if part.per_sample else 1
+                whole = self.buffers[part.part_of]
+                self.buffers[number] = whole[part.first * times : (part.first + part.size) * times]
 
     def run(self) -> None:
         """All actions, in order."""

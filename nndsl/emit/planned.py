@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.graph import Node
     from nndsl.ir.types import TensorType
-    from nndsl.plan.schedule import Action, Schedule
+    from nndsl.plan.schedule import Action, Buffer, Schedule
 
 _UFUNC_CALL = re.compile(r"np\.[a-z_0-9]+\([^()=]*, out=\w+\)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -367,17 +367,13 @@ class PlannedCode:
         """A variable for a value in a buffer: an array of its own, or a view of the memory that it shares."""
         made = self.schedule.buffers[buffer]
         per_sample = type.kind is Kind.SAMPLE
-        if self._buffer_users[buffer] == 1 and (named or not self.surroundings.all_alike):
+        alone = self._buffer_users[buffer] == 1 and made.part_of is None
+        if alone and (named or not self.surroundings.all_alike):
             name = self.names.unique(wish)
             text = f"np.empty({_by_time(type)}, {DTYPES[type.dtype]})" if by_time else self.surroundings.empty(type)
             self.sections["buffers"].append(f"{name} = {text}")
             return name
-        if buffer not in self._buffers:
-            word = "scratch" if self.surroundings.all_alike else "buffer"
-            self._buffers[buffer] = self.names.unique(f"{word}_{len(self._buffers) + 1}")
-            text = self.surroundings.buffer(made)
-            self.sections["buffers"].append(f"{self._buffers[buffer]} = {text}")
-        text = self._buffers[buffer]
+        text = self._buffer(buffer)
         if self.surroundings.all_alike and type.rank == 1 and not named:
             return text
         if (made.size, made.per_sample) != (type.size, per_sample):
@@ -387,3 +383,17 @@ class PlannedCode:
         elif type.rank + per_sample != 1:
             text += f".reshape{array_shape(type)}" if type.rank + per_sample else ".reshape(())"
         return self.define(Definition("views", wish, text), key=f"{text} {wish}")
+
+    def _buffer(self, number: int) -> str:
+        """The variable of a buffer that several values share, or of a part of one."""
+        if number not in self._buffers:
+            made = self.schedule.buffers[number]
+            text = self.surroundings.buffer(made) if made.part_of is None else self._part(made, made.part_of)
+            word = "scratch" if self.surroundings.all_alike else "buffer"
+            self._buffers[number] = self.names.unique(f"{word}_{len(self._buffers) + 1}")
+            self.sections["buffers"].append(f"{self._buffers[number]} = {text}")
+        return self._buffers[number]
+
+    def _part(self, made: Buffer, whole: int) -> str:
+        first = elements(made.first, made.per_sample) if made.first else ""
+        return f"{self._buffer(whole)}[{first}:{elements(made.first + made.size, made.per_sample)}]"

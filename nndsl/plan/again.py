@@ -85,6 +85,11 @@ class Needs:
         self._way = way
         self._values = values
         self._kept = {node for unit in way.kept for node in unit} | way.beside
+        self._readers: dict[Node, list[Node]] = defaultdict(list)
+        for node in values.nodes:
+            if values.roles[node] is Role.COMPUTED:
+                for base in {values.base[operand] for operand in node.inputs}:
+                    self._readers[base].append(node)
 
     def operands(self, node: Node) -> list[Node] | None:
         """The nodes whose memory `node` reads that an action computes; None where a leaf has changed meanwhile."""
@@ -98,6 +103,10 @@ class Needs:
             if self._values.roles[base] is Role.COMPUTED:
                 found.append(base)
         return found
+
+    def neighbours(self, node: Node) -> list[Node]:
+        """The nodes that `node` is computed from and those that are computed from it."""
+        return [*(self.operands(node) or ()), *self._readers[node]]
 
     def missing(self, unit: tuple[Node, ...], there: Collection[Node], forgotten: Collection[Node]) -> set[Node] | None:
         """`unit` and all else to compute for it: not kept, or `forgotten`, and not among what is computed again anyway.

@@ -9,15 +9,15 @@ through that stretch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from math import inf
 from typing import TYPE_CHECKING
 
-from nndsl.ir.types import Kind
 from nndsl.ops import body_of, scan
 from nndsl.plan.again import Needs, computing_again, ways_back
-from nndsl.plan.loops import loop_length
+from nndsl.plan.lives import Lives, Sizes
 from nndsl.plan.order import order_step
 from nndsl.plan.step import plan_updates
 
@@ -28,14 +28,19 @@ if TYPE_CHECKING:
     from nndsl.plan.values import Values
 
 _ROUNDS = 12
-"""So often is a choice planned and measured before only the smallest that there are is left to try."""
+"""So often is a choice planned and measured before only those that seem smallest are left to try."""
 
 _CLOSER = 3
-"""So often is, once a choice fits, one looked for that forgets less."""
+"""So often is, once a choice fits, one looked for that costs less."""
 
-_FLOPS_PER_BYTE = 4
-"""What moving a byte costs beside arithmetic in products: elementwise operations wait for the memory."""
+_SMALLEST = 8
+"""So many of the choices that seem smallest are planned before it is said that none fits."""
 
+_LENGTHS = 8
+"""So many lengths of stretches are tried."""
+
+_STEPS = 16
+"""In so many steps values are forgotten, for each length, from nothing to all."""
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
@@ -63,7 +68,7 @@ def fitted(
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What is computed again, by turn. effort: what that costs. bytes: what is estimated to be kept at most."""
+    """What is computed again, by turn. effort: what that costs. bytes: what is there at once at most, as estimated."""
 
     again: dict[int, frozenset[Node]]
     effort: float
@@ -73,69 +78,76 @@ class _Choice:
 class _Search:
     """Looks for a choice: estimates, plans, measures, and corrects the estimate by what the plan says."""
 
-    def __init__(
-        self, graph: StepGraph, samples: int, float_bytes: int, measure: Callable[[StepGraph], int]
-    ) -> None:
+    def __init__(self, graph: StepGraph, samples: int, float_bytes: int, measure: Callable[[StepGraph], int]) -> None:
         self._graph = graph
         self._measure = measure
         self._sequence = order_step(graph, plan_updates(graph))
         outputs = [node for _, node, _ in graph.predictions]
         self._ways = ways_back(self._sequence, outputs)
-        self._stretches = [_Stretches(way, self._sequence.values, samples, float_bytes) for way in self._ways]
-        self._tried: dict[tuple[frozenset[Node], ...], tuple[StepGraph, int]] = {}
+        sizes = Sizes(samples, float_bytes)
+        lives = Lives(self._sequence, outputs, sizes)
+        self._choices = [_choices(way, self._sequence.values, sizes, lives) for way in self._ways]
+        self._tried: dict[tuple[frozenset[Node], ...], int] = {}
 
     def within(self, room: int, before: int) -> Fitted:
         """The choice of the least effort that was found to fit into `room`, or the smallest."""
-        beside = before - max((each.kept for each in self._stretches), default=0)
-        too_little, enough = 0, None
-        found: list[tuple[float, StepGraph, int]] = []
+        found: list[tuple[_Choice, int]] = []
+        fits, target, too_much, enough = False, room, before, 0
         for _ in range(_ROUNDS):
-            choice = self._choice(room - beside)
+            choice = self._cheapest(target)
             if choice is None:
                 break
-            graph, size = self._planned(choice)
-            found.append((choice.effort, graph, size))
+            size = self._planned(choice)
+            found.append((choice, size))
             if size <= room:
-                enough = beside
+                fits, enough = True, target
                 break
-            too_little = beside
-            beside += max(size - room, room // 100, 1)
-        for _ in range(_CLOSER if enough is not None else 0):
-            middle = (too_little + (enough or 0)) // 2
-            choice = self._choice(room - middle)
+            too_much = target
+            target -= max(size - room, room // 100, 1)
+        for _ in range(_CLOSER if fits else 0):
+            middle = (too_much + enough) // 2
+            choice = self._cheapest(middle)
             if choice is None:
                 break
-            graph, size = self._planned(choice)
-            found.append((choice.effort, graph, size))
-            too_little, enough = (too_little, middle) if size <= room else (middle, enough)
-        if not any(size <= room for _, _, size in found):
-            found += [(choice.effort, *self._planned(choice)) for choice in self._smallest()]
-        fitting = [each for each in found if each[2] <= room]
+            size = self._planned(choice)
+            found.append((choice, size))
+            too_much, enough = (too_much, middle) if size <= room else (middle, enough)
+        if not fits:
+            found += [(choice, self._planned(choice)) for choice in self._smallest()]
+        fitting = [each for each in found if each[1] <= room]
         if fitting:
-            _, graph, size = min(fitting, key=lambda each: (each[0], each[2]))
-            return Fitted(graph, before, size, fits=True)
-        _, graph, size = min(found, key=lambda each: each[2], default=(0.0, self._graph, before))
-        return Fitted(graph, before, size, fits=False) if size < before else Fitted(self._graph, before, before, False)
+            choice, size = min(fitting, key=lambda each: (each[0].effort, each[1]))
+            return Fitted(self._with(choice), before, size, fits=True)
+        choice, size = min(found, key=lambda each: each[1], default=(None, before))
+        if choice is None or size >= before:
+            return Fitted(self._graph, before, before, fits=False)
+        return Fitted(self._with(choice), before, size, fits=False)
 
-    def _planned(self, choice: _Choice) -> tuple[StepGraph, int]:
+    def _with(self, choice: _Choice) -> StepGraph:
+        return computing_again(self._graph, self._sequence, self._ways, choice.again)
+
+    def _planned(self, choice: _Choice) -> int:
         key = tuple(choice.again[way.turn] for way in self._ways)
         if key not in self._tried:
-            graph = computing_again(self._graph, self._sequence, self._ways, choice.again)
-            self._tried[key] = graph, self._measure(graph)
+            self._tried[key] = self._measure(self._with(choice))
         return self._tried[key]
 
-    def _choice(self, room: int) -> _Choice | None:
-        """What to compute again so that what is kept takes `room`, as far as can be told without a plan."""
-        chosen = [each.cheapest(room) for each in self._stretches]
-        found = [each for each in chosen if each is not None]
-        return _together(found) if len(found) == len(chosen) else None
+    def _cheapest(self, room: int) -> _Choice | None:
+        """What to compute again so that `room` is enough, as far as can be told without a plan."""
+        found = [
+            min((each for each in choices if each.bytes <= room), key=lambda each: each.effort, default=None)
+            for choices in self._choices
+        ]
+        chosen = [each for each in found if each is not None]
+        return _together(chosen) if len(chosen) == len(found) else None
 
     def _smallest(self) -> list[_Choice]:
-        """For stretches of several lengths: all forgotten that may be."""
-        most = max((len(each.limits) for each in self._stretches), default=0)
+        """Those that seem to need the least."""
+        sorted_by_need = [sorted(choices, key=lambda each: each.bytes) for choices in self._choices]
+        most = max(map(len, sorted_by_need), default=0)
         return [
-            _together([each.forget(each.limits[min(k, len(each.limits) - 1)], 0) for each in self._stretches])
-            for k in range(most)
+            _together([choices[min(k, len(choices) - 1)] for choices in sorted_by_need])
+            for k in range(min(most, _SMALLEST))
         ]
 
 
@@ -145,82 +157,67 @@ def _together(choices: Iterable[_Choice]) -> _Choice:
     return _Choice(again, sum(each.effort for each in choices), max((each.bytes for each in choices), default=0))
 
 
-class _Stretches:
-    """What one way back can do without: values that are forgotten, in stretches that are computed again together."""
+def _choices(way: WayBack, values: Values, sizes: Sizes, lives: Lives) -> list[_Choice]:
+    """What could be computed again on one way back: nothing, and more and more in stretches of several lengths."""
+    on_way = lives.on(way)
+    found: dict[frozenset[Node], _Choice] = {
+        frozenset(): _Choice({way.turn: frozenset()}, 0.0, on_way.most(()))
+    }
+    needs = Needs(way, values)
+    kept = [sum(map(sizes.of, unit)) for unit in way.kept]
+    total, limit = sum(kept), max(kept, default=0)
+    factor = max(1.3, (total / max(limit, 1)) ** (1 / _LENGTHS))
+    while total:
+        for again, effort in _forgetting(way, needs, sizes, kept, limit):
+            if again not in found:
+                found[again] = _Choice({way.turn: again}, effort, on_way.most(again))
+        if limit >= total:
+            break
+        limit = int(limit * factor) + 1
+    return list(found.values())
 
-    def __init__(self, way: WayBack, values: Values, samples: int, float_bytes: int) -> None:
-        self._way = way
-        self._needs = Needs(way, values)
-        self._samples = samples
-        self._float_bytes = float_bytes
-        self._sizes = [sum(map(self._bytes, unit)) for unit in way.kept]
-        self.kept = sum(self._sizes)
-        self.limits = self._limits()
 
-    def _limits(self) -> list[int]:
-        """Sizes of stretches that are worth trying."""
-        limit, limits = max(self._sizes, default=0), list[int]()
-        while limit < self.kept:
-            limits.append(limit)
-            limit = limit * 3 // 2 + 1
-        return [*limits, self.kept]
+def _forgetting(
+    way: WayBack, needs: Needs, sizes: Sizes, kept: list[int], limit: int
+) -> Iterator[tuple[frozenset[Node], float]]:
+    """What to compute again, and what it costs: ever more, those values first that cost least for their bytes.
 
-    def cheapest(self, room: int) -> _Choice | None:
-        """The choice of the least effort with which no more than `room` is kept, with the stretch gone through."""
-        if self.kept <= room:
-            return _Choice({self._way.turn: frozenset()}, 0.0, self.kept)
-        choices = [self.forget(limit, room) for limit in self.limits if limit <= room]
-        return min((each for each in choices if each.bytes <= room), key=lambda each: each.effort, default=None)
+    kept: the bytes of `way.kept`. limit: bytes of those that are computed again together, at most.
+    """
+    forgotten: set[Node] = set()
+    again: set[Node] = set()
+    stretches = _Union()
+    effort, saved, told = 0.0, 0, 0
 
-    def forget(self, limit: int, room: int) -> _Choice:
-        """Forget values, those first that cost least for their bytes, in stretches of `limit` bytes at most.
+    def price(k: int) -> float:
+        missing = needs.missing(way.kept[k], again, forgotten)
+        return inf if missing is None else sum(map(sizes.effort, _once(missing))) / kept[k]
 
-        Ends where all that is kept, with the largest stretch, fits into `room`.
-        """
-        forgotten: set[Node] = set()
-        again: set[Node] = set()
-        stretches = _Union()
-        effort, kept, largest = 0.0, self.kept, 0
-        waiting = [(self._price(k, again, forgotten), k) for k in range(len(self._sizes)) if self._sizes[k]]
-        heapify(waiting)
-        while waiting and kept + largest > room:
-            price, k = heappop(waiting)
-            now = self._price(k, again, forgotten)
-            if now > price:
-                heappush(waiting, (now, k))
-                continue
-            missing = self._needs.missing(self._way.kept[k], again, forgotten)
-            if missing is None:
-                continue
-            joined = {operand for node in missing for operand in self._needs.operands(node) or () if operand in again}
-            load = self._sizes[k] + stretches.load(joined)
-            if load > limit:
-                continue
-            stretches.join(missing, joined, load)
-            effort += sum(map(self._effort, _once(missing)))
-            again |= missing
-            forgotten.update(self._way.kept[k])
-            kept -= self._sizes[k]
-            largest = max(largest, load)
-        return _Choice({self._way.turn: frozenset(again)}, effort, kept + largest)
-
-    def _price(self, k: int, again: set[Node], forgotten: set[Node]) -> float:
-        """What computing it again costs for each byte that it takes."""
-        missing = self._needs.missing(self._way.kept[k], again, forgotten)
-        return float("inf") if missing is None else sum(map(self._effort, _once(missing))) / self._sizes[k]
-
-    def _bytes(self, node: Node) -> int:
-        samples = self._samples if node.type.kind is Kind.SAMPLE else 1
-        return node.type.size * node.type.dtype.bytes(self._float_bytes) * samples
-
-    def _effort(self, node: Node) -> float:
-        """Floating-point operations, and those that could be done while its operands and itself are moved."""
-        times, flops = 1, node.op.flops(node)
-        if node.op is scan:
-            times, flops = loop_length(node), body_of(node).flops * loop_length(node)
-        moved = sum(self._bytes(each) for each in (node, *node.inputs)) if times == 1 else self._bytes(node)
-        samples = self._samples if any(each.type.kind is Kind.SAMPLE for each in (node, *node.inputs)) else 1
-        return flops * samples + _FLOPS_PER_BYTE * moved
+    waiting = [(price(k), k) for k in range(len(kept)) if kept[k]]
+    heapify(waiting)
+    while waiting:
+        before, k = heappop(waiting)
+        now = price(k)
+        if now > before:
+            heappush(waiting, (now, k))
+            continue
+        missing = needs.missing(way.kept[k], again, forgotten)
+        if missing is None:
+            continue
+        joined = {other for node in missing for other in needs.neighbours(node) if other in again}
+        load = kept[k] + stretches.load(joined)
+        if load > limit:
+            continue
+        stretches.join(missing, joined, load)
+        effort += sum(map(sizes.effort, _once(missing)))
+        again |= missing
+        forgotten.update(way.kept[k])
+        saved += kept[k]
+        if saved - told >= sum(kept) // _STEPS:
+            told = saved
+            yield frozenset(again), effort
+    if saved > told:
+        yield frozenset(again), effort
 
 
 def _once(nodes: Iterable[Node]) -> list[Node]:

@@ -137,8 +137,8 @@ class Allocator:
         self._house()
 
     def _house(self) -> None:
-        """Put the numbers of buffers where those of tenants stand."""
-        numbers, self.buffers = self._tenants.housed()
+        """Put the numbers of buffers where those of tenants stand; tightly where values are computed again for that."""
+        numbers, self.buffers = self._tenants.housed(tight=any(node.turn for node in self._values.nodes))
         for node, place in self.places.items():
             if isinstance(place, InBuffer):
                 self.places[node] = replace(place, buffer=numbers[place.buffer])
@@ -157,7 +157,8 @@ class Allocator:
         if rule.scratch is None or rule.view:
             return action
         wanted = rule.scratch(node)
-        scratch = tuple(self._tenants.take(DType(dtype), prod(shape), per_sample) for shape, dtype, per_sample in wanted)
+        take = self._tenants.take
+        scratch = tuple(take(DType(dtype), prod(shape), per_sample) for shape, dtype, per_sample in wanted)
         for number in scratch:
             self._tenants.give_back(number)
         return Compute(node, scratch)

@@ -89,11 +89,21 @@ Place = Literal | Host | Given | InBuffer | ViewOf | GradientOf | InPlace
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """One allocation: `size` elements a sample (per_sample) or in all, used by nodes whose lives do not overlap."""
+    """One allocation: `size` elements a sample (per_sample) or in all, used by nodes whose lives do not overlap.
+
+    part_of: instead, the number of the buffer that it is a part of, from element `first` on (a sample or in all).
+    """
 
     dtype: DType
     size: int
     per_sample: bool
+    part_of: int | None = None
+    first: int = 0
+
+    def overlaps(self, other: Buffer) -> bool:
+        """Are these parts of one buffer that have elements in common?"""
+        together = self.part_of is not None and self.part_of == other.part_of
+        return together and self.first < other.first + other.size and other.first < self.first + self.size
 
 
 # ------------------------------------------------------------------------------------------------ actions
@@ -194,6 +204,7 @@ class Schedule:
 
     def bytes(self, batch_size: int, float_bytes: int = 4) -> int:
         """Memory of all buffers for batches of `batch_size` samples, those of its loops' steps included."""
-        own = sum(b.size * (batch_size if b.per_sample else 1) * b.dtype.bytes(float_bytes) for b in self.buffers)
+        whole = [buffer for buffer in self.buffers if buffer.part_of is None]
+        own = sum(b.size * (batch_size if b.per_sample else 1) * b.dtype.bytes(float_bytes) for b in whole)
         loops = (action.schedule for action in self.actions if isinstance(action, Loop))
         return own + sum(schedule.bytes(batch_size, float_bytes) for schedule in loops)

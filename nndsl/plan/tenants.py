@@ -20,6 +20,9 @@ END = 1 << 60
 _WASTE = 1.02
 """Of what is in use at once: memory up to which nothing better is looked for."""
 
+_ALIGNED = 16
+"""Parts of buffers begin at multiples of so many elements, as vector instructions like it."""
+
 _MOST_TRIES = 200_000
 """Buffers looked at for all tenants together, beyond which what was found first is kept."""
 
@@ -51,33 +54,43 @@ class Tenants:
         self._events += 1
         self.all[number].given_back = self._events
 
-    def housed(self) -> tuple[list[int], list[Buffer]]:
-        """For each tenant the number of its buffer, and the buffers, in the order in which they are first taken."""
+    def housed(self, *, tight: bool = False) -> tuple[list[int], list[Buffer]]:
+        """For each tenant the number of its buffer, and the buffers, in the order in which they are first taken.
+
+        tight: several small tenants may be in parts of a large buffer at once, where that takes less.
+        """
         kinds: dict[tuple[DType, bool], list[Tenant]] = defaultdict(list)
         for tenant in self.all:
             kinds[tenant.buffer.dtype, tenant.buffer.per_sample].append(tenant)
         homes: dict[int, tuple[object, int]] = {}
         made: dict[object, list[Buffer]] = {}
         for kind, tenants in kinds.items():
-            numbers, made[kind] = _housed(tenants)
+            numbers, made[kind] = _housed(tenants, tight=tight)
             homes |= {id(tenant): (kind, number) for tenant, number in zip(tenants, numbers, strict=True)}
         order: dict[tuple[object, int], int] = {}
         found = [order.setdefault(homes[id(tenant)], len(order)) for tenant in self.all]
-        return found, [made[kind][number] for kind, number in order]
+        for kind, buffers in made.items():
+            for buffer in buffers:
+                if buffer.part_of is not None:
+                    order.setdefault((kind, buffer.part_of), len(order))
+        buffers = [(kind, made[kind][number]) for kind, number in order]
+        return found, [
+            each if each.part_of is None else replace(each, part_of=order[kind, each.part_of]) for kind, each in buffers
+        ]
 
 
-def _housed(tenants: Sequence[Tenant]) -> tuple[list[int], list[Buffer]]:
-    """As `housed`, for tenants of one kind: by best fit as they come, or largest first where that takes less."""
-    numbers, buffers = _as_they_come(tenants)
+def _housed(tenants: Sequence[Tenant], *, tight: bool) -> tuple[list[int], list[Buffer]]:
+    """As `housed`, for tenants of one kind: by best fit as they come, or in another way where that takes less."""
+    best = _as_they_come(tenants)
     used, together = _at_once(tenants)
-    if _size(buffers) <= _WASTE * used or len(tenants) * together > _MOST_TRIES:
-        return numbers, buffers
-    others = _largest_first(tenants)
-    return others if _size(others[1]) < _size(buffers) else (numbers, buffers)
+    if _size(best[1]) <= _WASTE * used or len(tenants) * together > _MOST_TRIES:
+        return best
+    others = [_largest_first(tenants), *([_in_parts(tenants)] if tight else [])]
+    return min([best, *others], key=lambda found: _size(found[1]))
 
 
 def _size(buffers: Sequence[Buffer]) -> int:
-    return sum(buffer.size for buffer in buffers)
+    return sum(buffer.size for buffer in buffers if buffer.part_of is None)
 
 
 def _events(tenants: Sequence[Tenant]) -> list[tuple[int, int, bool]]:
@@ -127,6 +140,44 @@ def _largest_first(tenants: Sequence[Tenant]) -> tuple[list[int], list[Buffer]]:
         insort(stays[number], stay)
         numbers[k] = number
     return numbers, buffers
+
+
+def _in_parts(tenants: Sequence[Tenant]) -> tuple[list[int], list[Buffer]]:
+    """All in one buffer, the largest placed first: each into the smallest gap between those that are there meanwhile.
+
+    Pisarchyk and Lee 2020. The last of the buffers is the whole.
+    """
+    firsts = [0] * len(tenants)
+    placed: list[int] = []
+    for k in sorted(range(len(tenants)), key=lambda k: (-tenants[k].buffer.size, tenants[k].taken)):
+        tenant = tenants[k]
+        meanwhile = sorted(
+            (firsts[other], firsts[other] + tenants[other].buffer.size)
+            for other in placed
+            if tenants[other].taken < tenant.given_back and tenant.taken < tenants[other].given_back
+        )
+        firsts[k] = _smallest_gap(meanwhile, tenant.buffer.size)
+        placed.append(k)
+    numbers: dict[tuple[int, int], int] = {}
+    found = [
+        numbers.setdefault((first, tenant.buffer.size), len(numbers))
+        for first, tenant in zip(firsts, tenants, strict=True)
+    ]
+    kind, whole = tenants[0].buffer, len(numbers)
+    parts = [replace(kind, size=size, part_of=whole, first=first) for first, size in numbers]
+    return found, [*parts, replace(kind, size=max(part.first + part.size for part in parts))]
+
+
+def _smallest_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
+    """Where the smallest gap of at least `size` begins between stretches (begin, end) in order, or behind them."""
+    best: tuple[int, int] | None = None
+    end = 0
+    for begin, last in taken:
+        start = -(-end // _ALIGNED) * _ALIGNED
+        if begin - start >= size and (best is None or begin - start < best[0]):
+            best = (begin - start, start)
+        end = max(end, last)
+    return -(-end // _ALIGNED) * _ALIGNED if best is None else best[1]
 
 
 def _is_free(stays: list[tuple[int, int]], stay: tuple[int, int]) -> bool:

@@ -80,6 +80,15 @@ def verify_loop(loop: Loop, around: Schedule) -> None:
             machine.fail(f"{name} has not its new value")
 
 
+def _overlapping(schedule: Schedule) -> dict[Cell, list[Cell]]:
+    """For each buffer that is a part of another those that have elements in common with it."""
+    parts = [(number, buffer) for number, buffer in enumerate(schedule.buffers) if buffer.part_of is not None]
+    return {
+        ("buffer", number): [("buffer", k) for k, other in parts if k != number and buffer.overlaps(other)]
+        for number, buffer in parts
+    }
+
+
 class _Machine:
     """Memory while a schedule runs: what each cell holds, and which versions weights have.
 
@@ -105,6 +114,7 @@ class _Machine:
         self.updated: list[tuple[int, int]] = []
         self.computed: set[Node] = set()
         self.where = ""
+        self.overlapping = _overlapping(schedule)
 
     def fail(self, what: str) -> NoReturn:
         raise InternalError(f"plan: {what}{self.where}")
@@ -174,7 +184,7 @@ class _Machine:
             self._check_room(node, cell)
             self._check_overwrites(node, cell)
             self._check_scratch(action, cell)
-            self.contents[cell] = node
+            self._put(cell, node)
         self.computed.add(node)
 
     def _loop(self, action: Loop) -> None:
@@ -193,22 +203,22 @@ class _Machine:
         for node in outputs.nodes:
             cell = self._cell(node)
             what, _, number = str(node["output"]).partition(":")
-            if cell is None or cell[0] != "buffer" or cell in taken or node in self.computed:
+            if cell is None or cell[0] != "buffer" or self._meets(cell, taken) or node in self.computed:
                 self.fail(f"{node!r} has no buffer of its own")
             if what == "last" and carries.get(int(number)) != cell[1]:
                 self.fail(f"{node!r} is not where its carry is")
             self._check_room(node, cell)
             taken.add(cell)
-            self.contents[cell] = node
+            self._put(cell, node)
             self.computed.add(node)
         for k, number in action.carries:
             if outputs.output(f"last:{k}") is None:
                 type = outputs.body.carries[k].type
                 self._check_fits(Buffer(type.dtype, type.size, type.kind is Kind.SAMPLE), number)
-                if ("buffer", number) in taken:
+                if self._meets(("buffer", number), taken):
                     self.fail(f"the buffer of carry {k} is in use")
                 taken.add(("buffer", number))
-                self.contents["buffer", number] = None
+                self._put(("buffer", number), None)
         if tuple(carries) != outputs.carries:
             self.fail(f"the carries {outputs.carries} need buffers")
 
@@ -312,6 +322,16 @@ class _Machine:
             case _:
                 return None
 
+    def _put(self, cell: Cell, node: Node | None) -> None:
+        """`cell` holds `node` from now on, and what overlaps it nothing that is known."""
+        for other in self.overlapping.get(cell, ()):
+            self.contents[other] = None
+        self.contents[cell] = node
+
+    def _meets(self, cell: Cell, taken: Collection[Cell | None]) -> bool:
+        """Is some of this memory taken?"""
+        return cell in taken or any(other in taken for other in self.overlapping.get(cell, ()))
+
     def _check_room(self, node: Node, cell: Cell) -> None:
         per_sample = node.type.kind is Kind.SAMPLE
         if cell[0] == "buffer":
@@ -330,6 +350,8 @@ class _Machine:
         for position, operand in enumerate(node.inputs):
             base = self._base(operand)
             old = self._old_name(base) if isinstance(self.schedule.places.get(base), Given) else None
+            if self._cell(base) in self.overlapping.get(cell, ()):
+                self.fail(f"{node!r} is computed over a part of its operand {operand!r}")
             if self._cell(base) != cell and ("flat", old) != cell:
                 continue
             allowed = position in node.op.numpy.in_place and self._whole(operand) and operand.type == node.type
@@ -353,10 +375,10 @@ class _Machine:
             for length in shape:
                 size *= length
             self._check_fits(Buffer(DType(dtype), size, per_sample), number)
-            if ("buffer", number) in taken:
+            if self._meets(("buffer", number), taken):
                 self.fail(f"scratch of {action.node!r} is in use")
             taken.add(("buffer", number))
-            self.contents["buffer", number] = None
+            self._put(("buffer", number), None)
 
     # ------------------------------------------------------------------------------------------ the end
 
