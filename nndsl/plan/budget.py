@@ -42,6 +42,7 @@ _LENGTHS = 8
 _STEPS = 16
 """In so many steps values are forgotten, for each length, from nothing to all."""
 
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A step whose buffers take `bytes`, where they took `before`; `fits`: that is not more than was asked for.
@@ -55,9 +56,7 @@ class Fitted:
     fits: bool
 
 
-def fitted(
-    graph: StepGraph, room: int, samples: int, float_bytes: int, measure: Callable[[StepGraph], int]
-) -> Fitted:
+def fitted(graph: StepGraph, room: int, samples: int, float_bytes: int, measure: Callable[[StepGraph], int]) -> Fitted:
     """A training step over `samples` that fits into `room` bytes, by `measure`, which plans it and counts."""
     before = measure(graph)
     if before <= room:
@@ -160,9 +159,7 @@ def _together(choices: Iterable[_Choice]) -> _Choice:
 def _choices(way: WayBack, values: Values, sizes: Sizes, lives: Lives) -> list[_Choice]:
     """What could be computed again on one way back: nothing, and more and more in stretches of several lengths."""
     on_way = lives.on(way)
-    found: dict[frozenset[Node], _Choice] = {
-        frozenset(): _Choice({way.turn: frozenset()}, 0.0, on_way.most(()))
-    }
+    found: dict[frozenset[Node], _Choice] = {frozenset(): _Choice({way.turn: frozenset()}, 0.0, on_way.most(()))}
     needs = Needs(way, values)
     kept = [sum(map(sizes.of, unit)) for unit in way.kept]
     total, limit = sum(kept), max(kept, default=0)

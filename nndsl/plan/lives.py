@@ -106,6 +106,7 @@ class Lives:
         )
 
     def add(self, steps: list[int], node: Node, begin: int, end: int, times: int = 1) -> None:
+        """Note in `steps` that `node` is there, from one action to another; with `times` -1, that it is not."""
         size = times * self.sizes.of(node)
         steps[begin] += size
         steps[min(end, len(self._actions) - 1) + 1] -= size

@@ -84,9 +84,11 @@ def test_what_is_computed_again_is_the_same_graph(graph: StepGraph, seed: int) -
     again = forgetting(graph, Random(seed))
     made: dict[Node, Node] = {}
     for node in reachable(again.roots()):
-        made[node] = node.builder.node(node.op, tuple(made[i] for i in node.inputs), dict(node.attributes)) if (
-            node.inputs
-        ) else node.builder.leaf(node.op, node.type, dict(node.attributes))
+        made[node] = (
+            node.builder.node(node.op, tuple(made[i] for i in node.inputs), dict(node.attributes))
+            if (node.inputs)
+            else node.builder.leaf(node.op, node.type, dict(node.attributes))
+        )
     assert tuple(made[root] for root in again.roots()) == graph.roots()
 
 
@@ -143,7 +145,7 @@ def test_the_verifier_sees_parts_of_a_buffer_that_overlap() -> None:
         else each
         for each in schedule.buffers
     ]
-    with pytest.raises(InternalError, match="overwritten|part of its operand"):
+    with pytest.raises(InternalError, match=r"overwritten|part of its operand"):
         verify_schedule(Schedule(schedule.actions, schedule.places, (*squeezed, whole), schedule.outputs), graph)
 
 
