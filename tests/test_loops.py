@@ -14,7 +14,8 @@ from nndsl.autodiff import gradients
 from nndsl.ir import DType, Kind, Node, reachable
 from nndsl.ir.verify import verify
 from nndsl.passes import loops
-from nndsl.passes.loops import hoisted, into_bodies, merged
+from nndsl.passes.joining import joined_products
+from nndsl.passes.loops import hoisted, into_bodies, merged, settled
 from nndsl.passes.numerics import NUMERICS
 from nndsl.passes.pipeline import simplify
 from nndsl.passes.rewrite import rewrite
@@ -132,6 +133,22 @@ def test_the_gradient_of_a_loop_equals_central_differences(name: str) -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("name", LOOPS)
+def test_joined_products_keep_values_and_gradients(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "_STEPS_WORTH_A_COPY", 1)
+    output = loop_program(name)
+    leaves = values_of(output)
+    (joined,) = into_bodies(joined_products)((output,))
+    np.testing.assert_allclose(valued(joined, leaves), valued(output, leaves), rtol=1e-9, atol=1e-12)
+    targets = [node for node in leaves if node.type.dtype is DType.FLOAT]
+    for plain, gradient in zip(gradients(output, targets), gradients(joined, targets), strict=True):
+        assert plain is not None
+        assert gradient is not None
+        (after,) = into_bodies(settled)(into_bodies(simplify)(into_bodies(merged)((gradient,))))
+        verify([after])
+        np.testing.assert_allclose(valued(after, leaves), valued(plain, leaves), rtol=1e-9, atol=1e-12)
+
+
 def differences(output: Node, target: Node, leaves: Mapping[Node, NDArray[Any]]) -> NDArray[Any]:
     """Central differences of the output (summed over samples where the target is shared), each number by itself."""
     found = np.zeros(array_shape(target.type, N))
@@ -180,6 +197,37 @@ def test_products_of_the_input_are_done_for_all_times_before_the_loop() -> None:
     (body,) = {ops.body_of(node) for node in reachable([after]) if node.op is ops.scan}
     assert [node.op.name for node in reachable(body.roots)].count("einsum") == 1
     assert "einsum" in [node.op.name for node in reachable([after])]
+
+
+def test_a_sum_of_products_in_a_step_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "_STEPS_WORTH_A_COPY", 1)
+    (after,) = into_bodies(joined_products)((loop_program("simple, last"),))
+    (body,) = {ops.body_of(node) for node in reachable([after]) if node.op is ops.scan}
+    steps = [node.op.name for node in reachable(body.roots)]
+    assert steps.count("einsum") == 1
+    assert "add" not in steps
+    assert [len(node.inputs) for node in reachable([after]) if node.op is ops.concatenate] == [3]
+
+
+def test_short_loops_keep_their_products_apart() -> None:
+    output = loop_program("simple, last")
+    assert into_bodies(joined_products)((output,)) == (output,)
+
+
+def test_what_is_the_same_in_every_step_is_computed_before_the_loop() -> None:
+    (after,) = into_bodies(settled)((loop_program("a weight used twice"),))
+    (body,) = {ops.body_of(node) for node in reachable([after]) if node.op is ops.scan}
+    assert "sum" not in [node.op.name for node in reachable(body.roots)]
+    assert "sum" in [node.op.name for node in reachable([after])]
+
+
+def test_a_loop_stacks_nothing_that_it_was_given() -> None:
+    output = loop_program("simple, last")
+    targets = [node for node in reachable([output]) if node.op is ops.weight]
+    found = [gradient for gradient in gradients(output, targets) if gradient is not None]
+    merging = into_bodies(merged)((output, *found))
+    bodies = {ops.body_of(node) for node in reachable(merging) if node.op is ops.scan}
+    assert all(kept not in body.elements for body in bodies for kept in body.stacked)
 
 
 def test_a_matrix_that_a_loop_reads_sideways_is_put_in_order_before_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nndsl.ops.rules import integer, text
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
+    from nndsl.ir.types import TensorType
 
 Change = Callable[[tuple["Node", ...]], tuple["Node", ...]]
 """New roots for old ones, of the same types and in the same order."""
@@ -57,10 +58,10 @@ def into_bodies(change: Change) -> Change:
 
 
 def _with_bodies(roots: tuple[Node, ...], new: dict[Body, Body]) -> tuple[Node, ...]:
-    return _mapped(roots, lambda node, inputs: _scan(node, new[body_of(node)], inputs, text(node, "output")))
+    return mapped(roots, lambda node, inputs: with_body(node, new[body_of(node)], inputs, text(node, "output")))
 
 
-def _mapped(roots: tuple[Node, ...], of_scan: Callable[[Node, tuple[Node, ...]], Node]) -> tuple[Node, ...]:
+def mapped(roots: tuple[Node, ...], of_scan: Callable[[Node, tuple[Node, ...]], Node]) -> tuple[Node, ...]:
     """`roots` with every output of a loop made anew by `of_scan(node, its inputs made anew)`."""
     made: dict[Node, Node] = {}
     for node in reachable(roots):
@@ -69,7 +70,7 @@ def _mapped(roots: tuple[Node, ...], of_scan: Callable[[Node, tuple[Node, ...]],
     return tuple(made[root] for root in roots)
 
 
-def _scan(node: Node, body: Body, inputs: tuple[Node, ...], output: str) -> Node:
+def with_body(node: Node, body: Body, inputs: tuple[Node, ...], output: str) -> Node:
     """`node` with another body, other inputs, another number for its output; its origins and names kept."""
     with node.builder.at(*node.origins):
         made = ops.scan(*inputs, body=body, length=node["length"], output=output, reverse=node["reverse"])
@@ -78,19 +79,28 @@ def _scan(node: Node, body: Body, inputs: tuple[Node, ...], output: str) -> Node
     return made
 
 
+def is_long(node: Node) -> bool:
+    """Does a loop take so many steps that a matrix may be put into another order, or joined with others, before it?"""
+    return integer(node, "length") >= _STEPS_WORTH_A_COPY
+
+
 # ------------------------------------------------------------------------------------------------ one body a loop
 
 
 def merged(roots: tuple[Node, ...]) -> tuple[Node, ...]:
-    """Outputs of one loop get one body, which stacks what some output reads and takes in what a step reads."""
+    """Outputs of one loop get one body, which stacks what some output reads and takes in what a step reads.
+
+    What a loop was given for each time is not stacked again.
+    """
+    if all(node.op is not ops.scan for node in reachable(roots)):
+        return roots
+    roots = mapped(roots, _given_or_stacked)
     loops: dict[_Loop, dict[Node, int]] = defaultdict(dict)
     for node in reachable(roots):
         if node.op is ops.scan:
             read = loops[_Loop.of(node)]
             if (kept := _stacked(node)) is not None:
                 read.setdefault(kept, len(read))
-    if not loops:
-        return roots
     bodies = {loop: _needed(loop, tuple(read)) for loop, read in loops.items()}
 
     def anew(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -98,9 +108,17 @@ def merged(roots: tuple[Node, ...]) -> tuple[Node, ...]:
         body, positions = bodies[loop]
         kept = _stacked(node)
         output = text(node, "output") if kept is None else f"stack:{loops[loop][kept]}"
-        return _scan(node, body, tuple(inputs[position] for position in positions), output)
+        return with_body(node, body, tuple(inputs[position] for position in positions), output)
 
-    return _mapped(roots, anew)
+    return mapped(roots, anew)
+
+
+def _given_or_stacked(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """A sequence itself, where that is what an output of a loop stacks."""
+    body, kept = body_of(node), _stacked(node)
+    if kept in body.elements:
+        return inputs[len(body.carries) + body.elements.index(kept)]
+    return with_body(node, body, inputs, text(node, "output"))
 
 
 def _stacked(node: Node) -> Node | None:
@@ -127,7 +145,7 @@ def hoisted(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """x_t @ w -> (x @ w)_t: products with what is the same in every step are done for all times before the loop."""
     if all(node.op is not ops.scan for node in reachable(roots)):
         return roots
-    return _mapped(roots, _with_products_outside)
+    return mapped(roots, _with_products_outside)
 
 
 def _with_products_outside(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -135,7 +153,7 @@ def _with_products_outside(node: Node, inputs: tuple[Node, ...]) -> Node:
     outer = dict(zip(body.parameters, inputs, strict=True))
     products = [inner for inner in reachable(body.roots) if _is_product_of_element(inner, body)]
     if not products:
-        return _scan(node, body, inputs, text(node, "output"))
+        return with_body(node, body, inputs, text(node, "output"))
     loop = body.carries[0]["loop"] if body.carries else body.elements[0]["loop"]
     elements = [
         ops.loop_parameter.make(node.builder, p.type, loop=loop, role="element", index=len(body.elements) + number)
@@ -145,13 +163,14 @@ def _with_products_outside(node: Node, inputs: tuple[Node, ...]) -> Node:
         for name in product.names or _name_of_product(product, body):
             element.named(name)
     made = replaced(body.roots, dict(zip(products, elements, strict=True)))
-    wider = Body(body.carries, (*body.elements, *elements), body.constants, *_parted(made, len(body.next)))
+    wider = Body(body.carries, (*body.elements, *elements), body.constants, *parted(made, len(body.next)))
     ends = len(body.carries) + len(body.elements)
     sequences = [_over_time(product, body, outer) for product in products]
-    return _scan(node, wider, (*inputs[:ends], *sequences, *inputs[ends:]), text(node, "output"))
+    return with_body(node, wider, (*inputs[:ends], *sequences, *inputs[ends:]), text(node, "output"))
 
 
-def _parted(roots: tuple[Node, ...], count: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+def parted(roots: tuple[Node, ...], count: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The first `count` of `roots` (what carries become) and the others (what is stacked)."""
     return roots[:count], roots[count:]
 
 
@@ -188,6 +207,60 @@ def _name_of_product(product: Node, body: Body) -> list[str]:
     return [f"{element.names[-1]}_{constant.names[-1].rpartition('/')[2]}"]
 
 
+# ------------------------------------------------------------------------------------------------ what stays the same
+
+
+def steady_nodes(body: Body, nodes: Iterable[Node]) -> set[Node]:
+    """Those of a body's `nodes` (inputs before users) that are the same in every step: made of its constants alone."""
+    steady = set(body.constants)
+    for node in nodes:
+        if node.inputs and all(operand in steady for operand in node.inputs):
+            steady.add(node)
+    return steady
+
+
+def settled(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """f(c) -> d, with d = f(c) computed once before the loop: what is the same in every step, of shared values."""
+    if all(node.op is not ops.scan for node in reachable(roots)):
+        return roots
+    return mapped(roots, _with_steady_outside)
+
+
+def _with_steady_outside(node: Node, inputs: tuple[Node, ...]) -> Node:
+    body = body_of(node)
+    nodes = reachable(body.roots)
+    shared = {each for each in steady_nodes(body, nodes) if each.type.kind is Kind.SHARED}
+    read = [*(operand for each in nodes if each not in shared for operand in each.inputs), *body.roots]
+    found = [each for each in dict.fromkeys(read) if each in shared and each.inputs]
+    if not found:
+        return with_body(node, body, inputs, text(node, "output"))
+    outer = dict(zip(body.parameters, inputs, strict=True))
+    new: dict[Node, Node] = {}
+    for each, value in zip(found, replaced(found, outer), strict=True):
+        new[each] = new_constant(node, body, each.type, len(new))
+        outer[new[each]] = value
+        for name in each.names:
+            new[each].named(name)
+    return over_constants(node, body, replaced(body.roots, new), (*body.constants, *new.values()), outer)
+
+
+def new_constant(node: Node, body: Body, type: TensorType, number: int) -> Node:
+    """Parameter `number` (from 0) of those that a loop's body gets for more that is the same in every step."""
+    after = 1 + max(integer(constant, "index") for constant in body.constants)
+    loop = body.constants[0]["loop"]
+    return ops.loop_parameter.make(node.builder, type, loop=loop, role="constant", index=after + number)
+
+
+def over_constants(
+    node: Node, body: Body, roots: tuple[Node, ...], constants: Iterable[Node], outer: Mapping[Node, Node]
+) -> Node:
+    """The loop with other roots, over those of the `constants` that they read; `outer`: what parameters stand for."""
+    read = set(reachable(roots))
+    kept = tuple(each for each in constants if each in read)
+    wider = Body(body.carries, body.elements, kept, *parted(roots, len(body.next)))
+    return with_body(node, wider, tuple(outer[parameter] for parameter in wider.parameters), text(node, "output"))
+
+
 # ------------------------------------------------------------------------------------------------ constants turned
 
 
@@ -195,30 +268,24 @@ def turned(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """Products x @ c.T -> x @ d, with d = c.T put in order once before a loop of some steps: BLAS reads it faster."""
     if all(node.op is not ops.scan for node in reachable(roots)):
         return roots
-    return _mapped(roots, _with_constants_turned)
+    return mapped(roots, _with_constants_turned)
 
 
 def _with_constants_turned(node: Node, inputs: tuple[Node, ...]) -> Node:
     body = body_of(node)
     products = [inner for inner in reachable(body.roots) if _is_product_turned(inner, body)]
-    if not products or integer(node, "length") < _STEPS_WORTH_A_COPY:
-        return _scan(node, body, inputs, text(node, "output"))
+    if not products or not is_long(node):
+        return with_body(node, body, inputs, text(node, "output"))
     outer = dict(zip(body.parameters, inputs, strict=True))
-    after = 1 + max(integer(constant, "index") for constant in body.constants)
     new: dict[Node, Node] = {}
-    for number, constant in enumerate(dict.fromkeys(product.inputs[1] for product in products)):
+    for constant in dict.fromkeys(product.inputs[1] for product in products):
         type = constant.type.with_shape(constant.type.shape[::-1])
-        new[constant] = ops.loop_parameter.make(
-            node.builder, type, loop=constant["loop"], role="constant", index=after + number
-        )
+        new[constant] = new_constant(node, body, type, len(new))
         outer[new[constant]] = ops.transpose(outer[constant], permutation=(1, 0))
         for name in constant.names:
             new[constant].named(f"{name}_turned")
     made = replaced(body.roots, {product: _turned_product(product, new) for product in products})
-    read = set(reachable(made))
-    constants = tuple(each for each in (*body.constants, *new.values()) if each in read)
-    wider = Body(body.carries, body.elements, constants, *_parted(made, len(body.next)))
-    return _scan(node, wider, tuple(outer[parameter] for parameter in wider.parameters), text(node, "output"))
+    return over_constants(node, body, made, (*body.constants, *new.values()), outer)
 
 
 def _is_product_turned(node: Node, body: Body) -> bool:
@@ -244,7 +311,7 @@ def _turned_product(product: Node, new: dict[Node, Node]) -> Node:
     return made
 
 
-def replaced(roots: Sequence[Node], new: dict[Node, Node]) -> tuple[Node, ...]:
+def replaced(roots: Sequence[Node], new: Mapping[Node, Node]) -> tuple[Node, ...]:
     """`roots` with some nodes replaced by others of the same type."""
     made = dict(new)
     for node in reachable(roots):

@@ -14,11 +14,12 @@ from nndsl.passes.algebra import ALGEBRA
 from nndsl.passes.choices import CHOICES
 from nndsl.passes.fold import FOLD
 from nndsl.passes.generation import with_generation
-from nndsl.passes.loops import Change, hoisted, into_bodies, merged, turned
+from nndsl.passes.joining import joined_products
+from nndsl.passes.loops import Change, hoisted, into_bodies, merged, settled, turned
 from nndsl.passes.movement import MOVEMENT
 from nndsl.passes.numerics import NUMERICS
 from nndsl.passes.pooling import POOLING, SPARING_POOLING
-from nndsl.passes.programs import graphs, over_graphs, uncast_totals
+from nndsl.passes.programs import graphs, over_graphs, over_training, uncast_totals
 from nndsl.passes.reductions import REDUCTIONS, SPARING
 from nndsl.passes.rewrite import joined, rewrite
 from nndsl.passes.sharing import share
@@ -62,6 +63,12 @@ def simplify(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     return rewrite(roots, SIMPLIFY, SPARING)
 
 
+def before_loops(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    """What every step of a loop would compute alike, before it, and movements there made smaller."""
+    made = settled(roots)
+    return roots if made == roots else rewrite(made, MOVEMENT)
+
+
 def _everywhere(program: Program, change: Change) -> Program:
     """The change in every graph of the program, the bodies of loops included."""
     return over_graphs(program, into_bodies(change))
@@ -73,17 +80,24 @@ def _everywhere_once(program: Program, rewritten: Callable[[Roots, dict[Node, No
     return _everywhere(program, lambda roots: rewritten(roots, known))
 
 
+def _joined(program: Program) -> Program:
+    """Sums of products joined where it trains: a network that answers is better off with products done before loops."""
+    return over_training(program, into_bodies(joined_products))
+
+
 PIPELINE: tuple[Pass, ...] = (
     Pass("generate", "networks that write on from a text, for one time after another", with_generation),
     Pass(
         "numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere_once(p, numerics)
     ),
     Pass("pool", "what grows with its input, behind max pooling", lambda p: _everywhere(p, pooled_first)),
+    Pass("join", "sums of products in the steps of loops, as one", _joined),
     Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),
     Pass("differentiate", "gradients written out, `grad` and `minimize` alike", differentiate),
     Pass("merge", "one body for all outputs of a loop", lambda p: _everywhere(p, merged)),
     Pass("fold", "what is known while compiling, computed", lambda p: _everywhere_once(p, fold)),
     Pass("simplify", "algebra, movements, sums and products made smaller", lambda p: _everywhere(p, simplify)),
+    Pass("settle", "what is the same in every step, before the loop", lambda p: _everywhere(p, before_loops)),
     Pass("turn", "matrices that loops read sideways, put in order before them", lambda p: _everywhere(p, turned)),
     Pass("share", "values that stand in for others, so that fewer are kept", lambda p: over_graphs(p, share)),
     Pass("totals", "sums of truth values without casts", uncast_totals),
@@ -100,20 +114,20 @@ def optimise(program: Program, *, verify: bool = False) -> Program:
 
 def differentiated(program: Program, *, verify: bool = False) -> Program:
     """The program with its gradients, otherwise as it was written: for the textbook form."""
-    return run_until(program, "merge", verify=verify, without="pool")
+    return run_until(program, "merge", verify=verify, without=("pool", "join"))
 
 
 @without_collecting
-def run_until(program: Program, stage: str, *, verify: bool = False, without: str = "") -> Program:
+def run_until(program: Program, stage: str, *, verify: bool = False, without: tuple[str, ...] = ()) -> Program:
     """The program after the stage of that name (one of STAGES). verify: every graph is checked after each stage.
 
-    without: the name of a stage to leave out.
+    without: the names of stages to leave out.
     """
     if stage not in STAGES:
         raise InternalError(f"passes: there is no stage {stage}")
     last = STAGES.index(stage)
     for each in PIPELINE[:last]:
-        if each.name == without:
+        if each.name in without:
             continue
         program = each.apply(program)
         if verify:

@@ -38,6 +38,12 @@ def _from(kept: Kept, initial: Node) -> Kept:
     return kept if kept.initial is initial else replace(kept, initial=initial)
 
 
+def over_training(program: Program, change: Change) -> Program:
+    """`program` with the graphs changed that its train blocks train by."""
+    trains = (replace(train, training=_over_graph(train.training, change)) for train in program.trains)
+    return replace(program, trains=tuple(trains))
+
+
 def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
     """Every graph of a program by a name for messages: its roots, grouped as `over_graphs` groups them."""
     found = [("initial values", tuple(kept.initial for kept in (*program.weights, *program.states)))]

@@ -159,6 +159,25 @@ def product_of_broadcast_samples(node: Node) -> Node | None:
     return None
 
 
+def slice_of_product(node: Node, read_once: Callable[[Node], bool]) -> Node | None:
+    """einsum("ab,bc->ac", x, y)[:, part] -> einsum("ab,bc->ac", x, y[:, part]), of a shared y, if that is all"""
+    (x,) = node.inputs
+    if x.op is not ops.einsum or not read_once(x):
+        return None
+    operands, out = str(x["equation"]).split("->")
+    bounds = zip(out, *(integers(node, name) for name in ("starts", "stops", "steps")), x.type.shape, strict=True)
+    parts = {letter: part for letter, *part, size in bounds if part != [0, size, 1]}
+    inputs: list[Node] = []
+    for operand, letters in zip(x.inputs, operands.split(","), strict=True):
+        cut = parts.keys() & set(letters)
+        if cut and operand.type.kind is not Kind.SHARED:
+            return None
+        spans = [parts.get(letter, [0, size, 1]) for letter, size in zip(letters, operand.type.shape, strict=True)]
+        starts, stops, steps = (tuple(span[i] for span in spans) for i in range(3))
+        inputs.append(ops.slice(operand, starts=starts, stops=stops, steps=steps) if cut else operand)
+    return ops.einsum(*inputs, equation=x["equation"], kind=kind_word(x.type.kind))
+
+
 # ------------------------------------------------------------------------------------------------ cross-entropy
 
 
@@ -204,4 +223,5 @@ SPARING = {
     ops.sum: (sum_of_multiple, sum_of_negative),
     ops.batch_sum: (sum_of_multiple, sum_of_negative),
     ops.einsum: (product_of_multiple,),
+    ops.slice: (slice_of_product,),
 }

@@ -775,6 +775,22 @@ REDUCING: list[Case] = [
         lambda g: times(ops.einsum(g.x(), g.w("w", 3, 2), equation="ab,bc->ac", kind="sample"), 2),
     ),
     (
+        reductions.slice_of_product,
+        'einsum("ab,bc->ac", x, y)[:, 1:3] -> einsum("ab,bc->ac", x, y[:, 1:3])',
+        lambda g: ops.slice(
+            ops.einsum(g.x(), g.w("w", 3, 4), equation="ab,bc->ac", kind="sample"),
+            starts=(0, 1),
+            stops=(2, 3),
+            steps=(1, 1),
+        ),
+        lambda g: ops.einsum(
+            g.x(),
+            ops.slice(g.w("w", 3, 4), starts=(0, 1), stops=(3, 3), steps=(1, 1)),
+            equation="ab,bc->ac",
+            kind="sample",
+        ),
+    ),
+    (
         reductions.product_of_transposed,
         'einsum("ab,bc->ac", transpose(x), y) -> einsum("ba,bc->ac", x, y)',
         lambda g: ops.einsum(
