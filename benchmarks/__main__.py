@@ -1,89 +1,69 @@
-"""`python -m benchmarks [PART ...]` prints the tables; --write keeps them in docs/benchmarks.md."""
+"""`python -m benchmarks [PART ...]` prints what it measures; --write keeps it in docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
-from datetime import date
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from benchmarks import compiling, reading, startup, steps
+from benchmarks import compiling, growth, memory, reading, startup, steps
+from benchmarks.networks import NETWORKS
+from benchmarks.options import Options
+from benchmarks.page import PAGE, machine, markdown, put
+from benchmarks.sides import available
 
-INTRODUCTION = """# Benchmarks
-
-What `python -m benchmarks --write` printed. The two sides are timed in turn, in one process or as processes, after
-their losses were found equal over twenty steps. Times are medians and ratios are medians over pairs; on another
-machine only the ratios mean something.
-"""
-PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 # Processes come first: what this one has loaded by then counts in the peak memory of those that it starts.
-PARTS = {
-    "startup": ("Cold processes", startup),
-    "steps": ("Training steps and inference", steps),
-    "reading": ("Epochs over rows that stay in a file", reading),
-    "compiling": ("From text to source", compiling),
+PARTS: dict[str, Callable[[Options], str]] = {
+    "startup": startup.section,
+    "memory": memory.section,
+    "growth": growth.section,
+    "steps": steps.section,
+    "reading": lambda options: markdown(reading.HEADER, reading.rows(options.pairs)),
+    "compiling": lambda options: markdown(compiling.HEADER, compiling.rows(options.pairs)),
 }
 
 
 def main() -> None:
-    """Run the parts asked for, print their tables, and write the page if asked to."""
+    """Run the parts asked for, print what they say, and write it to the page if asked to."""
+    keys = [network.key for network in NETWORKS]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", help=f"some of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--pairs", type=int, default=41, help="how often each pair is timed")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--pairs", type=int, default=21, help="how often each pair is timed; 21 if not given")
+    parser.add_argument("--rows", help=f"networks with commas between, of {', '.join(keys)}; all by default")
+    parser.add_argument("--peers", help=f"of those that are installed: {', '.join(available())}; '' for none")
+    parser.add_argument(
+        "--ours",
+        action="append",
+        default=[],
+        metavar="OPTIONS",
+        help="time nndsl a second way too, with these options of `nndsl run`, as '--threads 2 --tile 16' (write "
+        "--ours='--threads 2'); may be repeated",
+    )
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     given = parser.parse_args()
-    unknown = [part for part in given.parts if part not in PARTS]
-    if unknown:
-        parser.error(f"there is no part {unknown[0]}: they are {', '.join(PARTS)}")
-    sections = [
-        INTRODUCTION,
-        machine(),
-    ]
-    print(sections[-1], flush=True)
-    for name in given.parts or PARTS:
-        title, part = PARTS[name]
-        sections.append(f"## {title}\n\n{markdown(part.HEADER, part.rows(given.pairs))}")
-        print(sections[-1], flush=True)
-    if given.write:
-        PAGE.write_text("\n".join(sections), encoding="utf-8")
-        print(f"written to {PAGE}", file=sys.stderr)
-
-
-def machine() -> str:
-    """The machine and the versions, as the page says them."""
-    names = ("numpy", "torch", "nndsl")
-    versions = ", ".join(f"{name} {found}" for name in names if (found := _version(name)))
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    options = Options(
+        given.pairs,
+        _chosen(parser, "--rows", given.rows, keys),
+        _chosen(parser, "--peers", given.peers, available()),
+        tuple(given.ours),
     )
-    return (
-        f"On {date.today().isoformat()}: {model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}, {versions}.\n"
-    )
+    for name in _chosen(parser, "PART", ",".join(given.parts) or None, list(PARTS)):
+        printed = f"{machine()}\n\n{PARTS[name](options)}"
+        print(f"## {name}\n\n{printed}", flush=True)
+        if given.write:
+            put(name, printed)
+            print(f"written to {PAGE}", file=sys.stderr)
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A table with its columns lined up."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return (
-        "\n".join(
-            "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
-            for line in lines
-        )
-        + "\n"
-    )
+def _chosen(parser: argparse.ArgumentParser, option: str, given: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the known names that were given, in their own order; all where the option was not."""
+    if given is None:
+        return tuple(known)
+    wanted = [name.strip() for name in given.split(",") if name.strip()]
+    for name in wanted:
+        if name.casefold() not in map(str.casefold, known):
+            parser.error(f"{option}: there is no {name!r}: they are {', '.join(known)}")
+    return tuple(name for name in known if name.casefold() in map(str.casefold, wanted))
 
 
 main()

@@ -82,9 +82,9 @@ def rows(pairs: int) -> list[list[str]]:
                     f"{memory.theirs * 1e3:.0f}",
                     f"{turn.ours * 1e3:.0f}",
                     f"{turn.theirs * 1e3:.0f}",
-                    f"{turn.ratio:.2f}",
-                    f"{turn.low:.2f} to {turn.high:.2f}",
-                    f"{1 / memory.ratio:.2f}",
+                    f"{turn.ratio.middle:.2f}",
+                    f"{turn.ratio.low:.2f} to {turn.ratio.high:.2f}",
+                    f"{1 / memory.ratio.middle:.2f}",
                 ]
             )
     return table

@@ -12,8 +12,15 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-DIGITS = Path(__file__).parent.parent / "examples" / "digits.nn"
-HEADER = ["process", "seconds", "peak MiB", "times `import numpy`", "95% interval"]
+from benchmarks.options import Options
+from benchmarks.page import markdown
+from benchmarks.timing import ratio
+
+HERE = Path(__file__).parent
+DIGITS = HERE.parent / "examples" / "digits.nn"
+MOST_ROUNDS = 15
+FIRST, RUN = "python -c 'import numpy'", "nndsl run digits.nn --epochs 1"
+HEADER = ["process", "seconds", "peak MiB", f"times `{FIRST}`", f"times `{RUN}`"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,44 +32,60 @@ class Process:
 
 
 def processes(folder: Path) -> list[Process]:
-    """What is started; the first is what the others are compared with."""
+    """What is started. The data that the peers read is put into `folder`."""
     nndsl = [sys.executable, "-m", "nndsl"]
     program = folder / "digits.nn"  # what the example expects of 60 epochs does not hold after one
     lines = DIGITS.read_text(encoding="utf-8").splitlines(keepends=True)
     program.write_text("".join(line for line in lines if not line.lstrip().startswith("expect")), encoding="utf-8")
+    data = _data(folder)
     found = [
-        Process("python -c 'import numpy'", [sys.executable, "-c", "import numpy"]),
+        Process(FIRST, [sys.executable, "-c", "import numpy"]),
         Process("nndsl --version", [*nndsl, "--version"]),
         Process("nndsl check digits.nn", [*nndsl, "check", str(DIGITS)]),
-        Process(
-            "nndsl run digits.nn --epochs 1",
-            [*nndsl, "run", str(program), "--epochs", "1", "--out", str(folder / "run")],
-        ),
+        Process(RUN, [*nndsl, "run", str(program), "--epochs", "1", "--out", str(folder / "run")]),
     ]
-    if find_spec("torch") is not None:
-        found.append(Process("python -c 'import torch'", [sys.executable, "-c", "import torch"]))
+    if find_spec("torch"):
+        script = [sys.executable, str(HERE / "cold" / "digits_pytorch.py"), str(data), str(folder / "weights")]
+        found += [
+            Process("python -c 'import torch'", [sys.executable, "-c", "import torch"]),
+            Process("the same run in PyTorch", script),
+        ]
+    if find_spec("keras") and find_spec("jax"):
+        script = [sys.executable, str(HERE / "cold" / "digits_keras.py"), str(data), str(folder / "weights")]
+        found.append(Process("the same run in Keras on JAX", script))
     return found
 
 
-def rows(pairs: int) -> list[list[str]]:
-    """The table: each process timed in turn with the first."""
+def _data(folder: Path) -> Path:
+    """The digits that come with nndsl, as a file."""
+    import numpy as np
+
+    from nndsl.data.builtin import BuiltinTable
+
+    path = folder / "digits.npz"
+    np.savez(path, **BuiltinTable("digits", None, None).read_columns(("image", "label")))
+    return path
+
+
+def section(options: Options) -> str:
+    """The table: each process timed in turn with the first, and with `nndsl run`."""
     with TemporaryDirectory() as folder:
         what = processes(Path(folder))
         for process in what:
             _run(process)
-        times = [[_run(process) for process in what] for _ in range(pairs)]
-    table: list[list[str]] = []
-    for position, process in enumerate(what):
-        ratios = sorted(row[position][0] / row[0][0] for row in times)
-        reach = max(1, round(0.98 * len(ratios) ** 0.5))
-        middle = len(ratios) // 2
-        low, high = ratios[max(0, middle - reach)], ratios[min(len(ratios) - 1, middle + reach)]
-        seconds = median(row[position][0] for row in times)
-        peak = median(row[position][1] for row in times)
-        table.append(
-            [process.name, f"{seconds:.3f}", f"{peak:.0f}", f"{median(ratios):.2f}", f"{low:.2f} to {high:.2f}"]
-        )
-    return table
+        runs = [[_run(process) for process in what] for _ in range(min(options.pairs, MOST_ROUNDS))]
+    seconds = {process.name: [row[place][0] for row in runs] for place, process in enumerate(what)}
+    table = [
+        [
+            process.name,
+            f"{median(seconds[process.name]):.3f}",
+            f"{median(row[place][1] for row in runs):.0f}",
+            str(ratio(seconds[FIRST], seconds[process.name])),
+            str(ratio(seconds[RUN], seconds[process.name])),
+        ]
+        for place, process in enumerate(what)
+    ]
+    return markdown(HEADER, table)
 
 
 def _run(process: Process) -> tuple[float, float]:

@@ -1,55 +1,127 @@
-"""Training steps and inference, beside PyTorch: `python -m benchmarks steps`."""
+"""Training steps and inference, all sides in turn: `python -m benchmarks steps`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import floor, isclose, log10
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.networks import NETWORKS, Network
-from benchmarks.ours import Side, ours
-from benchmarks.peers import available
-from benchmarks.timing import Paired, paired
+from benchmarks.options import Options
+from benchmarks.page import markdown
+from benchmarks.sides import PEERS, Side, ours
+from benchmarks.timing import Ratio, Timed, geometric_mean, in_turn, ratio
 
 AGREE_STEPS = 20
 """Steps over which the losses must agree before anything is timed."""
+LONGEST = 25.0
+"""Seconds for one thing of one network, if that leaves it `LEAST_ROUNDS`."""
+LEAST_ROUNDS = 11
+
+WHAT: dict[str, Callable[[Side], Callable[[], object]]] = {
+    "Training step": lambda side: side.step,
+    "Inference, the batch": lambda side: side.infer,
+    "Inference, one sample": lambda side: side.infer_one,
+}
 
 
-def rows(pairs: int) -> list[list[str]]:
-    """The table: a row for each network, peer and thing timed."""
-    table: list[list[str]] = []
-    for network in NETWORKS:
-        for make in available().values():
-            with TemporaryDirectory() as folder:
-                side, weights = ours(network, Path(folder))
-                peer = make(network, Path(folder), weights)
-                _agree(network, side, peer)
-                for what, mine, theirs in (
-                    ("training step", side.step, peer.step),
-                    ("inference, the batch", side.infer, peer.infer),
-                    ("inference, one sample", side.infer_one, peer.infer_one),
-                ):
-                    table.append(_row(network, what, peer, paired(mine, theirs, pairs=pairs)))
-    return table
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was measured of one thing of one network.
+
+    ours: median seconds of one call. ways: the same of other ways of our own. peers: the same of each peer. ratios: of
+    both, by name, how many times as long as ours they take.
+    """
+
+    network: str
+    ours: float
+    ways: dict[str, float]
+    peers: dict[str, float]
+    ratios: dict[str, Ratio]
+
+    @property
+    def fastest(self) -> str | None:
+        """The name of the fastest peer."""
+        return min(self.peers, key=lambda name: self.ratios[name].middle, default=None)
 
 
-HEADER = ["network", "what", "peer", "nndsl ms", "peer ms", "times faster", "95% interval"]
+def section(options: Options) -> str:
+    """The tables: one for each thing timed, with a row for each network and a column for each side."""
+    networks = [network for network in NETWORKS if network.key in options.rows]
+    measured = [_measured(network, options) for network in networks]
+    return "\n".join(
+        f"### {what}\n\n{_table([rows[what] for rows in measured])}\n{_summary([rows[what] for rows in measured])}"
+        for what in WHAT
+    )
 
 
-def _row(network: Network, what: str, peer: Side, result: Paired) -> list[str]:
-    return [
-        f"{network.name}, batch {network.batch}",
-        what,
-        peer.name,
-        f"{1e3 * result.ours:.4f}",
-        f"{1e3 * result.theirs:.4f}",
-        f"{result.ratio:.2f}",
-        f"{result.low:.2f} to {result.high:.2f}",
-    ]
+def _measured(network: Network, options: Options) -> dict[str, Row]:
+    """Every side on one network, by what was timed."""
+    with TemporaryDirectory() as folder:
+        first, weights, columns = ours(network, Path(folder))
+        ways = [ours(network, Path(folder), way)[0] for way in options.ours]
+        peers = [PEERS[name][0](network, weights, columns) for name in options.peers]
+        sides = [first, *ways, *peers]
+        require_agreement(network, sides, AGREE_STEPS)
+        rows: dict[str, Row] = {}
+        for what, call in WHAT.items():
+            timed = [Timed(call(side), side.settled, side.held) for side in sides]
+            times = in_turn(timed, rounds=options.pairs, within=(LONGEST, LEAST_ROUNDS))
+            medians = dict(zip((side.name for side in sides), map(median, times), strict=True))
+            rows[what] = Row(
+                network.name,
+                medians[first.name],
+                {side.name: medians[side.name] for side in ways},
+                {side.name: medians[side.name] for side in peers},
+                {side.name: ratio(times[0], found) for side, found in zip(sides[1:], times[1:], strict=True)},
+            )
+    return rows
 
 
-def _agree(network: Network, side: Side, peer: Side) -> None:
-    """Both must learn the same: losses over some steps, from the same weights."""
-    for step in range(AGREE_STEPS):
-        mine, theirs = side.loss(), peer.loss()
-        if abs(mine - theirs) > 1e-3 * max(abs(theirs), 1e-3):
-            raise SystemExit(f"{network.name}: at step {step} the loss of nndsl is {mine}, of {peer.name} {theirs}")
+def require_agreement(network: Network, sides: Sequence[Side], steps: int) -> None:
+    """All must learn the same: losses over some steps, from the same weights."""
+    for step in range(steps):
+        losses: list[tuple[float, ...]] = []
+        for side in sides:
+            with side.held():
+                losses.append(side.losses())
+        for side, theirs in zip(sides, losses, strict=True):
+            if not all(isclose(a, b, rel_tol=1e-3, abs_tol=1e-6) for a, b in zip(losses[0], theirs, strict=True)):
+                told = f"the losses of {sides[0].name} are {losses[0]}, of {side.name} {theirs}"
+                raise SystemExit(f"{network.name}: at step {step} {told}")
+
+
+def _table(rows: Sequence[Row]) -> str:
+    sides = [*rows[0].ways, *rows[0].peers]
+    header = ["network", "nndsl ms", *(f"{name}: ms, times nndsl" for name in sides)]
+    return markdown(
+        header,
+        [[row.network, _milliseconds(row.ours), *(_cell(row, name) for name in sides)] for row in rows],
+    )
+
+
+def _cell(row: Row, name: str) -> str:
+    seconds = {**row.ways, **row.peers}[name]
+    times = f"{row.ratios[name].middle:.2f}"
+    marked = f"**{times}**" if name == row.fastest else times
+    return f"{_milliseconds(seconds)}, {marked} ({row.ratios[name].low:.2f} to {row.ratios[name].high:.2f})"
+
+
+def _milliseconds(seconds: float) -> str:
+    """With three digits that count."""
+    return f"{1e3 * seconds:.{max(0, 2 - floor(log10(1e3 * seconds)))}f}"
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """The geometric means over the rows."""
+    if not rows[0].peers:
+        return ""
+    against = {"the fastest peer": [row.ratios[row.fastest] for row in rows if row.fastest]}
+    against |= {name: [row.ratios[name] for row in rows] for name in rows[0].peers}
+    least = min(rows, key=lambda row: row.ratios[row.fastest].middle if row.fastest else 0)
+    means = ", ".join(f"{name} {geometric_mean([r.middle for r in found]):.2f}" for name, found in against.items())
+    low = least.ratios[least.fastest].middle if least.fastest else 0
+    return f"Geometric mean of the times: {means}. The fastest peer's least: {low:.2f} ({least.network}).\n"

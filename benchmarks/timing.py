@@ -1,64 +1,107 @@
-"""Timing two things in turn, so that a machine whose speed drifts is fair to both."""
+"""Timing things in turn, so that a machine whose speed drifts is fair to all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
+from math import exp, log
+from statistics import fmean, median
+from time import perf_counter, sleep
 
-import numpy as np
+REST = 0.002
+"""Seconds between turns: OpenMP's threads spin for about as long after their last work, and would take a core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What is timed: a call, what its turn waits for at its end, and what its turn runs within."""
+
+    call: Callable[[], object]
+    settled: Callable[[], object] = lambda: None
+    held: Callable[[], AbstractContextManager[object]] = nullcontext
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """The median of paired ratios, and the interval that holds it with 95% (by order statistics)."""
+
+    middle: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.middle:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Two things timed in turn.
-
-    ours, theirs: median seconds of one call. ratio: theirs / ours, the median of the pairs, with the interval `low`
-    to `high` that holds it with 95% (by order statistics).
-    """
+    """Two things timed in turn: median seconds of one call of each, and theirs / ours."""
 
     ours: float
     theirs: float
-    ratio: float
-    low: float
-    high: float
+    ratio: Ratio
 
 
-def calls_in(function: Callable[[], object], seconds: float) -> int:
+def in_turn(
+    things: Sequence[Timed], *, rounds: int, seconds: float = 0.03, within: tuple[float, int] | None = None
+) -> list[list[float]]:
+    """Time each in turn, round after round; the seconds of one call of each, a list a thing.
+
+    A turn takes about `seconds`, and at least one call. It begins with a call that is not timed, which brings what it
+    works on back into the caches. within: (seconds, least rounds): after so many seconds no more than those rounds.
+    """
+    begin = perf_counter()
+    calls = [_calls_in(thing, seconds) for thing in things]
+    times: list[list[float]] = [[] for _ in things]
+    for done in range(rounds):
+        if within is not None and done >= within[1] and perf_counter() - begin > within[0]:
+            break
+        for thing, count, found in zip(things, calls, times, strict=True):
+            found.append(_turn(thing, count))
+    return times
+
+
+def _turn(thing: Timed, calls: int) -> float:
+    """Seconds of one call, over `calls` of them."""
+    sleep(REST)
+    call = thing.call
+    with thing.held():
+        call()
+        thing.settled()
+        start = perf_counter()
+        for _ in range(calls):
+            call()
+        thing.settled()
+        return (perf_counter() - start) / calls
+
+
+def _calls_in(thing: Timed, seconds: float) -> int:
     """How many calls take about so many seconds."""
     calls = 1
     while True:
-        start = perf_counter()
-        for _ in range(calls):
-            function()
-        spent = perf_counter() - start
+        spent = _turn(thing, calls) * calls
         if spent > seconds / 4:
             return max(1, round(calls * seconds / spent))
         calls *= 4
 
 
-def time_of(function: Callable[[], object], calls: int) -> float:
-    """Seconds of one call, over `calls` of them."""
-    start = perf_counter()
-    for _ in range(calls):
-        function()
-    return (perf_counter() - start) / calls
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Ratio:
+    """How many times as long theirs take, of times that were taken in turn."""
+    ratios = sorted(b / a for a, b in zip(ours, theirs, strict=True))
+    reach = max(1, round(0.98 * len(ratios) ** 0.5))
+    middle = len(ratios) // 2
+    return Ratio(median(ratios), ratios[max(0, middle - reach)], ratios[min(len(ratios) - 1, middle + reach)])
 
 
 def paired(
     ours: Callable[[], object], theirs: Callable[[], object], *, pairs: int = 41, seconds: float = 0.03
 ) -> Paired:
-    """Time two functions in turn: ours, theirs, ours, theirs ..., each for `seconds` at a time."""
-    our_calls, their_calls = calls_in(ours, seconds), calls_in(theirs, seconds)
-    rows = [(time_of(ours, our_calls), time_of(theirs, their_calls)) for _ in range(pairs)]
-    ratios = sorted(b / a for a, b in rows)
-    reach = round(0.98 * np.sqrt(pairs))
-    middle = pairs // 2
-    return Paired(
-        median(a for a, _ in rows),
-        median(b for _, b in rows),
-        median(ratios),
-        ratios[max(0, middle - reach)],
-        ratios[min(pairs - 1, middle + reach)],
-    )
+    """Time two functions in turn: ours, theirs, ours, theirs ..."""
+    first, second = in_turn([Timed(ours), Timed(theirs)], rounds=pairs, seconds=seconds)
+    return Paired(median(first), median(second), ratio(first, second))
+
+
+def geometric_mean(ratios: Sequence[float]) -> float:
+    """The mean by which ratios are added up."""
+    return exp(fmean(map(log, ratios)))

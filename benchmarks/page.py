@@ -1,0 +1,58 @@
+"""docs/benchmarks.md: what is printed goes between its marks, so that no number is written by hand."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+DOCUMENTS = Path(__file__).parent.parent / "docs"
+PAGE = DOCUMENTS / "benchmarks.md"
+PACKAGES = ("numpy", "torch", "jax", "keras")
+
+
+def put(part: str, printed: str) -> None:
+    """Write what a part printed between its marks on the page. Raises SystemExit where the page has none."""
+    begin, end = f"<!-- begin {part}: printed by `python -m benchmarks {part} --write` -->", f"<!-- end {part} -->"
+    text = PAGE.read_text(encoding="utf-8")
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    if pattern.search(text) is None:
+        raise SystemExit(f"{PAGE} has no place for what this part prints:\n{begin}\n{end}")
+    PAGE.write_text(pattern.sub(lambda _: f"{begin}\n{printed}\n{end}", text), encoding="utf-8")
+
+
+def machine() -> str:
+    """The machine and the versions, as the page says them."""
+    versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+    return (
+        f"On {date.today().isoformat()}: {model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table with its columns lined up."""
+    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return (
+        "\n".join(
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+            for line in lines
+        )
+        + "\n"
+    )
