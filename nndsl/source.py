@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from nndsl.records import record
+
 
 @dataclass(frozen=True, eq=False)
 class SourceFile:
@@ -48,7 +50,7 @@ class SourceFile:
         return self.text[start:end].rstrip("\r\n")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """The characters `start` to `end` (exclusive) of a file. Line and column are computed when asked for."""
 

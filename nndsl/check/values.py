@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from nndsl.ir import Node
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from nndsl.syntax import tree
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """A bare word that a parameter offers: `same` of `padding: valid | same`."""
 
@@ -40,7 +41,7 @@ class Broken:
     """What a name holds whose definition had a mistake: using it says nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """A value handed to something, and where it is written."""
 
@@ -69,7 +70,7 @@ class Builtin:
     documentation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arguments:
     """The arguments of one call of a builtin: `span` is the call's."""
 
@@ -85,7 +86,7 @@ class Arguments:
         return self.values[name].span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """A `function`, `metric` or builtin with what is bound so far. Without its first argument it waits."""
 
@@ -106,7 +107,7 @@ class Function:
         return self.definition.parameters[0].name.name if self.definition.parameters else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layer:
     """A `layer` definition, not yet given its parameters."""
 
@@ -119,7 +120,7 @@ class Layer:
         return self.definition.name.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """A layer with its parameters. `path` names its weights; None until it is named or applied."""
 

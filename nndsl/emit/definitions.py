@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.emit.text import REAL, number, shape
 from nndsl.ir.types import DType, Kind
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -30,7 +30,7 @@ SECTIONS = {
 _NUMBER_NAMES = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Definition:
     """A variable of a workspace: its section, what to call it, its value, a remark to put behind.
 

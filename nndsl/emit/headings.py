@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.emit.text import comment, one_line, ruled
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node, Origin
+    from nndsl.source import SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Headings:
     """
 
     def __init__(self, *, two_ways: bool = False) -> None:
-        self._of_origin: dict[Origin, Heading] = {}
+        self._known: dict[tuple[SourceFile, int, str, str, bool], Heading] = {}
         self._two_ways = two_ways
         self.current: Heading | None = None
 
@@ -44,9 +45,8 @@ class Headings:
         if not node.origins:
             return []
         before = self.current
-        headings = [self.of(origin) for origin in node.origins]
-        if before is not None and before.backward:
-            headings = [replace(heading, backward=True) for heading in headings]
+        back = before is not None and before.backward
+        headings = [self._heading(origin, back=back or origin.backward) for origin in node.origins]
         if before in headings:
             return []
         self.current = headings[0]
@@ -57,16 +57,24 @@ class Headings:
 
     def of(self, origin: Origin) -> Heading:
         """The heading of what came from `origin`."""
-        found = self._of_origin.get(origin)
+        return self._heading(origin, back=origin.backward)
+
+    def _heading(self, origin: Origin, *, back: bool) -> Heading:
+        # What a step's nodes came from differs by the library's line, which no heading says.
+        key = (origin.span.file, origin.span.start, origin.scope, origin.title, back)
+        found = self._known.get(key)
         if found is None:
-            line = origin.span.line
-            title = one_line(origin.title.partition("\n")[0] or origin.span.file.line(line).partition("#")[0])
-            step = one_line(origin.scope.rpartition("/")[2]) if "/" in origin.scope else ""
-            if step and not title.startswith(f"{step}:"):
-                title = f"{step}: {title}"
-            found = Heading(title, f"{one_line(origin.span.file.name)}:{line}", origin.backward)
-            self._of_origin[origin] = found
+            found = self._known[key] = _heading_of(origin, back=back)
         return found
+
+
+def _heading_of(origin: Origin, *, back: bool) -> Heading:
+    line = origin.span.line
+    title = one_line(origin.title.partition("\n")[0] or origin.span.file.line(line).partition("#")[0])
+    step = one_line(origin.scope.rpartition("/")[2]) if "/" in origin.scope else ""
+    if step and not title.startswith(f"{step}:"):
+        title = f"{step}: {title}"
+    return Heading(title, f"{one_line(origin.span.file.name)}:{line}", back)
 
 
 def heading_line(heading: Heading, indent: str) -> str:

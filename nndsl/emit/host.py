@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 _LONGEST_INLINED = 70
 _LONGEST_REPEATED = 24
+_WORD = re.compile(r"\b[A-Za-z_]\w*")
+_MEANINGFUL = frozenset({*keyword.kwlist, "host_divide", "n", "samples"})
+"""Words that are no names, or that `_Plainer` looks at."""
 _QUOTED = re.compile(r"'([^'\"\\]*)'")
 
 
@@ -72,6 +77,18 @@ def _is_total(expression: ast.expr) -> bool:
 
 def tidy(expression: str) -> str:
     """The expression without needless parentheses, strings in double quotes."""
+    if "'" in expression or '"' in expression:
+        return _tidied(expression)
+    # Layers alike have expressions alike but for their names, and parsing takes long: it is done once for all of them.
+    names = list(dict.fromkeys(word for word in _WORD.findall(expression) if word not in _MEANINGFUL))
+    numbered = {name: f"name_{number}" for number, name in enumerate(names)}
+    plainer = _tidied(_WORD.sub(lambda word: numbered.get(word[0], word[0]), expression))
+    named = {number: name for name, number in numbered.items()}
+    return _WORD.sub(lambda word: named.get(word[0], word[0]), plainer)
+
+
+@lru_cache(maxsize=4096)
+def _tidied(expression: str) -> str:
     return _QUOTED.sub(r'"\1"', ast.unparse(_Plainer().visit(ast.parse(expression, mode="eval"))))
 
 

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from nndsl.ir.op import PLAIN
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.op import Attribute, NodeAttribute, Op, Subgraph
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nndsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Where a node came from: the user's line (`span`) and the step it belongs to.
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from nndsl.records import record
+
 if TYPE_CHECKING:
     from nndsl.ir.graph import Builder, Node
     from nndsl.ir.types import TensorType
@@ -70,7 +72,7 @@ class NoGradient:
     zero: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Emission:
     """What an op's source rule may use: names and literals of its operands, of its result, and its types.
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nndsl.records import record
+
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic
     from nndsl.ir.graph import Builder, Node, Origin
@@ -33,7 +35,7 @@ class FromRun:
     frozen: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weight:
     """A trained array. `path` is its name everywhere ("Digits/features/kernel"); `--seed` draws `initial`, once.
 
@@ -49,7 +51,7 @@ class Weight:
     layers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """An array that steps change without a gradient (a moving average). `path`, `layers` as a weight's."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, IntEnum
 from math import prod
+
+from nndsl.records import record
 
 
 class DType(Enum):
@@ -43,7 +45,7 @@ class Kind(IntEnum):
 _SUFFIX = {Kind.STEP: " step", Kind.SHARED: " shared", Kind.SAMPLE: " per sample"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """`float[8, 8] per sample`: dtype, shape (of one sample, without a batch axis), kind. STEP values have shape ()."""
 

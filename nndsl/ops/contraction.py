@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -20,7 +20,7 @@ TYPICAL_SAMPLES = 64
 Size = int | str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Contraction:
     """`left, right -> out`: letters of the arrays' axes in order; the letters' `sizes`, None for the samples' axis."""
 
@@ -34,7 +34,7 @@ class Contraction:
         sizes = dict(self.sizes)
         return prod(TYPICAL_SAMPLES if sizes[letter] is None else sizes[letter] or 0 for letter in letters)
 
-    @property
+    @cached_property
     def summed(self) -> str:
         """Letters of the axes that are summed over, in the left array's order."""
         return "".join(letter for letter in self.left if letter not in self.out)
@@ -44,12 +44,17 @@ class Contraction:
         """Whether it is one matrix product: something is summed, and no axis is in all three arrays."""
         return bool(self.summed) and not set(self.left) & set(self.right) & set(self.out)
 
+    @cached_property
+    def gemm(self) -> Gemm:
+        """The contraction as the matrix product that copies least."""
+        return as_gemm(self)
+
     def swapped(self) -> Contraction:
         """The same with left and right exchanged."""
         return Contraction(self.right, self.left, self.out, self.sizes)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Matrix:
     """An array seen as [batch ..., first, second]: `axes` are its letters as they are stored.
 
@@ -62,20 +67,25 @@ class Matrix:
     second: str
     copied: bool
 
-    @property
+    @cached_property
     def order(self) -> str:
         """The letters as the matrix product wants them."""
         return self.batch + self.first + self.second
 
-    @property
+    @cached_property
     def groups(self) -> list[str]:
         """Letters that become one axis each, in the order of the matrix product; groups without letters left out."""
         return [group for group in (*self.batch, self.first, self.second) if group]
 
-    @property
+    @cached_property
     def stored_groups(self) -> list[str]:
         """`groups` in the order in which they are stored (in the order wanted, if copied)."""
         return self.groups if self.copied else sorted(self.groups, key=self.axes.index)
+
+    @cached_property
+    def turn(self) -> tuple[int, ...]:
+        """The stored groups' positions, in the order of `groups`."""
+        return tuple([self.stored_groups.index(group) for group in self.groups])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,6 @@ def _ordered(letters: str, like: str) -> str:
     return "".join(sorted(letters, key=like.index))
 
 
-@lru_cache(maxsize=4096)
 def as_gemm(contraction: Contraction) -> Gemm:
     """The matrix product that copies least; of equals, the one whose result is stored row by row, then the plainest."""
     best: Gemm | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import Kind
-from nndsl.ops.contraction import Contraction, Gemm, Matrix, as_gemm, sizes_text
+from nndsl.ops.contraction import Contraction, Gemm, Matrix, sizes_text
 from nndsl.ops.rules import text
 from nndsl.ops.text import derived, reshaped, transposed
 
@@ -62,7 +62,7 @@ def einsum_text(e: Emission) -> str:
     a, b = e.operands
     if not c.summed:
         return f"{_aligned(a, c.left, c.out)} * {_aligned(b, c.right, c.out)}"
-    gemm = as_gemm(c)
+    gemm = c.gemm
     product = _batched_text(e, gemm) if gemm.out.batch else _matrix_text(e, gemm)
     return product or f'np.einsum("{c.left},{c.right}->{c.out}", {a}, {b})'
 
@@ -119,7 +119,7 @@ def _as_matrix(e: Emission, matrix: Matrix, array: str) -> str:
     stored = matrix.stored_groups
     if any(len(group) > 1 for group in stored):
         array = reshaped(array, sizes_text(stored, dict(contraction_of(e.node).sizes), e.n))
-    return transposed(array, [stored.index(group) for group in matrix.groups])
+    return transposed(array, matrix.turn)
 
 
 # ------------------------------------------------------------------------------------------------ planned form
@@ -138,7 +138,7 @@ def _way(gemm: Gemm, c: Contraction) -> str:
 def product_scratch(node: Node, by_time: tuple[bool, ...] = (False, False, False)) -> tuple[Scratch, ...]:
     """A buffer for each array whose axes must be copied into another order: left matrix, right matrix, result."""
     c = contraction_of(node, by_time)
-    gemm = as_gemm(c)
+    gemm = c.gemm
     if _way(gemm, c) not in ("dot", "matmul"):
         return ()
     sizes = dict(c.sizes)
@@ -153,7 +153,7 @@ def product_scratch(node: Node, by_time: tuple[bool, ...] = (False, False, False
 def write_product(e: Emission, define: Define, by_time: tuple[bool, ...] = (False, False, False)) -> list[str]:
     """The planned form: one call into the result's place, between copies where axes do not stand as BLAS wants them."""
     c = contraction_of(e.node, by_time)
-    gemm = as_gemm(c)
+    gemm = c.gemm
     way = _way(gemm, c)
     if way == "multiply":
         a, b = (

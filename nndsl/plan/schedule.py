@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nndsl.records import record
+
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Update
@@ -42,7 +44,7 @@ class Given:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InBuffer:
     """The first `size * n` (or `size`) elements of buffer `buffer`, in the node's shape; C-contiguous.
 
@@ -58,21 +60,21 @@ def lies_by_time(place: Place | None) -> bool:
     return isinstance(place, InBuffer) and place.by_time
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ViewOf:
     """A view, made once, of where another node lives. The base may be a view itself, or a splat (see above)."""
 
     base: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GradientOf:
     """Computed straight into the flat gradient vector, at the weight's place (no SetGradient follows)."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InPlace:
     """Computed into one of the update's own flat vectors: "weight", or the slot of that name.
 
@@ -87,7 +89,7 @@ class InPlace:
 Place = Literal | Host | Given | InBuffer | ViewOf | GradientOf | InPlace
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Buffer:
     """One allocation: `size` elements a sample (per_sample) or in all, used by nodes whose lives do not overlap.
 
@@ -109,7 +111,7 @@ class Buffer:
 # ------------------------------------------------------------------------------------------------ actions
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compute:
     """Compute a node into its place; `scratch` are the buffers its rule asked for, in its order.
 
@@ -122,7 +124,7 @@ class Compute:
     scratch: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddTotal:
     """totals[index] += the float64 sum of a per-sample scalar over the batch.
 
@@ -133,7 +135,7 @@ class AddTotal:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetGradient:
     """Copy a node into the flat gradient vector at `path` (where it could not be computed there); None fills with 0."""
 
@@ -141,7 +143,7 @@ class SetGradient:
     node: Node | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetState:
     """Copy a node into a state, at the end of the step."""
 
@@ -149,7 +151,7 @@ class SetState:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetFlat:
     """Copy a node into a flat vector of the update where it could not be computed there: "weight", or a slot's name.
 

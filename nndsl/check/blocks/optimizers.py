@@ -154,8 +154,9 @@ def _warn_unreached(
     from nndsl.diagnostics import error
 
     roots = {path.split("/")[0] for path in reached}
+    learning = set(reached)
     for path, weight in context.weights.items():
-        known = path in reached or path in context.mode.versions or path in context.frozen
+        known = path in learning or path in context.mode.versions or path in context.frozen
         if path.split("/")[0] in roots and not known:
             context.report(
                 error(

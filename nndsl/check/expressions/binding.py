@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -25,6 +24,7 @@ from nndsl.check.scope import Scope
 from nndsl.check.values import Argument, Layer, Option, Parts, Value, describe, is_number
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir import DType, Kind, Node
+from nndsl.records import record
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nndsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """What a call is bound against. inputs: names of `input` statements that it may give, too."""
 

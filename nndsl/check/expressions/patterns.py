@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.check.values import Option, Value, describe, is_number
 from nndsl.diagnostics import did_you_mean
 from nndsl.ir import DType, TensorType
+from nndsl.records import record
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _DTYPES = {"float": DType.FLOAT, "int": DType.INT, "bool": DType.BOOL}
 WORDS = ("int", "float", "bool", "string", "list", "shape", "function", "step", "layer", "model")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorPattern:
     """`dtype` (None: float, or whatever is given) and dimensions, as they are written."""
 
@@ -28,14 +28,14 @@ class TensorPattern:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WordPattern:
     """A compile-time kind: `int`, `float`, `bool`, `string`, ..."""
 
     word: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OptionPattern:
     """`valid | same`: one of these words."""
 
