@@ -23,6 +23,7 @@ COMMANDS = (
     "import",
     "build",
     "summary",
+    "profile",
     "explain",
     "compare",
     "plot",

@@ -1,4 +1,8 @@
-"""Comments that say where lines come from: the step's title and its place in the `.nn` file."""
+"""Comments that say where lines come from: the step's title and its place in the `.nn` file.
+
+They are all that is written where lines of another origin begin. In source that tells its own time (`clocked.py`) a
+reading of the clock stands there, too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from nndsl.emit.text import comment, one_line, ruled
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node, Origin
+    from nndsl.ir.program import Update
     from nndsl.source import SourceFile
 
 
@@ -54,6 +59,31 @@ class Headings:
         if self._two_ways and (before is None or before.backward is not self.current.backward):
             ruling = ["", ruled("backward" if self.current.backward else "forward", inset=8)]
         return [*ruling, "", heading_line(self.current, "")]
+
+    def inside(self, times: int) -> Headings:
+        """The headings of a loop's lines, which go one way. times: how many steps the loop takes."""
+        del times  # only a clock asks for them
+        inside = Headings()
+        inside.current = self.current
+        return inside
+
+    def update(self, update: Update, every: int) -> list[str]:
+        """The comment over an update: what it is, and where it is written. every: it acts on each `every`th step.
+
+        What follows goes forward again.
+        """
+        del every  # only a clock asks for it
+        self.current = None
+        span = update.origin.span
+        return [f"{comment(update.optimizer)}  ({one_line(span.file.name)}:{span.line})"]
+
+    def before_step(self) -> list[str]:
+        """Lines before the function whose lines stand under these headings."""
+        return []
+
+    def after_step(self) -> list[str]:
+        """Lines at that function's end."""
+        return []
 
     def of(self, origin: Origin) -> Heading:
         """The heading of what came from `origin`."""

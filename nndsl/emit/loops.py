@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.emit.definitions import Definition, Surroundings
-from nndsl.emit.headings import Headings
 from nndsl.emit.module import indented
 from nndsl.emit.planned import PlannedCode
 from nndsl.emit.text import WIDTH, number, wrapped
@@ -50,7 +49,7 @@ def planned_loop(around: PlannedCode, loop: Loop) -> list[str]:
         node_names=around.node_names,
         host=around.host,
         spelling=around.spelling,
-        headings=headings_inside(around.headings),
+        headings=None if around.headings is None else around.headings.inside(outputs.length),
         sections=around.sections,
         defined=around.defined,
         times=surroundings.times,
@@ -70,15 +69,6 @@ def planned_loop(around: PlannedCode, loop: Loop) -> list[str]:
     used = {word for line in lines for word in _WORD.findall(line)}
     heading = surroundings.times.heading(used, reverse=outputs.reverse)
     return [*first, *body.prelude, *heading.split("\n"), *indented(lines or ["pass"])]
-
-
-def headings_inside(around: Headings | None) -> Headings | None:
-    """The headings of a loop's lines, which go one way."""
-    if around is None:
-        return None
-    headings = Headings()
-    headings.current = around.current
-    return headings
 
 
 def _started(around: PlannedCode, carry: str, first: Node) -> list[str]:

@@ -11,6 +11,7 @@ from nndsl.emit.text import Spelling
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nndsl.emit.clocked import Sites
     from nndsl.emit.layout import Layout
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.program import Program
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 class Module:
     """A module in the making.
 
-    tiling: how batches are divided, where that is wanted. names: those of its functions and constants. functions: what
-    was written so far that others may call, by its text without its name, so that two alike are one.
+    tiling: how batches are divided, where that is wanted. sites: where training steps spend their time, where they are
+    to tell. names: those of its functions and constants. functions: what was written so far that others may call, by
+    its text without its name, so that two alike are one.
     """
 
     program: Program
@@ -33,6 +35,7 @@ class Module:
     spelling: Spelling
     reserved: frozenset[str]
     tiling: Tiling | None = None
+    sites: Sites | None = None
     blocks: list[str] = field(default_factory=list[str])
     functions: dict[str, str] = field(default_factory=dict[str, str])
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nndsl.collector import without_collecting
+from nndsl.emit.clocked import CLOCK_NAMES, Sites
 from nndsl.emit.declaration import TrainNames, layout_lines, program_lines
 from nndsl.emit.generation import generation
 from nndsl.emit.initial import data_functions, initialize
@@ -42,15 +43,23 @@ _OWN_NAMES = frozenset({"PROGRAM", "STATES", "WEIGHTS", "declaration", "initiali
 
 
 @without_collecting
-def emit(program: Program, *, level: int = 1, precision: str = "float32", tiling: Tiling | None = None) -> str:
+def emit(
+    program: Program,
+    *,
+    level: int = 1,
+    precision: str = "float32",
+    tiling: Tiling | None = None,
+    sites: Sites | None = None,
+) -> str:
     """The module that trains, evaluates and predicts `program` with nothing but NumPy, as Python source.
 
     level: 0 writes the textbook form (plain expressions), 1 the planned form (buffers made once). precision: the
-    program's floats, "float32" or "float64". tiling: how the planned form divides batches, where it can. `program` is
-    differentiated, and optimised as far as the caller wants it to be. The same program gives the same text.
+    program's floats, "float32" or "float64". tiling: how the planned form divides batches, where it can. sites: lets
+    training steps tell their time (see `clocked.py`), and learns where. `program` is differentiated, and optimised as
+    far as the caller wants it to be. The same program gives the same text.
     """
     pasted = runtime()
-    reserved = pasted.names | _OWN_NAMES
+    reserved = pasted.names | _OWN_NAMES | (frozenset[str]() if sites is None else CLOCK_NAMES)
     module = Module(
         program=program,
         precision=precision,
@@ -60,6 +69,7 @@ def emit(program: Program, *, level: int = 1, precision: str = "float32", tiling
         spelling=Spelling(bare=level > 0, excluded=pasted.names),
         reserved=reserved,
         tiling=tiling if level > 0 else None,
+        sites=sites,
     )
     trains = {train.name: _train_functions(module, train, level) for train in program.trains}
     networks = {network.name: _network_function(module, network, level) for network in program.networks}
@@ -109,6 +119,7 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
             f"{what}: one step of training on a batch of n samples.",
             training,
             tuple(fields.items()),
+            trains=True,
         ),
     )
     evaluation_name = step(

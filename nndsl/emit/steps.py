@@ -11,7 +11,7 @@ from nndsl.emit.host import HostLeaf, HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names, identifier
 from nndsl.emit.planned import PlannedCode
-from nndsl.emit.text import REAL, comment, number, one_line, plain, ruled, shape, string
+from nndsl.emit.text import REAL, number, one_line, plain, ruled, shape, string
 from nndsl.ir.graph import reachable
 from nndsl.ops import array, batch_size, constant, direction, epoch, gradient, learnt, state, step, total, weight
 from nndsl.ops import field as field_leaf
@@ -33,12 +33,16 @@ LOCALS = frozenset({"n", "memory", "seed", "step", "epoch", "first", "run", "tot
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the graphs of a train block as a function: `digits_training` of `graph`, over these fields."""
+    """One of the graphs of a train block as a function: `digits_training` of `graph`, over these fields.
+
+    trains: it is the step of training, or a part of that.
+    """
 
     name: str
     title: str
     graph: StepGraph
     fields: tuple[tuple[str, TensorType], ...]
+    trains: bool = False
 
 
 def learnt_text(node: Node) -> str:
@@ -178,7 +182,8 @@ class PlannedStep(Surroundings):
         call = f"{called}({', '.join([counted, 'epoch', *places])})"
         lines = [*before, f"{', '.join(places)} = {call}" if places else call, *after]
         lines = self.conditions.guarded(self.train, minimize, action.number, lines)
-        return ["", ruled("update", inset=8), "", update_comment(update), *lines]
+        assert self.code.headings is not None
+        return ["", ruled("update", inset=8), "", *self.code.headings.update(update, minimize.every), *lines]
 
     def _flat_arguments(self, update: Update) -> tuple[list[str], list[str], list[str]]:
         """Lines before the call, the flat weight and gradient as its arguments, lines after it."""
@@ -248,12 +253,6 @@ class Conditions:
 def accumulates(train: TrainProgram) -> bool:
     """Whether the gradients of several batches make one update."""
     return dict(train.settings).get("gradient_accumulation_steps", 1) != 1
-
-
-def update_comment(update: Update) -> str:
-    """What an update is, and where it is written."""
-    span = update.origin.span
-    return f"{comment(update.optimizer)}  ({one_line(span.file.name)}:{span.line})"
 
 
 def _shape(node: Node) -> str:

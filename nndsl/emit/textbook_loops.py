@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nndsl.emit.definitions import array_shape
-from nndsl.emit.loops import TIME, headings_inside, time_of
+from nndsl.emit.loops import TIME, time_of
 from nndsl.emit.module import indented
 from nndsl.emit.textbook import TextbookCode
 from nndsl.ir.graph import reachable
@@ -88,7 +88,7 @@ def _step(code: TextbookCode, outputs: LoopOutputs, texts: dict[Node, str]) -> T
         code.host,
         code.spelling,
         code.dtype,
-        headings_inside(code.headings),
+        None if code.headings is None else code.headings.inside(outputs.length),
         depth=code.depth + 1,
     )
     roots = outputs.new_values.values()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nndsl.emit.clocked import step_headings
 from nndsl.emit.definitions import DTYPES, array_shape, count_text
-from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
@@ -20,7 +20,6 @@ from nndsl.emit.steps import (
     mapping,
     step_leaf,
     total_uses,
-    update_comment,
     update_key,
 )
 from nndsl.emit.text import REAL, one_line, ruled, shape, string
@@ -31,6 +30,7 @@ from nndsl.ops import constant, direction, flat_gradient, flat_weight, learnt, s
 from nndsl.ops import field as field_leaf
 
 if TYPE_CHECKING:
+    from nndsl.emit.headings import Headings
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Minimize, StepGraph, TrainProgram, Update
@@ -45,6 +45,7 @@ class TextbookStep:
     train: TrainProgram
     part: Part
     names: Names
+    headings: Headings = field(init=False)
     code: TextbookCode = field(init=False)
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     held: dict[str, str] = field(default_factory=dict[str, str])
@@ -57,7 +58,7 @@ class TextbookStep:
         self.conditions = Conditions(self.names)
         module, graph = self.module, self.part.graph
         host = HostNumbers(lambda node: step_leaf(self.train, node), self.names, module.node_names)
-        headings = Headings(two_ways=bool(graph.minimizes))
+        self.headings = headings = step_headings(module, self.train, self.part)
         self.code = TextbookCode(self.leaf, self.names, module.node_names, host, module.spelling, headings=headings)
         for minimize in graph.minimizes:
             for number, update in enumerate(minimize.updates):
@@ -151,7 +152,8 @@ class TextbookStep:
         for path, node in minimize.gradients:
             code.lines.append(f"memory.gradient({string(path)})[...] = {code.text(node)}")
         for number, update in enumerate(minimize.updates):
-            code.lines += ["", update_comment(update), *_update_call(self, minimize, number, update)]
+            comments = self.headings.update(update, minimize.every)
+            code.lines += ["", *comments, *_update_call(self, minimize, number, update)]
 
 
 def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
@@ -161,7 +163,7 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
     made.write_values()
     made.write_results()
     lines = made.code.lines
-    lines = [*made.conditions.start(), *(lines[1:] if lines and not lines[0] else lines)]
+    lines = [*made.conditions.start(), *(lines[1:] if lines and not lines[0] else lines), *made.headings.after_step()]
     uses_real = any(REAL in line for line in (*inputs, *lines))
     outputs = "outputs" if part.graph.predictions else "{}"
     body = [
@@ -172,6 +174,7 @@ def textbook_step(module: Module, train: TrainProgram, part: Part) -> str:
         f"totals = np.zeros({len(part.graph.totals)})",
         *(["outputs = {}"] if part.graph.predictions else []),
         "",
+        *made.headings.before_step(),
         "def run(step, epoch, first):",
         *(indented(lines) or ["    pass"]),
         "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.emit.headings import Headings
+from nndsl.emit.clocked import step_headings
 from nndsl.emit.host import HostNumbers
 from nndsl.emit.module import indented
 from nndsl.emit.names import Names
@@ -35,7 +35,9 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     if module.tiling is None or apart is None:
         return _workspace(module, train, part)
     title = f"{part.title.rstrip('.')}, as {_BATCH} samples go through in tiles of n."
-    name = _workspace(module, train, Part(f"{part.name}_tile", title, apart.samples, part.fields), batch=_BATCH)
+    name = _workspace(
+        module, train, Part(f"{part.name}_tile", title, apart.samples, part.fields, part.trains), batch=_BATCH
+    )
     trains = bool(part.graph.minimizes)
     tiles = [
         "tiles = Tiles(",
@@ -43,7 +45,7 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
         ")",
     ]
     if trains:
-        return _workspace(module, train, Part(part.name, part.title, apart.rest, ()), tiles=tiles)
+        return _workspace(module, train, Part(part.name, part.title, apart.rest, (), part.trains), tiles=tiles)
     return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])
 
 
@@ -66,6 +68,8 @@ def _workspace(
     else:
         result, totals = "Step(run, tiles.inputs, tiles.outputs, totals)", "totals = tiles.totals"
         lines = ["tiles.run(step, epoch, first)", "", *lines]
+    assert code.headings is not None  # as `_written` has it
+    lines = [*surroundings.conditions.start(), *lines, *code.headings.after_step()]
     definitions = code.definitions(also=[result])
     uses_real = any(REAL in line for line in definitions)
     body = [
@@ -76,8 +80,9 @@ def _workspace(
         *(tiles or ()),
         totals,
         "",
+        *code.headings.before_step(),
         "def run(step, epoch, first):",
-        *(indented([*surroundings.conditions.start(), *lines]) or ["    pass"]),
+        *(indented(lines) or ["    pass"]),
         "",
         f"return {result}",
     ]
@@ -88,7 +93,7 @@ def _written(surroundings: PlannedStep, host: HostNumbers) -> PlannedCode:
     """The code of the step's schedule; the functions of its updates are written before it."""
     module, part, names = surroundings.module, surroundings.part, surroundings.names
     schedule = plan_step(part.graph)
-    headings = Headings(two_ways=bool(part.graph.minimizes))
+    headings = step_headings(module, surroundings.train, part)
     code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling, headings)
     surroundings.code = code
     for action in schedule.actions:

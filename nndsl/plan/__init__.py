@@ -28,6 +28,7 @@ from nndsl.plan.threads import blas_threads
 from nndsl.plan.tiles import Tiled, Tiling, obstacle, tiled
 from nndsl.plan.update import plan_update
 from nndsl.plan.verify import verify_schedule, verify_update
+from nndsl.plan.work import flops_of, traffic_of
 
 __all__ = [
     "Action",
@@ -54,6 +55,7 @@ __all__ = [
     "Tiling",
     "ViewOf",
     "blas_threads",
+    "flops_of",
     "loops_of",
     "obstacle",
     "plan_nodes",
@@ -62,6 +64,7 @@ __all__ = [
     "plan_update",
     "report",
     "tiled",
+    "traffic_of",
     "verify_plans",
     "verify_schedule",
     "verify_update",

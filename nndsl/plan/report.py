@@ -11,6 +11,7 @@ from nndsl.ir.types import DType, Kind
 from nndsl.ops import field as field_of_data
 from nndsl.plan.loops import rule_over
 from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop, lies_by_time
+from nndsl.plan.work import flops_of
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -143,9 +144,7 @@ class _Tally:
         return size * dtype.bytes(self.float_bytes) * (self.batch_size if per_sample else 1)
 
     def flops(self, node: Node) -> int:
-        each = node.op.flops(node)
-        per_sample = any(n.type.kind is Kind.SAMPLE for n in (node, *node.inputs))
-        return each * self.batch_size if per_sample else each
+        return flops_of(node, self.batch_size)
 
     def count(self, node: Node, times: int) -> None:
         """Count a node's arithmetic `times` times, and its memory once."""

@@ -12,6 +12,7 @@ from nndsl.runtime.model import Model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from nndsl.emit import Sites
     from nndsl.ir.program import KnownTable, Program
     from nndsl.plan import Tiling
     from nndsl.source import SourceFile
@@ -94,12 +95,13 @@ def generate(
     level: int = 1,
     verify: bool = False,
     tiling: Tiling | None = None,
+    sites: Sites | None = None,
 ) -> str:
     """The Python source of a checked program.
 
     level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
     after each pass, and every plan. tiling: how batches are divided, in the train blocks where they
-    can be. Raises UserError NN635 where they can in none.
+    can be. sites: lets training steps tell their time, and learns where. Raises UserError NN635 where they can in none.
     """
     from nndsl.emit import emit
     from nndsl.passes.pipeline import differentiated, optimise
@@ -110,7 +112,7 @@ def generate(
         verify_plans(program)
     if tiling is not None:
         _refuse_undivided(program, level)
-    return emit(program, level=level, precision=precision, tiling=tiling)
+    return emit(program, level=level, precision=precision, tiling=tiling, sites=sites)
 
 
 def _refuse_undivided(program: Program, level: int) -> None:

@@ -26,13 +26,19 @@ class Generated:
 
     source: its text. filename: what tracebacks call it; they show its lines. names: everything that it defines. Its
     classes are its own, alike to those of `nndsl.runtime.standalone` and not the same. runs: where the runs are that it
-    takes weights out of.
+    takes weights out of. given: names that the text takes for granted, and what they are.
     """
 
-    def __init__(self, source: str, filename: str, runs: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        filename: str,
+        runs: Mapping[str, Path] | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> None:
         self.source = source
         self.filename = filename
-        self.names: Mapping[str, Any] = _executed(source, filename)
+        self.names: Mapping[str, Any] = _executed(source, filename, given or {})
         if runs:
             self.names["RUN_FOLDERS"].update(runs)
 
@@ -111,7 +117,7 @@ def run_folders(checked: CheckedProgram) -> dict[str, Path]:
     return {each.source.run: each.source.folder for each in kept if each.source is not None}
 
 
-def _executed(source: str, filename: str) -> Mapping[str, Any]:
+def _executed(source: str, filename: str, given: Mapping[str, object]) -> Mapping[str, Any]:
     """The names that the text defines. Raises InternalError where it is not Python."""
     # With no modification time `linecache` never looks for a file of that name.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
@@ -122,6 +128,7 @@ def _executed(source: str, filename: str) -> Mapping[str, Any]:
         raise InternalError(message) from failure
     module = ModuleType(f"nndsl_generated_{id(code):x}")
     module.__file__ = filename
+    module.__dict__.update(given)
     with _findable(module):
         # This is what nndsl is for: the text was made from a checked program by the emitter, which quotes all that
         # users write.
