@@ -14,6 +14,7 @@ from nndsl.cli.files import write_text
 from nndsl.cli.options import (
     file_argument,
     level_option,
+    memory_option,
     precision_option,
     set_option,
     threads_option,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 @level_option
 @tile_option
 @threads_option
+@memory_option
 @verify_option
 def command(
     file: Path,
@@ -65,6 +67,7 @@ def command(
     level: int,
     tile: int | None,
     threads: int | None,
+    memory: int | None,
     verify: bool,
 ) -> None:
     """Write the NumPy program that FILE.nn means: what `nndsl run` executes, for reading, changing and taking along.
@@ -78,7 +81,7 @@ def command(
     if columns is not None and columns.suffix != ".npz":
         raise UserError(error("NN609", f"columns are written as .npz, not to {columns}"))
     tiling = tiling_of(tile, threads)
-    source = generate(program, precision=precision, level=level, verify=verify, tiling=tiling)
+    source = generate(program, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory)
     if output is not None and str(output) == "-":
         click.echo(source, nl=False)
     else:

@@ -38,6 +38,7 @@ def modelled(
     level: int = 1,
     verify: bool = False,
     tiling: Tiling | None = None,
+    memory: int | None = None,
     device: str = "cpu",
     known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
@@ -53,6 +54,7 @@ def modelled(
         level=level,
         verify=verify,
         tiling=tiling,
+        memory=memory,
         device=device,
         known_tables=known_tables,
     )

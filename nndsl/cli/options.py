@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,30 @@ threads_option = click.option(
     type=click.IntRange(1, 256),
     metavar="N",
     help="Share the samples of a batch out over N threads.",
+)
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+
+
+def in_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    """A callback that reads an amount of memory: `512MB` are millions, `512MiB` 2^20 each."""
+    if value is None:
+        return None
+    found = _SIZE.fullmatch(value.strip())
+    if found is None or (found[3] and not found[2]):
+        raise click.BadParameter(f"{value!r} is no amount of memory", ctx, parameter)
+    count = int(float(found[1]) * (1024 if found[3] else 1000) ** " kmgt".index(found[2].lower() or " "))
+    if count == 0:
+        raise click.BadParameter("there is no memory to work with", ctx, parameter)
+    return count
+
+
+memory_option = click.option(
+    "--memory",
+    metavar="SIZE",
+    callback=in_bytes,
+    help="Fit training into so much memory, as 512MB or 2GiB, its data apart: values are computed again, not kept.",
 )
 
 

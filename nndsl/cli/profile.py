@@ -23,7 +23,7 @@ from nndsl.cli.options import (
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.profile_table import number, print_table
-from nndsl.runtime.footprint import scaled
+from nndsl.diagnostics.amounts import scaled
 
 if TYPE_CHECKING:
     from nndsl.runtime.profiling import Peaks, Profile

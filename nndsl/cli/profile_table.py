@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nndsl.runtime.footprint import scaled
+from nndsl.diagnostics.amounts import scaled
 
 if TYPE_CHECKING:
     from nndsl.emit import Place

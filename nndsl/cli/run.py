@@ -17,6 +17,7 @@ from nndsl.cli.options import (
     file_argument,
     json_option,
     level_option,
+    memory_option,
     precision_option,
     seed_option,
     set_option,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from nndsl.runs.progress import Progress
     from nndsl.source import SourceFile
 
-_OPTIONS = ("seed", "precision", "level", "tile", "threads")
+_OPTIONS = ("seed", "precision", "level", "tile", "threads", "memory")
 
 
 @click.command(short_help="Train, evaluate on the test data, save.")
@@ -68,6 +69,7 @@ _OPTIONS = ("seed", "precision", "level", "tile", "threads")
 @level_option
 @tile_option
 @threads_option
+@memory_option
 @verify_option
 @json_option
 @click.pass_context
@@ -89,6 +91,7 @@ def command(
     level: int,
     tile: int | None,
     threads: int | None,
+    memory: int | None,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -113,7 +116,7 @@ def command(
     if resume and weights is not None:
         raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
     program = open_program(file)
-    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), tile, threads)
+    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), tile, threads, memory)
     if resume:
         given = {name for name in _OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         started = _as_before(started, program, train, out, given)
@@ -126,6 +129,7 @@ def command(
         level=started.level,
         verify=verify,
         tiling=tiling_of(started.tile, started.threads),
+        memory=started.memory,
         device=device,
     )
     if started.weights is not None:
@@ -134,6 +138,7 @@ def command(
     from nndsl.pictures.figure import has_matplotlib
     from nndsl.pictures.values import draw_values
     from nndsl.runs.trainer import run
+    from nndsl.runtime.budget import told
     from nndsl.runtime.generation import look_ahead
 
     blocks = [block for block in model.checked.trains if train in (None, block.name)]
@@ -141,6 +146,9 @@ def command(
     print_diagnostics(() if as_json else ahead)
     progress = _progress([block.name for block in blocks], out, tensorboard=tensorboard, as_json=as_json)
     draw = draw_values if has_matplotlib() else None
+    for block in () if model.planned is None or as_json else model.planned.trains:
+        if block.recomputing is not None:
+            click.echo(f"{block.name} {told(block.recomputing)}")
     outcomes = run(
         model,
         train=train,

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nndsl.cli.compiling import checked
-from nndsl.cli.options import file_argument, json_option, precision_option, set_option, train_option
+from nndsl.cli.options import (
+    file_argument,
+    json_option,
+    memory_option,
+    precision_option,
+    set_option,
+    train_option,
+)
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
-from nndsl.runtime.footprint import scaled
+from nndsl.diagnostics.amounts import scaled
+from nndsl.runtime.budget import told, within
 from nndsl.runtime.sources import reading_told
 
 if TYPE_CHECKING:
@@ -41,15 +49,20 @@ class Row:
 @set_option
 @train_option
 @precision_option
+@memory_option
 @json_option
-def command(file: Path, sets: dict[str, str], train: str | None, precision: str, as_json: bool) -> None:
+def command(
+    file: Path, sets: dict[str, str], train: str | None, precision: str, memory: int | None, as_json: bool
+) -> None:
     """Show what FILE.nn's networks are made of, and what a training step of each train block takes.
 
     Activations, memory and arithmetic are those of one batch in training, as the compiler has planned it.
     """
     program = checked(file, sets, train)
     float_bytes = 8 if precision == "float64" else 4
-    reports = _reports(program, float_bytes)
+    planned = _planned(program, float_bytes, memory)
+    reports = {train.name: _report(planned, train, float_bytes) for train in planned.trains}
+    recomputing = {train.name: train.recomputing for train in planned.trains if train.recomputing is not None}
     reading = {train.name: reading_told(program, train, float_bytes) for train in program.trains}
     models = {model.name: _rows(model, program, _costs(model, reports.values())) for model in program.models}
     if as_json:
@@ -58,7 +71,12 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
                 "ok": True,
                 "diagnostics": diagnostics_data(program.warnings),
                 "models": {name: [asdict(row) for row in rows] for name, rows in models.items()},
-                "trains": {name: _report_data(report) | {"data": reading[name]} for name, report in reports.items()},
+                "trains": {
+                    name: _report_data(report)
+                    | {"data": reading[name]}
+                    | ({"recomputing": asdict(recomputing[name])} if name in recomputing else {})
+                    for name, report in reports.items()
+                },
                 "writes": {name: writing_data(how) for name, how in writers(program).items()},
             }
         )
@@ -68,24 +86,29 @@ def command(file: Path, sets: dict[str, str], train: str | None, precision: str,
         _print_model(model, models[model.name])
     for name, report in reports.items():
         _print_report(name, report)
+        if name in recomputing:
+            click.echo(f"  --memory    training {told(recomputing[name])}")
         if reading[name] is not None:
             click.echo(f"  data        {reading[name]}")
     for name, how in writers(program).items():
         click.echo(f"{name} writes on: {way_of_writing(how)}")
 
 
-def _reports(program: Program, float_bytes: int) -> dict[str, MemoryReport]:
-    """What a training step takes, by train block."""
+def _planned(program: Program, float_bytes: int, memory: int | None) -> Program:
+    """The program as it would run. Raises UserError NN641 where `memory` is too little."""
     if not program.trains:
-        return {}
+        return program
     from nndsl.passes import optimise
-    from nndsl.plan import plan_step, report
 
     optimised = optimise(program)
-    return {
-        train.name: report(optimised, train, plan_step(train.training), _batch_size(train), float_bytes)
-        for train in optimised.trains
-    }
+    return optimised if memory is None else within(optimised, memory, float_bytes)
+
+
+def _report(program: Program, train: TrainProgram, float_bytes: int) -> MemoryReport:
+    """What a training step takes."""
+    from nndsl.plan import plan_step, report
+
+    return report(program, train, plan_step(train.training), _batch_size(train), float_bytes)
 
 
 def _batch_size(train: TrainProgram) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from nndsl.diagnostics.amounts import in_bytes
 from nndsl.emit.headings import Heading, Headings
 from nndsl.emit.text import one_line
 from nndsl.ir.graph import reachable
@@ -78,7 +79,9 @@ def step_headings(module: Module, train: TrainProgram, part: Part) -> Headings:
         roots = [*(total.node for total in graph.totals), *(node for _, node in graph.states)]
         roots += [minimize.loss for minimize in graph.minimizes]
         return ClockedHeadings(module.sites, part.name, frozenset(reachable(roots)))
-    return Headings(two_ways=bool(part.graph.minimizes))
+    recomputing = train.recomputing
+    saved = {} if recomputing is None else {path: in_bytes(count) for path, count in recomputing.saved}
+    return Headings(two_ways=bool(part.graph.minimizes), saved=saved)
 
 
 class ClockedHeadings(Headings):

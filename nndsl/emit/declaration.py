@@ -245,6 +245,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         lines.append(_argument("prediction_classes", classes))
     optional = (
         ("blas_threads", _blas_threads(module, train)),
+        ("one_workspace", train.recomputing is not None),
         ("trained", _trained(module, train)),
         ("losses", _later_losses(train)),
         ("slots", tuple(slots)),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from nndsl.emit.text import comment, one_line, ruled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nndsl.ir.graph import Node, Origin
     from nndsl.ir.program import Update
     from nndsl.source import SourceFile
@@ -24,22 +26,25 @@ class Heading:
     title: str
     place: str
     backward: bool
+    again: str = ""
 
     @property
     def text(self) -> str:
-        """`features: Dense(hidden)`, with "backward through" in front on the way back."""
-        return f"{'backward through ' if self.backward else ''}{self.title}"
+        """`features: Dense(hidden)`, with "backward through" or "computed again" in front on the way back."""
+        return f"{self.again or ('backward through ' if self.backward else '')}{self.title}"
 
 
 class Headings:
     """Gives the heading of each node, and remembers which one the lines stand under.
 
-    two_ways: the lines go forward and then backward, and say so.
+    two_ways: the lines go forward and then backward, and say so. saved: the memory that a step of a model spares, as
+    people write it, by its path, where its values are computed again on the way back.
     """
 
-    def __init__(self, *, two_ways: bool = False) -> None:
+    def __init__(self, *, two_ways: bool = False, saved: Mapping[str, str] | None = None) -> None:
         self._known: dict[tuple[SourceFile, int, str, str, bool], Heading] = {}
         self._two_ways = two_ways
+        self._saved = saved or {}
         self.current: Heading | None = None
 
     def lines(self, node: Node) -> list[str]:
@@ -50,8 +55,11 @@ class Headings:
         if not node.origins:
             return []
         before = self.current
-        back = before is not None and before.backward
+        back = node.turn > 0 or (before is not None and before.backward)
         headings = [self._heading(origin, back=back or origin.backward) for origin in node.origins]
+        if node.turn:
+            again = [self._again(origin) for origin in node.origins]
+            headings = [replace(each, again=text) for each, text in zip(headings, again, strict=True)]
         if before in headings:
             return []
         self.current = headings[0]
@@ -84,6 +92,11 @@ class Headings:
     def after_step(self) -> list[str]:
         """Lines at that function's end."""
         return []
+
+    def _again(self, origin: Origin) -> str:
+        """What stands before the title of what is computed again."""
+        saved = self._saved.get(origin.scope)
+        return f"computed again, to save {saved}: " if saved is not None else "computed again: "
 
     def of(self, origin: Origin) -> Heading:
         """The heading of what came from `origin`."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 60
 _GRADIENT = "_gradient"
+_AGAIN = "_again"
+"""Ends the names of values that are computed a second time."""
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
@@ -182,7 +184,8 @@ class NodeNames:
         if role is not None:
             return role
         if node not in self._found:
-            self._found[node] = self._given(node)
+            name = self._given(node)
+            self._found[node] = f"{name}{_AGAIN}" if node.turn and name is not None else name
         return self._found[node]
 
     def _given(self, node: Node) -> str | None:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.graph import Node
     from nndsl.ir.types import TensorType
-    from nndsl.plan.schedule import Action, Buffer, Schedule
+    from nndsl.plan.schedule import Action, Schedule
 
 _UFUNC_CALL = re.compile(r"np\.[a-z_0-9]+\([^()=]*, out=\w+\)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -373,10 +373,10 @@ class PlannedCode:
             text = f"np.empty({_by_time(type)}, {DTYPES[type.dtype]})" if by_time else self.surroundings.empty(type)
             self.sections["buffers"].append(f"{name} = {text}")
             return name
-        text = self._buffer(buffer)
+        text = self._buffer(buffer) if made.part_of is None else self._part(made.part_of, made.first, type)
         if self.surroundings.all_alike and type.rank == 1 and not named:
             return text
-        if (made.size, made.per_sample) != (type.size, per_sample):
+        if made.part_of is None and (made.size, made.per_sample) != (type.size, per_sample):
             text += f"[: {elements(type.size, per_sample)}]"
         if by_time:
             text += f".reshape{_by_time(type)}"
@@ -385,15 +385,16 @@ class PlannedCode:
         return self.define(Definition("views", wish, text), key=f"{text} {wish}")
 
     def _buffer(self, number: int) -> str:
-        """The variable of a buffer that several values share, or of a part of one."""
+        """The variable of a buffer that several values share."""
         if number not in self._buffers:
-            made = self.schedule.buffers[number]
-            text = self.surroundings.buffer(made) if made.part_of is None else self._part(made, made.part_of)
+            text = self.surroundings.buffer(self.schedule.buffers[number])
             word = "scratch" if self.surroundings.all_alike else "buffer"
             self._buffers[number] = self.names.unique(f"{word}_{len(self._buffers) + 1}")
             self.sections["buffers"].append(f"{self._buffers[number]} = {text}")
         return self._buffers[number]
 
-    def _part(self, made: Buffer, whole: int) -> str:
-        first = elements(made.first, made.per_sample) if made.first else ""
-        return f"{self._buffer(whole)}[{first}:{elements(made.first + made.size, made.per_sample)}]"
+    def _part(self, whole: int, first: int, type: TensorType) -> str:
+        """The part of a buffer that holds a value."""
+        per_sample = type.kind is Kind.SAMPLE
+        begin = elements(first, per_sample) if first else ""
+        return f"{self._buffer(whole)}[{begin} : {elements(first + type.size, per_sample)}]".replace("[ ", "[")

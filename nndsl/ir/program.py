@@ -500,6 +500,23 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Recomputing:
+    """How a training step was made to fit into a memory: by computing values again instead of keeping them.
+
+    limit: the bytes that training may take, its data apart. before, bytes: what it takes if it keeps all, and now.
+    more: floating-point operations of the step for each one that it had before, less 1. values: how many are computed
+    again. saved: by the path of a step of a model the bytes of its values that are not kept.
+    """
+
+    limit: int
+    before: int
+    bytes: int
+    more: float = 0.0
+    values: int = 0
+    saved: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrainProgram:
     """A `train` block. `settings` holds every setting, defaults filled in: epochs, steps, batch_size, shuffle, ...
 
@@ -507,7 +524,8 @@ class TrainProgram:
     training needs. curvature: what a solver that needs it asks for, a step whose gradients are the products of the
     loss's second derivatives with a direction (leaf `direction`), filled by `autodiff`. steps: what each step and label
     of the models first gives in evaluation, by path, as it was checked; `features` makes predictions of them.
-    generation: how it writes on from a text, filled by `passes`; None where it can't.
+    generation: how it writes on from a text, filled by `passes`; None where it can't. recomputing: where `training` was
+    made to fit into a memory.
     """
 
     name: str
@@ -523,6 +541,7 @@ class TrainProgram:
     steps: tuple[tuple[str, Node], ...] = ()
     curvature: StepGraph | None = None
     generation: Generation | None = None
+    recomputing: Recomputing | None = None
 
 
 @dataclass(frozen=True, slots=True)

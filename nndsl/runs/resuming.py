@@ -35,7 +35,10 @@ _LONGEST_DIFFERENCE = 12
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """How a run was started, as far as the command line says it. weights: what it began with instead of fresh ones."""
+    """How a run was started, as far as the command line says it.
+
+    weights: what it began with instead of fresh ones. memory: the bytes that training was to fit into.
+    """
 
     seed: int
     sets: dict[str, str]
@@ -45,12 +48,13 @@ class Started:
     weights: str | None = None
     tile: int | None = None
     threads: int | None = None
+    memory: int | None = None
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Started | None:
         """What a checkpoint or a lock says, or None where that makes no sense."""
         kinds = {"seed": int, "sets": dict, "level": int, "epochs": int | None, "weights": str | None}
-        kinds |= {"tile": int | None, "threads": int | None}
+        kinds |= {"tile": int | None, "threads": int | None, "memory": int | None}
         values = {name: said.get(name) for name in (*kinds, "precision")}
         right = all(isinstance(values[name], kind) for name, kind in kinds.items())
         if not right or values["precision"] not in ("float32", "float64"):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.diagnostics import UserError, error
+from nndsl.diagnostics.amounts import in_bytes
 from nndsl.ir import Kind, reachable
 from nndsl.runtime.machine import free_memory
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nndsl.ir import Node
-    from nndsl.ir.program import Program, TrainProgram
+    from nndsl.ir.program import Program, StepGraph, TrainProgram
+    from nndsl.plan import Tiling
     from nndsl.runtime.machine import FreeMemory
 
 LOOK_CLOSER = 0.25
@@ -32,8 +34,8 @@ class Footprint:
     """Bytes, at the same time.
 
     updating: what the optimizers compute with. activations: all values of a batch, in training and (other buffers) in
-    evaluation. kept: copies of the weights. largest: the steps whose values take most, each as if it had memory of its
-    own.
+    evaluation; the larger of both where memory was limited. kept: copies of the weights. largest: the steps whose
+    values take most, each as if it had memory of its own.
     """
 
     weights: int
@@ -85,21 +87,6 @@ class Footprint:
         return "".join(f"\n  {count:>{width}}  {name}" for name, count in told)
 
 
-def in_bytes(count: float) -> str:
-    """`1.5 MB`."""
-    return scaled(count, "B")
-
-
-def scaled(count: float, unit: str) -> str:
-    """A number of things with a prefix: `1.5 MB`, `12 kFLOP`."""
-    prefix = ""
-    for prefix in ("", "k", "M", "G", "T"):
-        if count < 1000 or prefix == "T":
-            break
-        count /= 1000
-    return f"{count:,.0f} {prefix}{unit}" if not prefix or count >= 100 else f"{count:.3g} {prefix}{unit}"
-
-
 def refuse_weights(program: Program, float_bytes: int) -> None:
     """Before the weights are made. Raises UserError NN640 where making them, with their gradients, does not fit."""
     sizes = [weight.type.size for weight in program.weights]
@@ -117,31 +104,55 @@ def refuse_weights(program: Program, float_bytes: int) -> None:
 
 
 def refuse_training(
-    program: Program, train: TrainProgram, float_bytes: int, samples: int, data: int, made: int
+    program: Program,
+    train: TrainProgram,
+    float_bytes: int,
+    samples: int,
+    data: int,
+    made: int,
+    planned: Program | None = None,
 ) -> None:
     """Before a block is trained in batches of `samples`. Raises UserError NN640 where it does not fit.
 
-    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free.
+    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free. planned:
+    the program as it was made to fit into a memory, if it was.
     """
     free = free_memory()
     if free is None or _bound(program, train, float_bytes, samples) + data - made <= LOOK_CLOSER * free.bytes:
         return
-    needed = footprint(program, train, float_bytes, samples, data)
+    needed = footprint(program, train, float_bytes, samples, data, planned)
     if needed.bytes - made > free.bytes:
         raise too_large(needed, free, train)
 
 
-def footprint(program: Program, train: TrainProgram, float_bytes: int, samples: int, data: int = 0) -> Footprint:
-    """What training a block takes in batches of `samples`, by its plan."""
+def footprint(
+    program: Program,
+    train: TrainProgram,
+    float_bytes: int,
+    samples: int,
+    data: int = 0,
+    planned: Program | None = None,
+) -> Footprint:
+    """What training a block takes in batches of `samples`, by its plan. planned: as `refuse_training` has it."""
     from nndsl.passes import optimise
+
+    optimised = optimise(program) if planned is None else planned
+    block = next(each for each in optimised.trains if each.name == train.name)
+    return planned_footprint(optimised, block, float_bytes, samples, data)
+
+
+def planned_footprint(
+    program: Program, train: TrainProgram, float_bytes: int, samples: int, data: int = 0, tiling: Tiling | None = None
+) -> Footprint:
+    """What training a block of an optimised program takes."""
     from nndsl.plan import plan_step, report
 
-    optimised = optimise(program)
-    block = next(each for each in optimised.trains if each.name == train.name)
-    schedule = plan_step(block.training)
-    training = report(optimised, block, schedule, samples, float_bytes)
-    values = schedule.bytes(samples, float_bytes)
-    evaluation = report(optimised, block, plan_step(block.evaluation), samples, float_bytes)
+    schedule = plan_step(train.training)
+    training = report(program, train, schedule, samples, float_bytes)
+    evaluation = report(program, train, plan_step(train.evaluation), samples, float_bytes)
+    weights = training.gradients
+    values = step_bytes(train.training, samples, float_bytes, tiling, weights)
+    evaluating = step_bytes(train.evaluation, samples, float_bytes, tiling, weights)
     largest = sorted(training.layers, key=lambda layer: -layer.activations)[:_NAMES]
     copies = sum(callback.name == "EarlyStopping" for callback in train.callbacks)
     copies += bool(dict(train.settings).get("use_ema"))
@@ -151,14 +162,30 @@ def footprint(program: Program, train: TrainProgram, float_bytes: int, samples: 
         training.gradients,
         training.slots,
         training.states,
-        training.buffers - values,
-        values + evaluation.buffers,
+        training.buffers - schedule.bytes(samples, float_bytes),
+        values + evaluating if train.recomputing is None else max(values, evaluating),
         training.inputs + evaluation.inputs,
         copies * (training.weights + training.states),
         data,
         samples,
         tuple((layer.scope, layer.activations) for layer in largest if layer.scope),
     )
+
+
+def step_bytes(graph: StepGraph, samples: int, float_bytes: int, tiling: Tiling | None, gradients: int) -> int:
+    """The buffers of a step over a batch; in tiles, those of all threads, each of which has `gradients` of its own."""
+    from nndsl.plan import plan_step, tiled
+
+    parts = None if tiling is None else tiled(graph)
+    if tiling is None or parts is None:
+        return plan_step(graph).bytes(samples, float_bytes)
+    tile = min(samples, tiling.tile or -(-samples // tiling.threads))
+    threads = min(tiling.threads, -(-samples // tile))
+    schedule = plan_step(parts.samples)
+    values = threads * schedule.bytes(tile, float_bytes) + schedule.bytes(samples % tile, float_bytes)
+    if not graph.minimizes:
+        return values
+    return values + plan_step(parts.rest).bytes(samples, float_bytes) + (2 * threads - 1) * gradients
 
 
 def batch_size(train: TrainProgram) -> int:

@@ -53,6 +53,7 @@ def compiled(
     level: int = 1,
     verify: bool = False,
     tiling: Tiling | None = None,
+    memory: int | None = None,
     device: str = "cpu",
     known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
@@ -66,7 +67,9 @@ def compiled(
     from nndsl.check import check
 
     checked = check(file, sets=sets, only=train, known_tables=known_tables)
-    return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, tiling=tiling)
+    return model_of(
+        checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory
+    )
 
 
 def model_of(
@@ -78,14 +81,18 @@ def model_of(
     level: int = 1,
     verify: bool = False,
     tiling: Tiling | None = None,
+    memory: int | None = None,
 ) -> Model:
     """The model of a checked program."""
+    from nndsl.emit import emit
     from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
 
     refuse_weights(checked, 8 if precision == "float64" else 4)
-    source = generate(checked, precision=precision, level=level, verify=verify, tiling=tiling)
-    return Model(checked, Generated(source, f"<compiled {checked.file.name}>", run_folders(checked)), sets or {}, seed)
+    program = planned(checked, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory)
+    source = emit(program, level=level, precision=precision, tiling=tiling)
+    generated = Generated(source, f"<compiled {checked.file.name}>", run_folders(checked))
+    return Model(checked, generated, sets or {}, seed, planned=None if memory is None else program)
 
 
 def generate(
@@ -96,23 +103,54 @@ def generate(
     verify: bool = False,
     tiling: Tiling | None = None,
     sites: Sites | None = None,
+    memory: int | None = None,
 ) -> str:
-    """The Python source of a checked program.
+    """The Python source of a checked program, compiled as `planned` says.
 
-    level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
-    after each pass, and every plan. tiling: how batches are divided, in the train blocks where they
-    can be. sites: lets training steps tell their time, and learns where. Raises UserError NN635 where they can in none.
+    sites: lets training steps tell their time, and learns where.
     """
     from nndsl.emit import emit
+
+    program = planned(checked, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory)
+    return emit(program, level=level, precision=precision, tiling=tiling, sites=sites)
+
+
+def planned(
+    checked: Program,
+    *,
+    precision: str = "float32",
+    level: int = 1,
+    verify: bool = False,
+    tiling: Tiling | None = None,
+    memory: int | None = None,
+) -> Program:
+    """The program of which the source is written.
+
+    level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
+    after each pass, and every plan. tiling: how batches are divided, in the train blocks where they can be. memory: the
+    bytes that training may take, its data apart. Raises UserError NN635 where batches can be divided in no train block,
+    NN641 where training can't be made so small.
+    """
     from nndsl.passes.pipeline import differentiated, optimise
     from nndsl.plan import verify_plans
 
     program = differentiated(checked, verify=verify) if level == 0 else optimise(checked, verify=verify)
-    if verify:
-        verify_plans(program)
     if tiling is not None:
         _refuse_undivided(program, level)
-    return emit(program, level=level, precision=precision, tiling=tiling, sites=sites)
+    if memory is not None:
+        program = _limited(program, memory, precision, level, tiling)
+    if verify:
+        verify_plans(program)
+    return program
+
+
+def _limited(program: Program, memory: int, precision: str, level: int, tiling: Tiling | None) -> Program:
+    """The program whose training takes so many bytes. Raises UserError NN641."""
+    from nndsl.runtime.budget import within
+
+    if level == 0:
+        raise UserError(error("NN641", "textbook code keeps every value that it computes", help="leave `-O0` out"))
+    return within(program, memory, 8 if precision == "float64" else 4, tiling)
 
 
 def _refuse_undivided(program: Program, level: int) -> None:

@@ -29,13 +29,22 @@ class Model:
     """A `.nn` file that `nndsl.load` has opened.
 
     checked: its graphs. generated: its NumPy source, executed. sets: the `let`s that were given other values. seed:
-    what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another.
+    what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another. planned: its
+    graphs as they were made to fit into a memory, if they were.
 
     The first `fit` of a model begins with weights drawn by the seed, later ones go on from the weights that there are.
     """
 
-    def __init__(self, checked: Program, generated: Generated, sets: Mapping[str, str], seed: int) -> None:
+    def __init__(
+        self,
+        checked: Program,
+        generated: Generated,
+        sets: Mapping[str, str],
+        seed: int,
+        planned: Program | None = None,
+    ) -> None:
         self.checked = checked
+        self.planned = planned
         self.generated = generated
         self.sets = dict(sets)
         self.seed = seed

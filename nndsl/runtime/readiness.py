@@ -32,7 +32,8 @@ def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPa
     rows = sum(values.nbytes for part in parts.values() for values in _arrays(part).values())
     made = rows + memory.weights.nbytes + memory.states.nbytes
     largest = max((len_of(_arrays(part)) or len(part) for part in parts.values()), default=batch_size(train))
-    refuse_training(model.checked, train, memory.dtype.itemsize, min(batch_size(train), largest), rows, made)
+    samples = min(batch_size(train), largest)
+    refuse_training(model.checked, train, memory.dtype.itemsize, samples, rows, made, model.planned)
 
 
 def require_usable(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl import ops
 from nndsl.diagnostics import UserError, error
+from nndsl.diagnostics.amounts import in_bytes
 from nndsl.ir import reachable
-from nndsl.runtime.footprint import in_bytes
 
 if TYPE_CHECKING:
     from nndsl.data import Table

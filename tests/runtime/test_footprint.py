@@ -9,8 +9,9 @@ import pytest
 
 import nndsl
 from nndsl.diagnostics import UserError
+from nndsl.diagnostics.amounts import in_bytes
 from nndsl.runtime import footprint as footprints
-from nndsl.runtime.footprint import footprint, in_bytes, refuse_training, refuse_weights
+from nndsl.runtime.footprint import footprint, refuse_training, refuse_weights
 from nndsl.runtime.machine import FreeMemory
 
 DENSE = """\

@@ -228,4 +228,15 @@ CODES: tuple[Code, ...] = (
         "nndsl run digits.nn --set hidden=1000000000",
         None,
     ),
+    Code(
+        "NN641",
+        "training that can't be made so small",
+        "`--memory` makes training compute values again on the way back instead of keeping them. Weights, their "
+        "gradients and what the optimizer remembers stay, and so does what one step of the network works with at a "
+        "time. How many samples there are at once must be known: a solver takes all that there are, and textbook code "
+        "(`-O0`) keeps every value. Fix: as much memory as the message says, or a smaller `batch_size`: "
+        "`gradient_accumulation_steps` makes a small batch count as a large one.",
+        "nndsl run digits.nn --memory 1kB",
+        None,
+    ),
 )

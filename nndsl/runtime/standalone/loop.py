@@ -111,8 +111,8 @@ class Fitting:
         self.parts = parts
         self._fields = parts.get("train", {})
         self._held_out = parts.get("validation")
-        self._training = Workspaces(train.training, memory, seed)
-        self._validation = Workspaces(train.evaluation, memory, seed)
+        self._training = Workspaces(train.training, memory, seed, train.one_workspace)
+        self._validation = Workspaces(train.evaluation, memory, seed, train.one_workspace)
         self._solving: Solving | None = None
         self._average = average_of(train, memory)
         self._done = self._beginning(1, 0)
@@ -211,7 +211,9 @@ class Fitting:
         self.settle()
         held_out: dict[str, float] = {}
         if len_of(self._held_out):
+            self._training.rest()
             totals, samples = _totals_over(self._validation, self._held_out or {}, self.batch_size)
+            self._validation.rest()
             held_out = reported_numbers(train, totals, samples, done.step, done.epoch)
         rates = {} if train.rates is None else train.rates(self.memory, done.step, done.epoch)
         for callback in self.callbacks:
@@ -281,7 +283,7 @@ def evaluate(
     """The reported numbers over all samples of `part`, in evaluation form. Raises TrainingError for no samples."""
     if not len_of(part):
         raise TrainingError("there are no samples to evaluate on")
-    workspaces = Workspaces(train.evaluation, memory, seed)
+    workspaces = Workspaces(train.evaluation, memory, seed, train.one_workspace)
     with blas_threads(train.blas_threads):
         totals, samples = _totals_over(workspaces, part, whole_setting(train, "batch_size", batch_size))
     return reported_numbers(train, totals, samples, 0, 0)
@@ -293,7 +295,7 @@ def predict(train: Train, memory: Memory, part: DataPart, seed: int, batch_size:
         raise TrainingError(f"{train.name} predicts nothing: it has no `predict` line")
     samples = len_of(part)
     found: dict[str, Array] = {}
-    workspaces = Workspaces(train.prediction, memory, seed)
+    workspaces = Workspaces(train.prediction, memory, seed, train.one_workspace)
     with blas_threads(train.blas_threads):
         batches = filled_batches(part, None, whole_setting(train, "batch_size", batch_size), workspaces.of)
         for first, _, step in batches:

@@ -261,6 +261,8 @@ class Train:
     losses: for each weight whose gradient is of a later minimize's loss that loss's name; of the others it is "loss".
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
     blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
+    one_workspace: memory is short, so that only the workspace in use is kept, not one for each batch size and one for
+        validation.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
     shows: what is drawn while it is trained. solver: what changes the weights in place of optimizers, or None.
     generation: how it writes on from a text; None where it can't.
@@ -283,6 +285,7 @@ class Train:
     slots: tuple[tuple[str, int, float], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
     blas_threads: int = 0
+    one_workspace: bool = False
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
     expectations: tuple[tuple[str, str, str, float], ...] = ()
     shows: tuple[Show, ...] = ()

@@ -53,32 +53,46 @@ class StepDone:
 
 @dataclass(slots=True)
 class Workspaces:
-    """The workspaces of one kind, by batch size, each made when a batch of that size first comes."""
+    """The workspaces of one kind, by batch size, each made when a batch of that size first comes.
+
+    alone: memory is short, so that only the one in use is kept.
+    """
 
     make: Workspace
     memory: Memory
     seed: int
+    alone: bool = False
     made: dict[int, Step] = field(default_factory=dict[int, Step])
+    _sums: dict[int, NDArray[np.float64]] = field(default_factory=dict[int, NDArray[np.float64]])
 
     def of(self, n: int) -> Step:
         """The workspace for batches of n samples."""
         step = self.made.get(n)
         if step is None:
+            self.rest()
             step = self.made[n] = self.make(n, self.memory, self.seed)
+            if n in self._sums:
+                step.totals[...] = self._sums[n]
+            self._sums[n] = step.totals
         return step
+
+    def rest(self) -> None:
+        """Others are in use now: where memory is short, none of these is kept."""
+        if self.alone:
+            self.made.clear()
 
     def clear(self) -> None:
         """Sets all totals to 0."""
-        for step in self.made.values():
-            step.totals.fill(0.0)
+        for totals in self._sums.values():
+            totals.fill(0.0)
 
     def totals(self) -> NDArray[np.float64]:
         """The sums over all batches since `clear`."""
-        return np.stack([step.totals for step in self.made.values()]).sum(0)
+        return np.stack(list(self._sums.values())).sum(0)
 
     def state(self) -> State:
         """The sums by batch size, in the order in which they are added up."""
-        return {f"totals/{n}": step.totals.copy() for n, step in self.made.items()}
+        return {f"totals/{n}": totals.copy() for n, totals in self._sums.items()}
 
     def restore(self, state: State) -> None:
         """Goes on from those sums; raises TrainingError where other totals are summed up here."""
