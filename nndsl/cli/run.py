@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from nndsl.runs.progress import Progress
     from nndsl.source import SourceFile
 
-_OPTIONS = ("seed", "precision", "level", "tile", "threads", "memory")
+_OPTIONS = ("seed", "precision", "level", "tile", "threads")
 
 
 @click.command(short_help="Train, evaluate on the test data, save.")
@@ -218,7 +218,8 @@ def _as_before(
             message = f"the run was started {begun}, and can't go on with {option}{now}"
             raise UserError(error("NN633", message, help="leave the option out; `--restart` begins anew"))
     epochs = started.epochs if started.epochs is not None else before.epochs
-    return replace(before, sets={**before.sets, **started.sets}, epochs=epochs)
+    memory = started.memory if started.memory is not None else before.memory  # either way the numbers are the same
+    return replace(before, sets={**before.sets, **started.sets}, epochs=epochs, memory=memory)
 
 
 def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
