@@ -6,7 +6,7 @@ reading of the clock stands there, too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndsl.emit.text import comment, one_line, ruled
