@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -301,6 +302,7 @@ def _outside_library(labels: Sequence[Label]) -> list[Label]:
     return [label for label in labels if not label.span.file.library]
 
 
+@cache
 def snake_case(name: str) -> str:
     """`LayerNormalization` -> `layer_normalization`; `Conv2D` -> `conv2d`; `LSTM` -> `lstm`."""
     letters: list[str] = []

@@ -51,9 +51,10 @@ def initialize(module: Module) -> str:
         if heading != headings.current:
             headings.current = heading
             code.lines += ["", heading_line(heading, "")]
-        for node in reachable([each.initial]):
-            if node not in written:
-                written.add(node)
+        if each.initial not in written:
+            new = [node for node in reachable([each.initial]) if node not in written]
+            written.update(new)
+            for node in new:
                 code.write(node)
         code.lines.append(f"{target}[...] = {code.value(each.initial)}")
     code.lines += _from_runs([*layout.weights, *layout.states])

@@ -339,12 +339,14 @@ class PlannedCode:
 
     def _operand_in_place(self, node: Node, buffer: int) -> str | None:
         """The variable of an operand that `node` overwrites, where it has the name that the result would have too."""
-        given = self.node_names.given(node)
+        in_place = InBuffer(buffer)
         for position in node.op.numpy.in_place:
             operand = node.inputs[position]
-            overwritten = self.schedule.places[operand] == InBuffer(buffer) and operand.type == node.type
+            if self.schedule.places[operand] != in_place or operand.type != node.type:
+                continue
+            given = self.node_names.given(node)
             named_after = given is not None or operand is self.node_names.root_operand(node)
-            if overwritten and named_after and given == self.node_names.given(operand):
+            if named_after and given == self.node_names.given(operand):
                 return self.array(operand)
         return None
 

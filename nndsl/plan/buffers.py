@@ -141,7 +141,7 @@ class Allocator:
         numbers, self.buffers = self._tenants.housed(tight=any(node.turn for node in self._values.nodes))
         for node, place in self.places.items():
             if isinstance(place, InBuffer):
-                self.places[node] = replace(place, buffer=numbers[place.buffer])
+                self.places[node] = InBuffer(numbers[place.buffer], place.by_time)
         for position, action in enumerate(self.actions):
             if isinstance(action, Compute) and action.scratch:
                 scratch = tuple(numbers[tenant] for tenant in action.scratch)

@@ -37,7 +37,7 @@ class Sequence:
         self._depth: dict[Node, int] = {}
         self._loops = loops_of(values.nodes)
         for node in values.nodes:
-            self._depth[node] = 1 + max((self._depth[i] for i in node.inputs), default=0)
+            self._depth[node] = 1 + max([self._depth[i] for i in node.inputs], default=0)
 
     def depth(self, node: Node) -> int:
         """Length of the longest path from a leaf to `node`."""
@@ -56,7 +56,8 @@ class Sequence:
             if node in self._done:
                 stack.pop()
                 continue
-            pending = [i for i in (*node.inputs, *self._after.get(node, ())) if i not in self._done]
+            before = (*node.inputs, *self._after[node]) if node in self._after else node.inputs
+            pending = [i for i in before if i not in self._done]
             if pending:
                 stack.extend(sorted(pending, key=self.depth))
                 continue
@@ -74,7 +75,8 @@ class Sequence:
             self.actions.append(Compute(node))
         for made in (node,) if outputs is None else outputs.nodes:
             self._done.add(made)
-            self.actions.extend(AddTotal(index, made) for index in self._totals.get(made, ()))
+            if made in self._totals:
+                self.actions.extend([AddTotal(index, made) for index in self._totals[made]])
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ def _lives(values: Values, minimizes: tuple[Minimize, ...]) -> _Lives:
             makers[path].append(stage)
     lives = _Lives()
     for node in values.nodes:
-        lives.stage[node] = max((lives.stage[i] for i in node.inputs), default=0)
+        lives.stage[node] = max([lives.stage[i] for i in node.inputs], default=0)
         if node.op is not weight:
             continue
         path, version = str(node["path"]), node["version"]
