@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from nndsl.records import record
 from nndsl.source import SourceFile
 from nndsl.syntax import parse_part, tree
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "std"
 _DEFINITION = re.compile(r"^(layer|function|metric|model|optimizer) ([^\W\d]\w*)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """Where a library item stands: the text from its documentation comment to the next item's."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.check.values import Argument, Builtin, Function, Layer, Model, Optimizer, Value
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ class Call:
     given: dict[str, list[Value]] = field(default_factory=dict[str, "list[Value]"])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Record:
     """What a check learnt of a file.
 

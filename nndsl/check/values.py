@@ -31,12 +31,12 @@ class Option:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AllLeading:
     """`...` as a value: the leading axes that the pattern's `...` stands for."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Broken:
     """What a name holds whose definition had a mistake: using it says nothing more."""
 
@@ -49,7 +49,7 @@ class Argument:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BuiltinParameter:
     """A parameter of a builtin: required unless it has a default."""
 
@@ -60,7 +60,7 @@ class BuiltinParameter:
     """Takes all further positional arguments, as a tuple."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Builtin:
     """A function that the compiler provides. `call` gets every parameter by name."""
 
@@ -153,7 +153,7 @@ class Run:
     scope: Scope = field(init=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """A network: a model's definition with its parameters, under a name that is always the same weights.
 
@@ -171,7 +171,7 @@ class Model:
     frozen: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepPart:
     """A step inside a model (`Digits.features`) or what lies under it: a prefix of weight paths."""
 
@@ -179,7 +179,7 @@ class StepPart:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Optimizer:
     """An `optimizer` with its parameters; `arguments` is None for the bare name."""
 
@@ -193,7 +193,7 @@ class Optimizer:
         return self.definition.name.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parts:
     """What applying a step or a model gives: its outputs (one or several, by name) and the labels inside."""
 
@@ -206,7 +206,7 @@ class Parts:
         return dict(self.outputs).get(name, self.labels.get(name))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Looped:
     """A name of a scan, after it: what it was at every time. `sequence` and `last` read it.
 
@@ -221,7 +221,7 @@ class Looped:
     carry: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RawColumn:
     """A column of the data as it is in the file, before it is a number, a class or a category.
 
@@ -237,7 +237,7 @@ class RawColumn:
     fill: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scaling:
     """How a field was scaled by what was learnt: by "standardize" or "normalize".
 
@@ -248,7 +248,7 @@ class Scaling:
     constants: tuple[tuple[str, str], tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FieldInfo:
     """What the data block says about a field: its type, its class names, how many ids it has, how it was scaled.
 
@@ -264,7 +264,7 @@ class FieldInfo:
     scaling: Scaling | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataSet:
     """A `data` block, for `digits.label.classes`."""
 

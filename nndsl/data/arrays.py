@@ -12,7 +12,6 @@ import sys
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -21,6 +20,7 @@ from nndsl.data.files import MOST_COMPRESSED, damaged, mapped, other_kind, read_
 from nndsl.data.scans import content_key
 from nndsl.data.table import BLOCK_BYTES, ColumnInfo, Place, Table
 from nndsl.diagnostics import UserError, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.data.table import Array
@@ -42,7 +42,7 @@ _PROBLEMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """What an .npy header says.
 

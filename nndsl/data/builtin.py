@@ -7,7 +7,7 @@ cache folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nndsl.data.downloads import Remote, RemoteFile, kept
 from nndsl.data.files import damaged, reading
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.data.table import Array
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "builtin_files"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A part of a data set that is fetched: how many rows it has, in which files, and how these are read."""
 
@@ -32,7 +33,7 @@ class Part:
     read: Callable[[Sequence[Path], int, Span | None], dict[str, Array]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Builtin:
     """One data set: what it is in a line, its columns, and the class names of those that have any.
 

@@ -6,13 +6,13 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
 from nndsl.data.files import open_bytes, other_kind, reading
 from nndsl.data.table import is_number
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.data.table import Array
@@ -29,7 +29,7 @@ class NotPlainError(Exception):
     """The fast way of reading numbers does not lead to the end of the file."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CsvFile:
     """A CSV file and how it is written. `names` replace a header's; without header and names they are "0", "1", ...
 

@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.data.files import reason
 from nndsl.data.scans import cache_folder
 from nndsl.diagnostics import UserError, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.source import Span
@@ -26,7 +26,7 @@ SECONDS = 60
 _CHUNK = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoteFile:
     """A file of a data set: its name, how many bytes it has, and their SHA-256."""
 
@@ -35,7 +35,7 @@ class RemoteFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remote:
     """Where the files of a data set are. addresses: of the folders that have them, the first tried first."""
 

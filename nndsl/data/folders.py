@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nndsl.data.files import by_numbers, reading
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nndsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FolderFile:
     """A file in a folder of them. label: of its class, "" where there are none. name: its path from the folder on."""
 

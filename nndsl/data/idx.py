@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from nndsl.data.files import damaged, is_gzipped, mapped, open_bytes, other_kind
 from nndsl.data.scans import content_key
 from nndsl.data.table import ColumnInfo, Place, Table
 from nndsl.diagnostics import UserError, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.data.table import Array
@@ -29,7 +29,7 @@ TYPES = {8: ("uint8", 1), 9: ("int8", 1), 11: ("int16", 2), 12: ("int32", 4), 13
 MOST_AXES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IdxHeader:
     """What the first bytes say. width: bytes of a number; start: where they begin; size: how many bytes they take."""
 

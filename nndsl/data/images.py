@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from nndsl.data.files import damaged, find_folder, reading, reason
 from nndsl.data.folders import FolderFile, FolderTable, files_by_class
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ RESIZES = ("stretch", "crop", "pad")
 COLOR_MODES = ("rgb", "grayscale")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PictureForm:
     """What pictures are made into: [height, width, channels] of uint8.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard, cast
 
 from nndsl.data.table import Table
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.op import Attribute
@@ -28,7 +28,7 @@ MOST_PIXELS = 1 << 14
 """How high or wide a picture may be made."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A parameter of a reader. kind: one of `KINDS` (lists are tuples); default None: it may be left out.
 
@@ -43,7 +43,7 @@ class Parameter:
     options: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reader:
     """A reader by name.
 

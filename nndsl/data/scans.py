@@ -6,8 +6,10 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+
+from nndsl.records import record
 
 KEPT_FROM_BYTES = 1 << 20
 """Files below this are scanned faster than it takes to look."""
@@ -16,7 +18,7 @@ _FORMAT = 2
 """Grows whenever a scan of the same file would find something else."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ColumnScan:
     """What a column of text cells turned out to hold.
 
@@ -37,7 +39,7 @@ class ColumnScan:
     names: tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scan:
     """The columns of a file and the number of its rows."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, did_you_mean, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ColumnInfo:
     """A column, as far as it is known without its values.
 
@@ -37,7 +37,7 @@ class ColumnInfo:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a column lies in a file, row after row: its numbers begin at byte `start`, and are NumPy's `dtype`.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nndsl.data.files import open_bytes, other_kind, reading
 from nndsl.data.table import ColumnInfo, Table
 from nndsl.diagnostics import UserError, error
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ COLUMN_OF_LEVEL = {"characters": "character", "words": "word"}
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TextFile:
     """A text file and how it is read."""
 

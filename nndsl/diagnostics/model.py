@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Code:
     """One entry of the code table, as `docs/errors.md` shows it.
 
@@ -34,7 +35,7 @@ class Code:
     fix: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Label:
     """A place and what is said about it. The primary label (`^^^`) is the mistake's place; others (`---`) explain."""
 
@@ -43,7 +44,7 @@ class Label:
     primary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """A mistake or a doubt: `message` in a line, labelled places (the primary first), notes and the help that mends it.
 

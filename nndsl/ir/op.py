@@ -60,7 +60,7 @@ class RuleError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NoGradient:
     """Why an op has no gradient: `reason` finishes the sentence "`argmax` can't be differentiated: ...".
 
@@ -92,7 +92,7 @@ class Emission:
     dtype: str = "float32"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NumpyRule:
     """How an op is written in NumPy. Names are NumPy's own, `np.` in front (the emitter may import them bare).
 
@@ -125,7 +125,7 @@ class NumpyRule:
     by_time: Callable[[Node, tuple[bool, ...]], NumpyRule | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Domain:
     """Numbers to draw a test input from: uniform in [low, high), or evenly spaced and shuffled (`distinct`: no ties).
 
@@ -140,7 +140,7 @@ class Domain:
     distinct: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """One way to call an op in the gradient and parity checks: input types, where to draw them from, attributes."""
 
@@ -149,7 +149,7 @@ class Sample:
     attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Along:
     """How a node treats an axis of its operands whose elements it keeps apart.
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------------------------------------------ what is kept
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FromRun:
     """Where a weight or state comes from that an earlier run trained.
 
@@ -66,7 +66,7 @@ class State:
 # ------------------------------------------------------------------------------------------------ data
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pictures:
     """`image(column("file"))`: a column of pictures, called `name`, that the column `column` of the table names.
 
@@ -83,7 +83,7 @@ class Pictures:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownColumn:
     """A column of a file as a run knew it: what `nndsl.data.ColumnInfo` says, and what its values turned out to be.
 
@@ -98,7 +98,7 @@ class KnownColumn:
     missing: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownTable:
     """What a run knew of a file that it read."""
 
@@ -106,7 +106,7 @@ class KnownTable:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReaderCall:
     """`csv("titanic.csv", delimiter=";")`: a reader of `nndsl.data`, its arguments, the folder that paths start at.
 
@@ -121,7 +121,7 @@ class ReaderCall:
     known: KnownTable | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A raw column that some field needs, as leaf `column(name=..., role=...)` of the fields' graphs.
 
@@ -156,7 +156,7 @@ class Column:
         return counts.get(self.role)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fit:
     """A constant learnt from the training split, as leaf `fitted(name=...)`: `statistic` of `node` over its rows.
 
@@ -170,7 +170,7 @@ class Fit:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Series:
     """What windows are made of: a value for each row of the table, over `column` and `fitted` leaves."""
 
@@ -178,7 +178,7 @@ class Series:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """Values of several rows as one of this row, as leaf `column(name=key)` of the fields' graphs.
 
@@ -198,7 +198,7 @@ class Window:
         return self.last - self.first + 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """From what to what a field's numbers are (fractions dropped), because of what the program does at `span`."""
 
@@ -207,7 +207,7 @@ class Limits:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A field of the data: its value for each row (over `column` and `fitted` leaves), and its class names, if any.
 
@@ -221,7 +221,7 @@ class Field:
     limits: Limits | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Split:
     """Shares of the rows, in the order written: ("train", 0.8), ... Seeded and disjoint, or `in_order` of the file.
 
@@ -235,7 +235,7 @@ class Split:
     in_order: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataProgram:
     """A `data` block. Rows come from `reader`, or are written in the file (`inline`).
 
@@ -262,7 +262,7 @@ class DataProgram:
 # ------------------------------------------------------------------------------------------------ training
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Total:
     """A float64 sum over all samples of a split: leaf `total(index=...)` of the values computed from it.
 
@@ -272,7 +272,7 @@ class Total:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reported:
     """A number reported for a split: `value` (kind STEP) is computed on the host from the step graph's totals."""
 
@@ -281,7 +281,7 @@ class Reported:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """A state of an optimizer. scalar: one float64 number a group (kind STEP), else an array like the weights."""
 
@@ -290,7 +290,7 @@ class Slot:
     scalar: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Update:
     """One `over ... using ...`: how the weights of a group change, written once over the group's flat vector.
 
@@ -309,7 +309,7 @@ class Update:
     learning_rate: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Solver:
     """`using Newton(damping=0.1)`: stands in for an optimizer, works on all samples at once, and decides on its steps.
 
@@ -324,7 +324,7 @@ class Solver:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Minimize:
     """One `minimize`, the `index`th of its block. It turns weights of version v into v + 1 (see leaf `weight`).
 
@@ -351,7 +351,7 @@ class Minimize:
         return tuple(path for update in self.updates for path in update.weights)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepGraph:
     """What is computed for one batch, in training or in evaluation. Statement order is in the weights' versions.
 
@@ -410,7 +410,7 @@ def _solver_over(solver: Solver, new: Callable[[Node], Node]) -> Solver:
     return replace(solver, residual=None if solver.residual is None else new(solver.residual))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Show:
     """A value of a `show` statement, drawn while training goes on: in evaluation mode, the same draws every time.
 
@@ -426,7 +426,7 @@ class Show:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Crossing:
     """Why a prediction over a window can't be computed one time after another.
 
@@ -439,7 +439,7 @@ class Crossing:
     span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OneTime:
     """A prediction over a window for one time alone: what loops carry goes in and comes out.
 
@@ -452,7 +452,7 @@ class OneTime:
     step: StepGraph
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Generation:
     """How a block writes on from a text.
 
@@ -479,7 +479,7 @@ class Generation:
         return replace(self, one_time=made)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Callback:
     """`EarlyStopping(monitor=accuracy, patience=2)`: a callback of the runtime by name, every argument filled in."""
 
@@ -488,7 +488,7 @@ class Callback:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expectation:
     """`expect test accuracy >= 0.9`."""
 
@@ -499,7 +499,7 @@ class Expectation:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recomputing:
     """How a training step was made to fit into a memory: by computing values again instead of keeping them.
 
@@ -516,7 +516,7 @@ class Recomputing:
     saved: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TrainProgram:
     """A `train` block. `settings` holds every setting, defaults filled in: epochs, steps, batch_size, shuffle, ...
 
@@ -544,7 +544,7 @@ class TrainProgram:
     recomputing: Recomputing | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerInfo:
     """One row of `nndsl summary`: a step of a model as it was first applied."""
 
@@ -555,7 +555,7 @@ class LayerInfo:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelInfo:
     """A network: its inputs as first applied, its steps in order."""
 
@@ -565,7 +565,7 @@ class ModelInfo:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NetworkInput:
     """An input of a model on its own. field: the data's field that training gives it, None where it is no field."""
 
@@ -574,7 +574,7 @@ class NetworkInput:
     field: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Network:
     """A model on its own, in evaluation form: what it gives for inputs like those that it was first applied to.
 
@@ -589,7 +589,7 @@ class Network:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """A whole checked file.
 

@@ -14,6 +14,8 @@ from functools import cached_property
 from itertools import product
 from math import prod
 
+from nndsl.records import record
+
 TYPICAL_SAMPLES = 64
 """What the number of samples is taken for where the costs of two ways are compared."""
 
@@ -88,7 +90,7 @@ class Matrix:
         return tuple([self.stored_groups.index(group) for group in self.groups])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gemm:
     """A contraction as one matrix product `left @ right`; `swapped`: left is the second operand."""
 

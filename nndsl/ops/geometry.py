@@ -7,7 +7,6 @@ Window number w along an axis begins at element `w * stride - before`; its eleme
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
@@ -15,6 +14,7 @@ from nndsl.ir.op import NumpyRule, RuleError
 from nndsl.ir.types import Kind
 from nndsl.ops.rules import integers
 from nndsl.ops.text import derived, over_arrays, tuple_text, workspace_rule
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ PITCH = ("before", "dilations", "strides")
 # ------------------------------------------------------------------------------------------------ geometry
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Geometry:
     """Where windows stand over an array: a number for each axis that they go over."""
 

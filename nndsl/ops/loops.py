@@ -14,6 +14,7 @@ from nndsl.ir.graph import reachable
 from nndsl.ir.op import NoGradient, NumpyRule, Op, RuleError
 from nndsl.ir.types import Kind
 from nndsl.ops.rules import integer, text
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Builder, Node
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from nndsl.ir.types import TensorType
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """One step of a loop. Two bodies are the same where their nodes are.
 

@@ -6,7 +6,7 @@ predictions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -16,6 +16,7 @@ from nndsl.ir.graph import reachable
 from nndsl.ir.program import Crossing, Generation
 from nndsl.ir.types import DType
 from nndsl.passes.one_time import CrossingError, OneTimeGraph, Timed, one_time
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +67,7 @@ def generation_of(program: Program, train: TrainProgram) -> Generation:
 # ------------------------------------------------------------------------------------------------ numbers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NextValue:
     """Where a column's number in the next row comes from: a prediction that is called like it, or like a `field` of it.
 
@@ -79,7 +80,7 @@ class NextValue:
     over_time: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SeriesContinuation:
     """How a block goes on from a series: the next row of each column that its predictions read, and how many rows."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -22,13 +21,14 @@ from nndsl.passes.loops import (
     with_body,
 )
 from nndsl.passes.match import full_of
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ops import Body
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Sum:
     """`value @ matrix + ... + bias + ... + rest + ...` in a step: what varies, by what is the same in every step.
 

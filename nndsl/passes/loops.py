@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -12,6 +11,7 @@ from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import Body, body_of
 from nndsl.ops.rules import integer, text
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -27,7 +27,7 @@ _STEPS_WORTH_A_COPY = 8
 """A matrix is put into another order before a loop of so many steps."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Loop:
     """A loop, whatever is read of it: what its outputs have in common."""
 

@@ -17,6 +17,7 @@ from nndsl.ir.program import Crossing, OneTime, StepGraph
 from nndsl.ops import body_of
 from nndsl.ops.rules import text
 from nndsl.passes.loops import replaced
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -38,7 +39,7 @@ class CrossingError(Exception):
         self.crossing = crossing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timed:
     """What becomes of a node that depends on the times: `node` is its value for one time.
 
@@ -49,7 +50,7 @@ class Timed:
     axis: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carry:
     """What a loop carries: its name as a field, its value before the first time and after this one."""
 

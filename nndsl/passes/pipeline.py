@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.autodiff import differentiate
@@ -24,6 +23,7 @@ from nndsl.passes.reductions import REDUCTIONS, SPARING
 from nndsl.passes.rewrite import joined, rewrite
 from nndsl.passes.sharing import share
 from nndsl.passes.spreading import SPREADING
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -34,7 +34,7 @@ Roots = tuple["Node", ...]
 SIMPLIFY = joined(FOLD, ALGEBRA, CHOICES, SPREADING, MOVEMENT, REDUCTIONS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pass:
     """One stage: a valid program in, a valid program out. `summary` is what `nndsl dump --help` says about it."""
 

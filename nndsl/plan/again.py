@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.ops import gradient, weight
 from nndsl.plan.buffers import computed_by, last_reads, reads
 from nndsl.plan.schedule import ApplyUpdate, Compute, Loop
 from nndsl.plan.values import Role
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nndsl.plan.values import Values
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WayBack:
     """The actions [begin, end) that compute the gradients of one minimize.
 

@@ -10,7 +10,6 @@ through that stretch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from nndsl.plan.again import Needs, computing_again, ways_back
 from nndsl.plan.lives import Lives, Sizes
 from nndsl.plan.order import order_step
 from nndsl.plan.step import plan_updates
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -43,7 +43,7 @@ _STEPS = 16
 """In so many steps values are forgotten, for each length, from nothing to all."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fitted:
     """A step whose buffers take `bytes`, where they took `before`; `fits`: that is not more than was asked for.
 
@@ -65,7 +65,7 @@ def fitted(graph: StepGraph, room: int, samples: int, float_bytes: int, measure:
     return search.within(room, before)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Choice:
     """What is computed again, by turn. effort: what that costs. bytes: what is there at once at most, as estimated."""
 

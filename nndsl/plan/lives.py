@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from math import prod
 from operator import add
@@ -14,6 +14,7 @@ from nndsl.plan.buffers import computed_by, last_reads, may_overwrite, reads
 from nndsl.plan.loops import loop_length, rule_over
 from nndsl.plan.schedule import Compute, Loop
 from nndsl.plan.values import Role
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -28,7 +29,7 @@ _FLOPS_PER_BYTE = 4
 """What moving a byte costs beside arithmetic in products: elementwise operations wait for the memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sizes:
     """How large values are, and what computing them costs, for batches of `samples`."""
 
@@ -131,7 +132,7 @@ class Lives:
         return (self._values.base[node] for node in nodes)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LivesOnWay:
     """before: the last action before the way back that reads a value. first: the first one on it."""
 

@@ -7,7 +7,6 @@ the step, and then that of after it. "stack:1" is the part of the output for thi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,14 @@ from nndsl.diagnostics import InternalError
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import Body, body_of, scan
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.ir.op import NumpyRule
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoopOutputs:
     """What one loop computes: the `scan` nodes that are needed of it.
 

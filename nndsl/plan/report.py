@@ -12,6 +12,7 @@ from nndsl.ops import field as field_of_data
 from nndsl.plan.loops import rule_over
 from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop, lies_by_time
 from nndsl.plan.work import flops_of
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from nndsl.plan.schedule import Schedule
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerCost:
     """One step of a model, by its path ("" for what stands outside of models), for one batch.
 
@@ -35,7 +36,7 @@ class LayerCost:
     backward: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryReport:
     """Bytes and floating-point operations of one step over `batch_size` samples; floats take `float_bytes` each.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.records import record
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 # reader gets an array.
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Literal:
     """A number written into the line that uses it (leaf `constant`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Host:
     """A Python number of the step, a local variable: every node of kind STEP, and `from_step` where a splat will do.
 
@@ -36,7 +35,7 @@ class Host:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Given:
     """A leaf that the workspace holds under a fixed view: a field's batch, a weight, a state, a flat vector, a slot.
 
@@ -163,7 +162,7 @@ class SetFlat:
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApplyUpdate:
     """Update `number` of minimize `minimize`: runs its own schedule over its weights' parts of the flat vectors.
 
@@ -176,7 +175,7 @@ class ApplyUpdate:
     schedule: Schedule
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loop:
     """Run the steps of a loop, whose outputs end up in the places of `outputs.nodes`, all of them in buffers.
 
@@ -192,7 +191,7 @@ class Loop:
 Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate | Loop
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule:
     """Actions in order, a place for every node they use, and the buffers.
 

@@ -7,13 +7,14 @@ in the processor's cache, and tiles can share out over threads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.plan.values import is_zero
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -23,7 +24,7 @@ _LINEAR_IN_ONE = (ops.multiply, ops.einsum, ops.negate, ops.sum, ops.pad)
 """Ops that are linear in an operand as long as the others stay the same; `divide` is in its first one alone."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tiling:
     """How a batch is divided: `tile` samples at a time, the tiles in equal shares on `threads` threads.
 
@@ -39,7 +40,7 @@ class Tiling:
         return f"-(-n // {self.threads})" if self.tile is None else str(self.tile)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tiled:
     """A step in two parts.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Set
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import constant, from_step
 from nndsl.plan.loops import array_operands, asked_contiguous, laid_by_time
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -30,7 +30,7 @@ class Role(Enum):
     COMPUTED = "computed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Values:
     """The nodes that a schedule needs (inputs before users), and for each its role and the node whose memory it is in.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nndsl.ir import Attribute
+from nndsl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """A setting, or an argument of a callback.
 
@@ -21,7 +20,7 @@ class Setting:
     documentation: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallbackKind:
     """A callback that the runtime knows."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -14,6 +13,7 @@ from nndsl.check.values import Function, Value
 from nndsl.diagnostics import Label, did_you_mean, error
 from nndsl.ir import Kind, Node, reachable
 from nndsl.ir.program import Minimize, Solver
+from nndsl.records import record
 from nndsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _OF_BATCHES = ("batch_size", "shuffle")
 _OF_UPDATES = ("gradient_accumulation_steps", "use_ema", "ema_momentum")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SolverKind:
     """A solver that the runtime knows. squares: it works with the residual of `least_squares`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -12,6 +11,7 @@ from nndsl.check.scope import Scope
 from nndsl.check.values import Arguments, Builtin, BuiltinParameter, Looped, Value, describe
 from nndsl.diagnostics import Label
 from nndsl.ir import DType, Kind, Node, reachable
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context, Frame
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nndsl.syntax import tree
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Outside:
     """What a loop starts from: its sequences and its carries' first values, of the types they have inside."""
 

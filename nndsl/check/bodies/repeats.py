@@ -8,7 +8,6 @@ in the same order.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence, Sized
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl import ops
@@ -17,6 +16,7 @@ from nndsl.check.values import Builtin, Function, Option, Step
 from nndsl.ir import DType, Node, Origin
 from nndsl.ir.graph import Made
 from nndsl.ir.program import Weight
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.check.context import Context
@@ -30,7 +30,7 @@ _FOLLOWED = ("weights", "walks", "frames", "_reported")
 """What a context holds that a walk may change and still be repeated."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Application:
     """A library layer about to be applied. Those of one `kind` differ only in the rest.
 
@@ -112,7 +112,7 @@ def _worth(value: Value, places: list[Span]) -> Hashable | None:
 # ------------------------------------------------------------------------------------------------ a walk, kept
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Place:
     """An origin: which of the application's places, the path below the step's, and the line of the library."""
 
@@ -122,7 +122,7 @@ class _Place:
     library: Span | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Copy:
     """A node like `node`, over what stands at `operands` among the values so far."""
 
@@ -131,7 +131,7 @@ class _Copy:
     origins: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Draw:
     """A random draw like `node`, at a site of the path `before` + the step's + `below`."""
 
@@ -141,14 +141,14 @@ class _Draw:
     origins: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Read:
     """The weight of the path `below` the step's."""
 
     below: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Declare:
     """A new weight like `weight`, which starts from the value at `initial`."""
 
@@ -158,7 +158,7 @@ class _Declare:
     origin: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Name:
     """A name of the value at `value`."""
 
@@ -167,7 +167,7 @@ class _Name:
     only_nameless: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Walk:
     """What a walk did, in its order, and which of its values is the result.
 
