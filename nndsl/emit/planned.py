@@ -117,14 +117,13 @@ class PlannedCode:
 
     def definitions(self, also: Iterable[str] = ()) -> list[str]:
         """The workspace: its sections under their titles, without what neither the lines nor `also` refer to."""
-        used = {word for line in (*self.lines, *also) for word in _WORD.findall(line)}
+        used = set(_WORD.findall("\n".join((*self.lines, *also))))
         parts: list[list[str]] = []
         for section, title in reversed(SECTIONS.items()):
             kept: list[str] = []
             for line in reversed(self.sections[section]):
-                words = _WORD.findall(line)
-                if words[0] in used:
-                    used.update(words)
+                if line.partition(" ")[0] in used:
+                    used.update(_WORD.findall(line))
                     kept.append(line)
             if kept:
                 parts.append([f"# {title}", *map(self.spelling, reversed(kept)), ""])
@@ -196,8 +195,8 @@ class PlannedCode:
             return self._from_host(node)
         operands = tuple(self._operand(operand, lines) for operand in node.inputs)
         emission = Emission(node, operands, self.array(node), self._scratch(node, scratch), dtype=REAL)
-        if rule.prepare is not None:
-            emission = replace(emission, prepared=self._prepared(rule.prepare(emission)))
+        if rule.prepare is not None and (wanted := rule.prepare(emission)):
+            emission = replace(emission, prepared=self._prepared(wanted))
         return [*lines, *(part for line in rule.statements(emission) for part in _within_page(line))]
 
     def _lies_by_time(self, node: Node) -> bool:
