@@ -165,11 +165,29 @@ class _Inside(Surroundings):
 
 
 @dataclass(slots=True)
-class _StepCode(PlannedCode):
-    """The code of one step. prelude: lines that come before the loop: numbers of the step."""
+class RepeatedCode(PlannedCode):
+    """Code that a loop repeats. prelude: lines that come before the loop: numbers of the step."""
+
+    prelude: list[str] = field(default_factory=list[str])
+
+    def act(self, action: Action) -> list[str]:
+        """As for other code; what is computed on the host is computed before the loop."""
+        lines = PlannedCode.act(self, action)
+        if isinstance(action, Compute) and isinstance(self.schedule.places[action.node], Host):
+            self.prelude += [self.spelling(line) for line in lines]
+            return []
+        return lines
+
+    def host_number(self, node: Node, before: list[str]) -> str:
+        """As for other code, cast before the loop."""
+        return PlannedCode.host_number(self, node, self.prelude)
+
+
+@dataclass(slots=True)
+class _StepCode(RepeatedCode):
+    """The code of one step of a loop over time."""
 
     times: Times | None = None
-    prelude: list[str] = field(default_factory=list[str])
 
     def define(self, definition: Definition, *, key: str | None = None) -> str:
         """As for other code; what is made of variables of the `for` line is made for every time."""
@@ -178,15 +196,3 @@ class _StepCode(PlannedCode):
             if made is not None:
                 return made
         return PlannedCode.define(self, definition, key=key)
-
-    def act(self, action: Action) -> list[str]:
-        """As for other code; what is computed on the host is computed before the loop."""
-        lines = PlannedCode.act(self, action)
-        if isinstance(action, Compute) and isinstance(self.schedule.places[action.node], Host):
-            self.prelude += lines
-            return []
-        return lines
-
-    def host_number(self, node: Node, before: list[str]) -> str:
-        """As for other code, cast before the loop."""
-        return PlannedCode.host_number(self, node, self.prelude)

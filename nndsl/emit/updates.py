@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.emit.definitions import DTYPES, Definition, Surroundings, number_name
 from nndsl.emit.host import HostLeaf, HostNumbers
+from nndsl.emit.loops import RepeatedCode
 from nndsl.emit.module import indented, snake_case
 from nndsl.emit.names import Names
 from nndsl.emit.planned import PlannedCode
@@ -17,6 +19,8 @@ from nndsl.ops import array, epoch, flat_gradient, flat_weight, slot, step
 from nndsl.plan.schedule import Buffer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Minimize, Update
@@ -62,6 +66,7 @@ class _PlannedUpdate(Surroundings):
     update: Update
     called: UpdateNames
     new_scalars: dict[str, str]
+    block: int | None
 
     def given(self, node: Node) -> Definition:
         if node.op is flat_weight:
@@ -86,11 +91,15 @@ class _PlannedUpdate(Surroundings):
     all_alike = True
 
     def empty(self, type: TensorType) -> str:
+        if self.block is not None:
+            return f"np.empty({self.block}, {DTYPES[type.dtype]})"
         if type.shape == self.update.new_weight.type.shape:
             return self.buffer(Buffer(type.dtype, type.size, per_sample=False))
         return f"np.empty({shape(type.shape)}, {DTYPES[type.dtype]})"
 
     def buffer(self, buffer: Buffer) -> str:
+        if self.block is not None:
+            return f"np.empty({self.block}, {DTYPES[buffer.dtype]})"
         if buffer.size != self.update.new_weight.type.size:
             return f"np.empty({buffer.size}, {DTYPES[buffer.dtype]})"
         floats = buffer.dtype is DType.FLOAT
@@ -105,17 +114,20 @@ def planned_update(module: Module, minimize: Minimize, update: Update, schedule:
     names = Names({*module.reserved, "weight", "gradient", "step", "epoch", "update", REAL})
     called = slot_names(update, names)
     host = HostNumbers(lambda node: update_leaf(node, minimize.every, called.scalars), names, module.node_names)
-    surroundings = _PlannedUpdate(update, called, {})
-    code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling)
+    surroundings = _PlannedUpdate(update, called, {}, schedule.block)
+    kind = PlannedCode if schedule.block is None else RepeatedCode
+    code = kind(schedule, surroundings, names, module.node_names, host, module.spelling)
     code.write()
+    prelude = code.prelude if isinstance(code, RepeatedCode) else []
     results = [surroundings.new_scalars.get(name, variable) for name, variable in called.scalars.items()]
     body = [
         *update_documentation(update, called),
         _REAL_LINE,
         "",
-        *code.definitions(),
+        *code.definitions(prelude),
+        *_blocks(code, called),
         f"def update({', '.join(['step', 'epoch', *called.scalars.values()])}):",
-        *indented(code.lines or ([] if results else ["pass"])),
+        *indented([*prelude, *_repeated(code, called)] or ([] if results else ["pass"])),
         *([f"    return {', '.join(results)}"] if results else []),
         "",
         "return update",
@@ -127,6 +139,38 @@ def planned_update(module: Module, minimize: Minimize, update: Update, schedule:
         f"({', '.join(['weight', 'gradient', *called.arrays.values()])})",
         body,
     )
+
+
+def _blocks(code: PlannedCode, called: UpdateNames) -> list[str]:
+    """The definition of the blocks that an update goes through; nothing where it takes the vectors as a whole."""
+    if code.schedule.block is None:
+        return []
+    arrays = ", ".join(_tuple(names) for names in _read_by_block(code, called))
+    return [
+        "# parts of the vectors that stay in the processor's cache from the first line to the last",
+        f"blocks = in_blocks({code.schedule.block}, {arrays})",
+        "",
+    ]
+
+
+def _repeated(code: PlannedCode, called: UpdateNames) -> list[str]:
+    """The lines of an update, for each of its blocks where it has some."""
+    if code.schedule.block is None or not code.lines:
+        return code.lines
+    flats, scratch = _read_by_block(code, called)
+    return [f"for {_tuple([*flats, *scratch]).strip('()')} in blocks:", *indented(code.lines)]
+
+
+def _tuple(names: Sequence[str]) -> str:
+    return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _read_by_block(code: PlannedCode, called: UpdateNames) -> tuple[list[str], list[str]]:
+    """The flat vectors that the lines of an update refer to, and the buffers, by all their names."""
+    used = {word for line in code.lines for word in re.findall(r"[A-Za-z_]\w*", line)}
+    buffers = [line.partition(" ")[0] for line in (*code.sections["buffers"], *code.sections["views"])]
+    flats = ["weight", "gradient", *called.arrays.values()]
+    return [name for name in flats if name in used], [name for name in buffers if name in used]
 
 
 def update_documentation(update: Update, called: UpdateNames) -> list[str]:

@@ -196,16 +196,20 @@ class Schedule:
     """Actions in order, a place for every node they use, and the buffers.
 
     outputs: nodes that are read from outside after the step (predictions): their places stay untouched to the end.
+    block: all actions are done for so many elements of an update's flat vectors, then for the next ones; buffers hold
+    no more. None: for the whole vectors at once.
     """
 
     actions: tuple[Action, ...]
     places: Mapping[Node, Place]
     buffers: tuple[Buffer, ...]
     outputs: tuple[Node, ...] = ()
+    block: int | None = None
 
     def bytes(self, batch_size: int, float_bytes: int = 4) -> int:
         """Memory of all buffers for batches of `batch_size` samples, those of its loops' steps included."""
         whole = [buffer for buffer in self.buffers if buffer.part_of is None]
-        own = sum(b.size * (batch_size if b.per_sample else 1) * b.dtype.bytes(float_bytes) for b in whole)
+        sizes = (b.size * batch_size if b.per_sample else min(b.size, self.block or b.size) for b in whole)
+        own = sum(size * b.dtype.bytes(float_bytes) for b, size in zip(whole, sizes, strict=True))
         loops = (action.schedule for action in self.actions if isinstance(action, Loop))
         return own + sum(schedule.bytes(batch_size, float_bytes) for schedule in loops)

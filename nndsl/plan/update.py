@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nndsl.ir.op import Emission
 from nndsl.ir.types import Kind
-from nndsl.ops import flat_weight, scan, slot
+from nndsl.ops import broadcast, flat_gradient, flat_weight, scan, slot
 from nndsl.plan.buffers import Allocator, Loan, last_reads, may_overwrite
 from nndsl.plan.order import Sequence
-from nndsl.plan.schedule import Compute, Schedule, SetFlat
+from nndsl.plan.schedule import Compute, Given, InBuffer, InPlace, Schedule, SetFlat, ViewOf
 from nndsl.plan.values import Role, Values, survey
 
 if TYPE_CHECKING:
@@ -17,11 +19,41 @@ if TYPE_CHECKING:
     from nndsl.ir.program import Update
 
 
+BLOCK = 1 << 16
+"""Elements of a block: those of all vectors of an optimizer fit into a second-level cache together."""
+
+_MOST_AT_ONCE = 4 * BLOCK
+"""Vectors of up to so many elements are gone through as a whole: they stay in the cache as well, with fewer calls."""
+
+
 def plan_update(update: Update) -> Schedule:
     """The schedule of one update, over flat weights, gradients and slots (float[size] shared) and host numbers."""
     sinks = new_values(update)
     leaves = survey(sinks.values()).nodes
-    return plan_vectors(sinks, {name: leaf for leaf in leaves if (name := flat_name(leaf)) is not None})
+    schedule = plan_vectors(sinks, {name: leaf for leaf in leaves if (name := flat_name(leaf)) is not None})
+    large = update.new_weight.type.size > _MOST_AT_ONCE
+    return replace(schedule, block=BLOCK) if large and _is_elementwise(schedule) else schedule
+
+
+def _is_elementwise(schedule: Schedule) -> bool:
+    """Does a schedule treat each element of the flat vectors by itself, without any other array than buffers?"""
+    for node, place in schedule.places.items():
+        if isinstance(place, Given) and flat_name(node) is None and node.op is not flat_gradient:
+            return False
+        if isinstance(place, ViewOf) and node.op is not broadcast:
+            return False
+        if isinstance(place, InPlace | InBuffer) and not _writes_alone(node):
+            return False
+    return True
+
+
+def _writes_alone(node: Node) -> bool:
+    """Is `node` elementwise, and nothing but its operands and its result needed to compute it?"""
+    rule = node.op.numpy
+    if not node.op.elementwise or rule.scratch is not None:
+        return False
+    names = tuple([f"x{position}" for position in range(len(node.inputs))])
+    return rule.prepare is None or not rule.prepare(Emission(node, names, "out"))
 
 
 def plan_vectors(

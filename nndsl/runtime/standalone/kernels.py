@@ -15,6 +15,15 @@ _BLOCK = 32768
 """Elements that a function of many steps works on at a time, so that they stay in the processor's cache."""
 
 
+def in_blocks(size: int, vectors: tuple[Array, ...], scratch: tuple[Array, ...]) -> list[tuple[Array, ...]]:
+    """Views of vectors of one length, `size` elements of each at a time; with them as much of each of `scratch`."""
+    length = vectors[0].size
+    return [
+        tuple([part[start : start + size] for part in vectors] + [part[: length - start] for part in scratch])
+        for start in range(0, length, size)
+    ]
+
+
 def bits(array: Array) -> Array:
     """The same memory as whole numbers of the same width."""
     return array.view(f"i{array.itemsize}")
