@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from benchmarks import compiling, growth, memory, reading, startup, steps
 from benchmarks.networks import NETWORKS
 from benchmarks.options import Options
-from benchmarks.page import PAGE, machine, markdown, put
+from benchmarks.page import PAGE, Company, machine, markdown, put
 from benchmarks.sides import available
 
 # Processes come first: what this one has loaded by then counts in the peak memory of those that it starts.
@@ -48,7 +48,9 @@ def main() -> None:
         tuple(given.ours),
     )
     for name in _chosen(parser, "PART", ",".join(given.parts) or None, list(PARTS)):
-        printed = f"{machine()}\n\n{PARTS[name](options)}"
+        company = Company()
+        found = PARTS[name](options)
+        printed = f"{machine()} {company}\n\n{found}"
         print(f"## {name}\n\n{printed}", flush=True)
         if given.write:
             put(name, printed)

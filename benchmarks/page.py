@@ -6,9 +6,11 @@ import os
 import platform
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from time import perf_counter
 
 DOCUMENTS = Path(__file__).parent.parent / "docs"
 PAGE = DOCUMENTS / "benchmarks.md"
@@ -23,6 +25,32 @@ def put(part: str, printed: str) -> None:
     if pattern.search(text) is None:
         raise SystemExit(f"{PAGE} has no place for what this part prints:\n{begin}\n{end}")
     PAGE.write_text(pattern.sub(lambda _: f"{begin}\n{printed}\n{end}", text), encoding="utf-8")
+
+
+def _others() -> float | None:
+    """Seconds of all cores that went into others than this process and its ended children; None where unknown."""
+    path = Path("/proc/stat")
+    if not path.exists():
+        return None
+    user, nice, system = (int(number) for number in path.read_text(encoding="utf-8").split()[1:4])
+    own = os.times()
+    mine = own.user + own.system + own.children_user + own.children_system
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK") - mine
+
+
+@dataclass(slots=True)
+class Company:
+    """How busy others keep the machine meanwhile. Beside them, threads that wait for each other take much longer."""
+
+    begun: float = field(default_factory=perf_counter)
+    others: float | None = field(default_factory=_others)
+
+    def __str__(self) -> str:
+        now = _others()
+        if now is None or self.others is None:
+            return ""
+        cores = max(0.0, (now - self.others) / (perf_counter() - self.begun))
+        return f"Other processes kept {cores:.2f} of the cores busy meanwhile."
 
 
 def machine() -> str:

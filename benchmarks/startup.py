@@ -18,7 +18,7 @@ from benchmarks.timing import ratio
 
 HERE = Path(__file__).parent
 DIGITS = HERE.parent / "examples" / "digits.nn"
-MOST_ROUNDS = 15
+MOST_ROUNDS = 9
 FIRST, RUN = "python -c 'import numpy'", "nndsl run digits.nn --epochs 1"
 HEADER = ["process", "seconds", "peak MiB", f"times `{FIRST}`", f"times `{RUN}`"]
 

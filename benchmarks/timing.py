@@ -9,8 +9,9 @@ from math import exp, log
 from statistics import fmean, median
 from time import perf_counter, sleep
 
-REST = 0.002
-"""Seconds between turns: OpenMP's threads spin for about as long after their last work, and would take a core."""
+REST = 0.03
+"""Seconds between turns. Threads of OpenMP (PyTorch) and of OpenBLAS (NumPy) wait for more work with their core busy,
+OpenBLAS's for 2^26 cycles, and would take it from whose turn is next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.networks import in_jax, in_keras, in_pytorch
@@ -10,9 +9,6 @@ from benchmarks.networks.network import Array, Network, Weights, classified, pro
 
 if TYPE_CHECKING:
     import torch
-
-Cell = Callable[[in_jax.Arrays, Any, Any], Any]
-"""(weights, state, input's part of the gates) -> the next state, whose first array is the answer."""
 
 
 def recurrent(key: str, batch: int, *, steps: int = 28, features: int = 28, units: int = 128) -> Network:
@@ -31,7 +27,7 @@ def recurrent(key: str, batch: int, *, steps: int = 28, features: int = 28, unit
     def jax(weights: Weights) -> in_jax.InJax:
         def scores(values: in_jax.Arrays, x: Any) -> Any:
             own = {name.rpartition("/")[2]: values[name] for name in values if name.startswith(place)}
-            return in_jax.dense(values, "Net/dense", _scanned(key, own, x))
+            return in_jax.dense(values, "Net/dense", _last(key, own, x))
 
         return in_jax.supervised(weights, scores, in_jax.cross_entropy)
 
@@ -117,16 +113,23 @@ def _swapped(value: Array) -> Array:
 # ------------------------------------------------------------------------------------------------ in JAX
 
 
-def _scanned(key: str, own: in_jax.Arrays, x: Any) -> Any:
-    """The last answer for x: [n, time, d]. The input's product is taken for all steps at once, before the scan."""
+def _last(key: str, own: in_jax.Arrays, x: Any) -> Any:
+    """The last answer for x: [n, time, d].
+
+    The input's product is in the loop, where XLA on a CPU is faster than with one product for all steps before it, and
+    the loop is not unrolled, which is slower, too.
+    """
     import jax.numpy as jnp
     from jax.lax import scan
 
     zeros = jnp.zeros((len(x), own["recurrent_kernel"].shape[0]), x.dtype)
     begin = (zeros, zeros) if key == "LSTM" else (zeros,)
-    given = jnp.swapaxes(x, 0, 1) @ own["kernel"] + own["bias"]
     cell = {"RNN": _rnn, "LSTM": _lstm, "GRU": _gru}[key]
-    return scan(lambda state, at: (cell(own, state, at), None), begin, given)[0][0]
+
+    def step(state: Any, x_t: Any) -> tuple[Any, None]:
+        return cell(own, state, x_t @ own["kernel"] + own["bias"]), None
+
+    return scan(step, begin, jnp.swapaxes(x, 0, 1))[0][0]
 
 
 def _rnn(own: in_jax.Arrays, state: Any, given: Any) -> Any:

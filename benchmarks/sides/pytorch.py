@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from benchmarks.networks.network import Columns, Network, Weights
 from benchmarks.sides.side import Side
+
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # no compiling processes that stay, idle, beside what is timed
 
 
 def eager(network: Network, weights: Weights, columns: Columns) -> Side:
