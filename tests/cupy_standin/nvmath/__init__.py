@@ -1,0 +1,1 @@
+"""Of nvmath what the products of matrices need."""

@@ -1,0 +1,1 @@
+// What a source includes for bfloat16; all of it is in standin.h.
