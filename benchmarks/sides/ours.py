@@ -25,7 +25,7 @@ def model_of(network: Network, folder: Path, options: str = "") -> tuple[Model, 
     """
     from nndsl.cli.compiling import modelled
     from nndsl.cli.files import open_program
-    from nndsl.cli.options import tiling_of
+    from nndsl.cli.options import plan_of
     from nndsl.cli.run import command
 
     columns = network.columns(network.batch)
@@ -38,7 +38,7 @@ def model_of(network: Network, folder: Path, options: str = "") -> tuple[Model, 
         given["sets"],
         precision=given["precision"],
         level=given["level"],
-        tiling=tiling_of(given["tile"], given["threads"]),
+        plan=plan_of(**{name: given[name] for name in ("tile", "threads", "memory", "without")}),
     )
     return model, columns
 

@@ -14,12 +14,9 @@ from nndsl.cli.files import write_text
 from nndsl.cli.options import (
     file_argument,
     level_option,
-    memory_option,
+    plan_options,
     precision_option,
     set_option,
-    threads_option,
-    tile_option,
-    tiling_of,
     train_option,
     verify_option,
 )
@@ -28,6 +25,7 @@ from nndsl.diagnostics import UserError, error
 
 if TYPE_CHECKING:
     from nndsl.ir.program import DataProgram, Program
+    from nndsl.plan import PlanOptions
 
 
 @click.command(short_help="Write a Python file that needs only NumPy.")
@@ -52,9 +50,7 @@ if TYPE_CHECKING:
 @train_option
 @precision_option
 @level_option
-@tile_option
-@threads_option
-@memory_option
+@plan_options
 @verify_option
 def command(
     file: Path,
@@ -65,9 +61,7 @@ def command(
     train: str | None,
     precision: str,
     level: int,
-    tile: int | None,
-    threads: int | None,
-    memory: int | None,
+    plan: PlanOptions,
     verify: bool,
 ) -> None:
     """Write the NumPy program that FILE.nn means: what `nndsl run` executes, for reading, changing and taking along.
@@ -80,8 +74,7 @@ def command(
     print_diagnostics(program.warnings)
     if columns is not None and columns.suffix != ".npz":
         raise UserError(error("NN609", f"columns are written as .npz, not to {columns}"))
-    tiling = tiling_of(tile, threads)
-    source = generate(program, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory)
+    source = generate(program, precision=precision, level=level, verify=verify, plan=plan)
     if output is not None and str(output) == "-":
         click.echo(source, nl=False)
     else:

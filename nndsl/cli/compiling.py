@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nndsl.ir.program import KnownTable, Program
-    from nndsl.plan import Tiling
+    from nndsl.plan import PlanOptions
     from nndsl.runtime.model import Model
     from nndsl.source import SourceFile
 
@@ -37,8 +37,7 @@ def modelled(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
-    tiling: Tiling | None = None,
-    memory: int | None = None,
+    plan: PlanOptions | None = None,
     device: str = "cpu",
     known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
@@ -53,8 +52,7 @@ def modelled(
         precision=precision,
         level=level,
         verify=verify,
-        tiling=tiling,
-        memory=memory,
+        plan=plan,
         device=device,
         known_tables=known_tables,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from nndsl.cli.files import remember_allowed
 from nndsl.cli.output import remember_json
 
 if TYPE_CHECKING:
-    from nndsl.plan import Tiling
+    from nndsl.plan import PlanOptions
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -100,25 +101,26 @@ level_option = click.option(
     help="-O0 writes textbook NumPy, one line an operation; -O1 plans buffers and works in place.",
 )
 
-tile_option = click.option(
-    "--tile",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Take batches through the network N samples at a time, so that what is computed stays in the cache.",
-)
 
-threads_option = click.option(
-    "--threads",
-    type=click.IntRange(1, 256),
-    metavar="N",
-    help="Share the samples of a batch out over N threads.",
-)
+def _left_out(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The techniques that `--plan no-NAME`s leave out."""
+    if not values:
+        return ()
+    from nndsl.passes.pipeline import OPTIONAL
+    from nndsl.plan.options import CHOICES
+
+    known = (*OPTIONAL, *CHOICES)
+    for value in values:
+        if value.removeprefix("no-") not in known or not value.startswith("no-"):
+            ways = ", ".join(f"no-{name}" for name in known)
+            raise click.BadParameter(f"{value!r} is none of {ways}", ctx, parameter)
+    return tuple(sorted({value.removeprefix("no-") for value in values}))
 
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
-def in_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+def _in_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     """A callback that reads an amount of memory: `512MB` are millions, `512MiB` 2^20 each."""
     if value is None:
         return None
@@ -131,19 +133,56 @@ def in_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     return count
 
 
-memory_option = click.option(
-    "--memory",
-    metavar="SIZE",
-    callback=in_bytes,
-    help="Fit training into so much memory, as 512MB or 2GiB, its data apart: values are computed again, not kept.",
+_PLAN_OPTIONS = (
+    click.option(
+        "--tile",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Take batches through the network N samples at a time, so that what is computed stays in the cache.",
+    ),
+    click.option(
+        "--threads",
+        type=click.IntRange(1, 256),
+        metavar="N",
+        help="Share the samples of a batch out over N threads.  [default: as is estimated to be fastest]",
+    ),
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        callback=_in_bytes,
+        help="Fit training into so much memory, as 512MB or 2GiB, its data apart: values are computed again, not kept.",
+    ),
+    click.option(
+        "--plan",
+        "without",
+        multiple=True,
+        metavar="no-NAME",
+        callback=_left_out,
+        help="Leave a technique out, to see what it gains: no-threads, no-tiles, no-hoist, ... May be repeated.",
+    ),
 )
 
 
-def tiling_of(tile: int | None, threads: int | None) -> Tiling | None:
-    """How batches are divided, as `--tile` and `--threads` say it; None where neither is given."""
-    from nndsl.plan import Tiling
+def plan_of(*, tile: int | None, threads: int | None, memory: int | None, without: tuple[str, ...]) -> PlanOptions:
+    """What the options say, on this machine."""
+    from nndsl.plan import PlanOptions
+    from nndsl.runtime.machine import this_machine
 
-    return None if tile is None and threads is None else Tiling(tile, threads or 1)
+    return PlanOptions(this_machine(), tile, threads, memory, without)
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options `--tile`, `--threads`, `--memory` and `--plan`; the command takes them as its `plan`."""
+
+    @wraps(command)
+    def planned(*given: Any, **options: Any) -> Any:
+        said = {name: options.pop(name) for name in ("tile", "threads", "memory", "without")}
+        return command(*given, plan=plan_of(**said), **options)
+
+    with_options: Callable[..., Any] = planned
+    for option in reversed(_PLAN_OPTIONS):
+        with_options = option(with_options)
+    return with_options
 
 
 verify_option = click.option("--verify", is_flag=True, help="Check the compiler's graphs after every pass.")

@@ -13,12 +13,10 @@ from nndsl.cli.options import (
     file_argument,
     json_option,
     level_option,
+    plan_options,
     precision_option,
     seed_option,
     set_option,
-    threads_option,
-    tile_option,
-    tiling_of,
     train_option,
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
@@ -26,6 +24,7 @@ from nndsl.cli.profile_table import number, print_table
 from nndsl.diagnostics.amounts import scaled
 
 if TYPE_CHECKING:
+    from nndsl.plan import PlanOptions
     from nndsl.runtime.profiling import Peaks, Profile
 
 
@@ -39,8 +38,7 @@ if TYPE_CHECKING:
 @seed_option
 @precision_option
 @level_option
-@tile_option
-@threads_option
+@plan_options
 @json_option
 def command(
     file: Path,
@@ -52,8 +50,7 @@ def command(
     seed: int,
     precision: str,
     level: int,
-    tile: int | None,
-    threads: int | None,
+    plan: PlanOptions,
     as_json: bool,
 ) -> None:
     """Train for some steps and say where their time goes: by line of FILE.nn, forward, backward and update.
@@ -75,7 +72,7 @@ def command(
         seed=seed,
         precision=precision,
         level=level,
-        tiling=tiling_of(tile, threads),
+        plan=plan,
         steps=steps,
         batch_size=batch,
         library=library,

@@ -17,13 +17,10 @@ from nndsl.cli.options import (
     file_argument,
     json_option,
     level_option,
-    memory_option,
+    plan_options,
     precision_option,
     seed_option,
     set_option,
-    threads_option,
-    tile_option,
-    tiling_of,
     train_option,
     verify_option,
     weights_to_start_from,
@@ -35,14 +32,23 @@ from nndsl.diagnostics import UserError, error
 from nndsl.runs.resuming import Started
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from nndsl.diagnostics import Diagnostic
+    from nndsl.plan import PlanOptions
     from nndsl.runs.outcomes import Outcome
     from nndsl.runs.progress import Progress
     from nndsl.source import SourceFile
 
-_OPTIONS = ("seed", "precision", "level", "tile", "threads")
+_OPTIONS: dict[str, Callable[[Started], object]] = {
+    "seed": lambda started: started.seed,
+    "precision": lambda started: started.precision,
+    "level": lambda started: started.level,
+    "tile": lambda started: started.plan.tile,
+    "threads": lambda started: started.plan.threads,
+    "without": lambda started: " ".join(f"no-{name}" for name in started.plan.without) or None,
+}
+"""Parameters that a run goes on with as it was started with them."""
 
 
 @click.command(short_help="Train, evaluate on the test data, save.")
@@ -67,9 +73,7 @@ _OPTIONS = ("seed", "precision", "level", "tile", "threads")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
 @precision_option
 @level_option
-@tile_option
-@threads_option
-@memory_option
+@plan_options
 @verify_option
 @json_option
 @click.pass_context
@@ -89,9 +93,7 @@ def command(
     device: str,
     precision: str,
     level: int,
-    tile: int | None,
-    threads: int | None,
-    memory: int | None,
+    plan: PlanOptions,
     verify: bool,
     as_json: bool,
 ) -> None:
@@ -116,7 +118,7 @@ def command(
     if resume and weights is not None:
         raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
     program = open_program(file)
-    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), tile, threads, memory)
+    started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), plan)
     if resume:
         given = {name for name in _OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         started = _as_before(started, program, train, out, given)
@@ -128,8 +130,7 @@ def command(
         precision=started.precision,
         level=started.level,
         verify=verify,
-        tiling=tiling_of(started.tile, started.threads),
-        memory=started.memory,
+        plan=started.plan,
         device=device,
     )
     if started.weights is not None:
@@ -146,7 +147,7 @@ def command(
     print_diagnostics(() if as_json else ahead)
     progress = _progress([block.name for block in blocks], out, tensorboard=tensorboard, as_json=as_json)
     draw = draw_values if has_matplotlib() else None
-    for block in () if model.planned is None or as_json else model.planned.trains:
+    for block in () if model.limited is None or as_json else model.limited.trains:
         if block.recomputing is not None:
             click.echo(f"{block.name} {told(block.recomputing)}")
     outcomes = run(
@@ -210,16 +211,18 @@ def _as_before(
     before = started_before({name: folder_for(name, out, len(chosen)) for name in chosen})
     if before is None:
         return started
-    for name in _OPTIONS:
-        was, now = getattr(before, name), getattr(started, name)
+    for name, said in _OPTIONS.items():
+        was, now = said(before), said(started)
         if name in given and was != now:
-            option = "-O" if name == "level" else f"--{name} "
+            option = {"level": "-O", "without": "--plan "}.get(name, f"--{name} ")
             begun = "without it" if was is None else f"with {option}{was}"
             message = f"the run was started {begun}, and can't go on with {option}{now}"
             raise UserError(error("NN633", message, help="leave the option out; `--restart` begins anew"))
     epochs = started.epochs if started.epochs is not None else before.epochs
-    memory = started.memory if started.memory is not None else before.memory  # either way the numbers are the same
-    return replace(before, sets={**before.sets, **started.sets}, epochs=epochs, memory=memory)
+    plan = before.plan
+    if started.plan.memory is not None:
+        plan = replace(plan, memory=started.plan.memory)  # the numbers are the same with any memory
+    return replace(before, sets={**before.sets, **started.sets}, epochs=epochs, plan=plan)
 
 
 def _print_outcomes(outcomes: Sequence[Outcome]) -> None:

@@ -10,25 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nndsl.cli.compiling import checked
-from nndsl.cli.options import (
-    file_argument,
-    json_option,
-    memory_option,
-    precision_option,
-    set_option,
-    train_option,
-)
+from nndsl.cli.options import file_argument, json_option, plan_options, precision_option, set_option, train_option
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics.amounts import scaled
-from nndsl.runtime.budget import told, within
+from nndsl.runtime.budget import told
 from nndsl.runtime.sources import reading_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nndsl.ir.program import LayerInfo, ModelInfo, Program, TrainProgram
-    from nndsl.plan import LayerCost, MemoryReport
+    from nndsl.plan import LayerCost, MemoryReport, PlanOptions
+    from nndsl.runtime.planning import Planned
 
 
 @dataclass(slots=True)
@@ -49,10 +43,10 @@ class Row:
 @set_option
 @train_option
 @precision_option
-@memory_option
+@plan_options
 @json_option
 def command(
-    file: Path, sets: dict[str, str], train: str | None, precision: str, memory: int | None, as_json: bool
+    file: Path, sets: dict[str, str], train: str | None, precision: str, plan: PlanOptions, as_json: bool
 ) -> None:
     """Show what FILE.nn's networks are made of, and what a training step of each train block takes.
 
@@ -60,9 +54,9 @@ def command(
     """
     program = checked(file, sets, train)
     float_bytes = 8 if precision == "float64" else 4
-    planned = _planned(program, float_bytes, memory)
-    reports = {train.name: _report(planned, train, float_bytes) for train in planned.trains}
-    recomputing = {train.name: train.recomputing for train in planned.trains if train.recomputing is not None}
+    planned = _planned(program, plan, precision)
+    reports = {train.name: _report(planned, train, float_bytes) for train in planned.program.trains}
+    recomputing = {train.name: train.recomputing for train in planned.program.trains if train.recomputing is not None}
     reading = {train.name: reading_told(program, train, float_bytes) for train in program.trains}
     models = {model.name: _rows(model, program, _costs(model, reports.values())) for model in program.models}
     if as_json:
@@ -73,7 +67,7 @@ def command(
                 "models": {name: [asdict(row) for row in rows] for name, rows in models.items()},
                 "trains": {
                     name: _report_data(report)
-                    | {"data": reading[name]}
+                    | {"data": reading[name], "sharing": planned.sharings[name].reason}
                     | ({"recomputing": asdict(recomputing[name])} if name in recomputing else {})
                     for name, report in reports.items()
                 },
@@ -86,6 +80,7 @@ def command(
         _print_model(model, models[model.name])
     for name, report in reports.items():
         _print_report(name, report)
+        click.echo(f"  processor   {planned.sharings[name].reason}")
         if name in recomputing:
             click.echo(f"  --memory    training {told(recomputing[name])}")
         if reading[name] is not None:
@@ -94,21 +89,18 @@ def command(
         click.echo(f"{name} writes on: {way_of_writing(how)}")
 
 
-def _planned(program: Program, float_bytes: int, memory: int | None) -> Program:
-    """The program as it would run. Raises UserError NN641 where `memory` is too little."""
-    if not program.trains:
-        return program
-    from nndsl.passes import optimise
+def _planned(program: Program, plan: PlanOptions, precision: str) -> Planned:
+    """The program as it would run. Raises UserError NN641 where it does not fit into the memory that `plan` says."""
+    from nndsl.runtime.planning import Planned, planned_of
 
-    optimised = optimise(program)
-    return optimised if memory is None else within(optimised, memory, float_bytes)
+    return planned_of(program, precision=precision, plan=plan) if program.trains else Planned(program, {})
 
 
-def _report(program: Program, train: TrainProgram, float_bytes: int) -> MemoryReport:
+def _report(planned: Planned, train: TrainProgram, float_bytes: int) -> MemoryReport:
     """What a training step takes."""
     from nndsl.plan import plan_step, report
 
-    return report(program, train, plan_step(train.training), _batch_size(train), float_bytes)
+    return report(planned.program, train, plan_step(train.training), _batch_size(train), float_bytes)
 
 
 def _batch_size(train: TrainProgram) -> int:

@@ -11,7 +11,6 @@ from nndsl.emit.text import WIDTH, Plain, literal, string
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType
 from nndsl.ops import column
-from nndsl.plan import blas_threads, tiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -207,12 +206,6 @@ def _call(record: str, /, **arguments: Plain) -> str:
     return "\n".join([f"{record}(", *lines, "),"])
 
 
-def _blas_threads(module: Module, train: TrainProgram) -> int:
-    """How many threads a product may use: one, where each works on samples of its own."""
-    shares = module.tiling is not None and module.tiling.threads > 1 and tiled(train.training) is not None
-    return 1 if shares else blas_threads(train)
-
-
 def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     slots: list[tuple[str, int, float]] = []
     scalars: list[tuple[str, float]] = []
@@ -244,7 +237,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         classes = {name: classes for name, _, classes in train.evaluation.predictions}
         lines.append(_argument("prediction_classes", classes))
     optional = (
-        ("blas_threads", _blas_threads(module, train)),
+        ("blas_threads", module.sharings[train.name].blas_threads),
         ("one_workspace", train.recomputing is not None),
         ("trained", _trained(module, train)),
         ("losses", _later_losses(train)),

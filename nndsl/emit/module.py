@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from nndsl.emit.layout import Layout
     from nndsl.emit.names import Names, NodeNames
     from nndsl.ir.program import Program
-    from nndsl.plan import Tiling
+    from nndsl.plan import Sharing
 
 
 @dataclass(slots=True)
 class Module:
     """A module in the making.
 
-    tiling: how batches are divided, where that is wanted. sites: where training steps spend their time, where they are
-    to tell. names: those of its functions and constants. functions: what was written so far that others may call, by
-    its text without its name, so that two alike are one.
+    sharings: how each train block uses the processor, by name. sites: where training steps spend their time, where they
+    are to tell. names: those of its functions and constants. functions: what was written so far that others may call,
+    by its text without its name, so that two alike are one.
     """
 
     program: Program
@@ -34,7 +34,7 @@ class Module:
     node_names: NodeNames
     spelling: Spelling
     reserved: frozenset[str]
-    tiling: Tiling | None = None
+    sharings: dict[str, Sharing] = field(default_factory=dict[str, "Sharing"])
     sites: Sites | None = None
     blocks: list[str] = field(default_factory=list[str])
     functions: dict[str, str] = field(default_factory=dict[str, str])

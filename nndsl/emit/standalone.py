@@ -20,14 +20,15 @@ from nndsl.emit.steps import Part, field_types, report
 from nndsl.emit.text import WIDTH, Spelling, plain, ruled, wrapped
 from nndsl.emit.textbook_steps import textbook_step
 from nndsl.emit.workspaces import planned_step
+from nndsl.plan import sharing_of
 from nndsl.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from nndsl.ir.program import Network, Program, Show, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
-    from nndsl.plan import Tiling
+    from nndsl.plan import Sharing
 
 _QUIET_START = (
     "import os",
@@ -48,15 +49,16 @@ def emit(
     *,
     level: int = 1,
     precision: str = "float32",
-    tiling: Tiling | None = None,
+    sharings: Mapping[str, Sharing] | None = None,
     sites: Sites | None = None,
 ) -> str:
     """The module that trains, evaluates and predicts `program` with nothing but NumPy, as Python source.
 
     level: 0 writes the textbook form (plain expressions), 1 the planned form (buffers made once). precision: the
-    program's floats, "float32" or "float64". tiling: how the planned form divides batches, where it can. sites: lets
-    training steps tell their time (see `clocked.py`), and learns where. `program` is differentiated, and optimised as
-    far as the caller wants it to be. The same program gives the same text.
+    program's floats, "float32" or "float64". sharings: how the planned form uses the processor, by train block; those
+    that are not named take whole batches. sites: lets training steps tell their time (see `clocked.py`), and learns
+    where. `program` is differentiated, and optimised as far as the caller wants it to be. The same program gives the
+    same text.
     """
     pasted = runtime()
     reserved = pasted.names | _OWN_NAMES | (frozenset[str]() if sites is None else CLOCK_NAMES)
@@ -68,7 +70,7 @@ def emit(
         node_names=NodeNames(program),
         spelling=Spelling(bare=level > 0, excluded=pasted.names),
         reserved=reserved,
-        tiling=tiling if level > 0 else None,
+        sharings={train.name: (sharings or {}).get(train.name) or sharing_of(train) for train in program.trains},
         sites=sites,
     )
     trains = {train.name: _train_functions(module, train, level) for train in program.trains}

@@ -15,7 +15,7 @@ from nndsl.emit.text import REAL, number, one_line, plain, ruled, shape, string
 from nndsl.ir.graph import reachable
 from nndsl.ops import array, batch_size, constant, direction, epoch, gradient, learnt, state, step, total, weight
 from nndsl.ops import field as field_leaf
-from nndsl.plan.schedule import ApplyUpdate
+from nndsl.plan import ApplyUpdate, is_elementwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,13 +90,17 @@ def counted_step(train: TrainProgram, counts: str) -> str:
 
 @dataclass(slots=True)
 class PlannedStep(Surroundings):
-    """The surroundings of a step's schedule: fields, the memory's parts, updates."""
+    """The surroundings of a step's schedule: fields, the memory's parts, updates.
+
+    on_threads: whether updates share out over the threads of the step's `tiles`, where they can.
+    """
 
     module: Module
     train: TrainProgram
     part: Part
     names: Names
     code: PlannedCode | None = None
+    on_threads: bool = False
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     uses: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
@@ -169,9 +173,12 @@ class PlannedStep(Surroundings):
             if not made.scalar
         ]
         arguments += [f"memory.slots[{string(key)}]" for key in keys]
-        value = f"{function}({', '.join(arguments)})"
+        call = f"{function}("
+        if self.on_threads and is_elementwise(action.schedule):
+            call, arguments = "tiles.update(", [function, *arguments]
+        value = f"{call}{', '.join(arguments)})"
         if len(value) > _LONGEST_CALL:
-            value = "\n".join([f"{function}(", *(f"    {argument}," for argument in arguments), ")"])
+            value = "\n".join([call, *(f"    {argument}," for argument in arguments), ")"])
         called = self.code.define(Definition("updates", function.replace("_update", ""), value))
         places = [
             f"memory.scalars[{string(update_key(self.train, action.minimize, action.number, made.name))}]"

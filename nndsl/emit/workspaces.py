@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nndsl.emit.module import Module
     from nndsl.ir.program import TrainProgram
+    from nndsl.plan import Tiling
 
 _MANY_DEFINITIONS = 1000
 _SHORT_FIRST_BLOCK = "assert n > 0  # this also lets Python compile a function as long as this one fast"
@@ -31,8 +32,9 @@ _BATCH = "batch"
 
 def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     """Write a part of a train block as a workspace, over tiles of the batch where that is wanted; its function."""
-    apart = None if module.tiling is None else tiled(part.graph)
-    if module.tiling is None or apart is None:
+    tiling = _tiling(module, train)
+    apart = None if tiling is None else tiled(part.graph)
+    if tiling is None or apart is None:
         return _workspace(module, train, part)
     title = f"{part.title.rstrip('.')}, as {_BATCH} samples go through in tiles of n."
     name = _workspace(
@@ -41,12 +43,19 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     trains = bool(part.graph.minimizes)
     tiles = [
         "tiles = Tiles(",
-        f"    {name}, n, memory, seed, tile={module.tiling.size}, threads={module.tiling.threads}, trains={trains}",
+        f"    {name}, n, memory, seed, tile={tiling.size}, threads={tiling.threads}, trains={trains}",
         ")",
+        "",
     ]
     if trains:
         return _workspace(module, train, Part(part.name, part.title, apart.rest, (), part.trains), tiles=tiles)
     return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])
+
+
+def _tiling(module: Module, train: TrainProgram) -> Tiling | None:
+    """How the batches of a block are divided."""
+    sharing = module.sharings.get(train.name)
+    return None if sharing is None else sharing.tiling
 
 
 def _workspace(
@@ -58,7 +67,9 @@ def _workspace(
     through the samples before this step does the rest.
     """
     names = Names(module.reserved | LOCALS | ({batch} if tiles is None else {"tiles"}))
-    surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph))
+    tiling = _tiling(module, train)
+    on_threads = tiles is not None and tiling is not None and tiling.threads > 1
+    surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph), on_threads=on_threads)
     code = _written(surroundings, HostNumbers(lambda node: step_leaf(train, node, batch), names, module.node_names))
     outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
     lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
@@ -76,8 +87,8 @@ def _workspace(
         *documentation(part),
         *([_SHORT_FIRST_BLOCK] if len(definitions) > _MANY_DEFINITIONS else []),
         *([f"{REAL} = memory.dtype.type", ""] if uses_real else []),
-        *definitions,
         *(tiles or ()),
+        *definitions,
         totals,
         "",
         *code.headings.before_step(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from nndsl.autodiff import differentiate
@@ -106,10 +106,13 @@ PIPELINE: tuple[Pass, ...] = (
 STAGES: tuple[str, ...] = ("check", *(each.name for each in PIPELINE))
 """Names of the stages: "check" is the program as it was checked."""
 
+OPTIONAL = ("pool", "join", "hoist", "simplify", "settle", "turn", "share")
+"""Names of the stages that can be left out: a program without one computes the same, slower."""
 
-def optimise(program: Program, *, verify: bool = False) -> Program:
-    """The program after all stages: differentiated and simplified."""
-    return run_until(program, STAGES[-1], verify=verify)
+
+def optimise(program: Program, *, verify: bool = False, without: Collection[str] = ()) -> Program:
+    """The program after all stages but those called in `without`: differentiated and simplified."""
+    return run_until(program, STAGES[-1], verify=verify, without=without)
 
 
 def differentiated(program: Program, *, verify: bool = False) -> Program:
@@ -118,7 +121,7 @@ def differentiated(program: Program, *, verify: bool = False) -> Program:
 
 
 @without_collecting
-def run_until(program: Program, stage: str, *, verify: bool = False, without: tuple[str, ...] = ()) -> Program:
+def run_until(program: Program, stage: str, *, verify: bool = False, without: Collection[str] = ()) -> Program:
     """The program after the stage of that name (one of STAGES). verify: every graph is checked after each stage.
 
     without: the names of stages to leave out.

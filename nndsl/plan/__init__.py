@@ -1,6 +1,7 @@
 """From graphs to schedules: what is computed in which order, and where every value lives."""
 
 from nndsl.plan.loops import LoopOutputs, loops_of
+from nndsl.plan.options import Machine, PlanOptions
 from nndsl.plan.programs import verify_plans
 from nndsl.plan.report import LayerCost, MemoryReport, report
 from nndsl.plan.schedule import (
@@ -23,10 +24,10 @@ from nndsl.plan.schedule import (
     SetState,
     ViewOf,
 )
+from nndsl.plan.sharing import Sharing, sharing_of, sharings_of
 from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
-from nndsl.plan.threads import blas_threads
 from nndsl.plan.tiles import Tiled, Tiling, obstacle, tiled
-from nndsl.plan.update import plan_update
+from nndsl.plan.update import is_elementwise, plan_update
 from nndsl.plan.verify import verify_schedule, verify_update
 from nndsl.plan.work import flops_of, traffic_of
 
@@ -45,17 +46,20 @@ __all__ = [
     "Literal",
     "Loop",
     "LoopOutputs",
+    "Machine",
     "MemoryReport",
     "Place",
+    "PlanOptions",
     "Schedule",
     "SetFlat",
     "SetGradient",
     "SetState",
+    "Sharing",
     "Tiled",
     "Tiling",
     "ViewOf",
-    "blas_threads",
     "flops_of",
+    "is_elementwise",
     "loops_of",
     "obstacle",
     "plan_nodes",
@@ -63,6 +67,8 @@ __all__ = [
     "plan_step",
     "plan_update",
     "report",
+    "sharing_of",
+    "sharings_of",
     "tiled",
     "traffic_of",
     "verify_plans",

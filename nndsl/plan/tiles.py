@@ -28,16 +28,25 @@ _LINEAR_IN_ONE = (ops.multiply, ops.einsum, ops.negate, ops.sum, ops.pad)
 class Tiling:
     """How a batch is divided: `tile` samples at a time, the tiles in equal shares on `threads` threads.
 
-    tile: None gives each thread its share as one tile.
+    tile: None gives each thread its share as one tile. least: samples that a thread is worth waking up for.
     """
 
     tile: int | None
     threads: int = 1
+    least: int = 1
 
     @property
     def size(self) -> str:
         """The samples of a tile as source, for a batch of n."""
-        return f"-(-n // {self.threads})" if self.tile is None else str(self.tile)
+        if self.tile is not None:
+            return str(self.tile)
+        share = f"-(-n // {self.threads})"
+        return share if self.least == 1 else f"max({self.least}, {share})"
+
+    def divided(self, samples: int) -> tuple[int, int]:
+        """The samples of a tile, and the threads that have some, for a batch of so many."""
+        tile = min(samples, self.tile or max(self.least, -(-samples // self.threads)))
+        return tile, min(self.threads, -(-samples // tile))
 
 
 @record

@@ -32,10 +32,10 @@ def plan_update(update: Update) -> Schedule:
     leaves = survey(sinks.values()).nodes
     schedule = plan_vectors(sinks, {name: leaf for leaf in leaves if (name := flat_name(leaf)) is not None})
     large = update.new_weight.type.size > _MOST_AT_ONCE
-    return replace(schedule, block=BLOCK) if large and _is_elementwise(schedule) else schedule
+    return replace(schedule, block=BLOCK) if large and is_elementwise(schedule) else schedule
 
 
-def _is_elementwise(schedule: Schedule) -> bool:
+def is_elementwise(schedule: Schedule) -> bool:
     """Does a schedule treat each element of the flat vectors by itself, without any other array than buffers?"""
     for node, place in schedule.places.items():
         if isinstance(place, Given) and flat_name(node) is None and node.op is not flat_gradient:

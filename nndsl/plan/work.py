@@ -1,16 +1,26 @@
-"""What computing a node takes: floating-point operations, and bytes that go between memory and the processor."""
+"""What computing takes: floating-point operations, bytes between memory and the processor, calls."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType, Kind
+from nndsl.ops.rules import integer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nndsl.ir.graph import Node
     from nndsl.ir.types import TensorType
+
+
+WORTH_SHARING = 8_000_000
+"""Multiply-adds from which a product gains by two threads: below a third of a millisecond their waking up and waiting
+for each other costs more than it saves, many times more where other programs use the processor too."""
 
 
 def flops_of(node: Node, samples: int) -> int:
@@ -51,3 +61,60 @@ def _seen(operand: Node, samples: int, float_bytes: int) -> tuple[Node, int]:
         (source,) = source.inputs
         size = min(size, bytes_of(source.type, samples, float_bytes))
     return source, 0 if source.op is ops.constant or source.type.kind is Kind.STEP else size
+
+
+# ------------------------------------------------------------------------------------------------ a whole graph
+
+
+@dataclass(slots=True)
+class Work:
+    """Of a step over a batch.
+
+    large, small: multiply-adds in products that are worth threads of their own, and in others. streamed: bytes that
+    elementwise functions read and write, in order. moved: bytes that all else reads and writes (windows, sums, copies).
+    calls: how many NumPy functions are called, about.
+    """
+
+    large: int = 0
+    small: int = 0
+    streamed: int = 0
+    moved: int = 0
+    calls: int = 0
+
+    @property
+    def products(self) -> int:
+        """Multiply-adds of all products."""
+        return self.large + self.small
+
+
+def work_of(roots: Iterable[Node], samples: int, float_bytes: int) -> Work:
+    """The work of computing `roots` for a batch of so many samples."""
+    work = Work()
+    _count(work, roots, samples, float_bytes, times=1)
+    return work
+
+
+def _count(work: Work, roots: Iterable[Node], samples: int, float_bytes: int, times: int) -> None:
+    bodies: dict[ops.Body, int] = {}
+    for node in reachable(roots):
+        op, inputs = node.op, node.inputs
+        if op is ops.scan:
+            bodies[ops.body_of(node)] = integer(node, "length")
+            continue
+        if op.leaf or op.numpy.view or node.type.kind is Kind.STEP:
+            continue
+        work.calls += times
+        if op is ops.einsum:
+            product = flops_of(node, samples) // 2
+            if product >= WORTH_SHARING:
+                work.large += product * times
+            else:
+                work.small += product * times
+            continue
+        size = sum(bytes_of(each.type, samples, float_bytes) for each in (node, *inputs)) * times
+        if op.elementwise:
+            work.streamed += size
+        else:
+            work.moved += size
+    for body, length in bodies.items():
+        _count(work, body.roots, samples, float_bytes, times * length)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, error
+from nndsl.plan import PlanOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +38,8 @@ _LONGEST_DIFFERENCE = 12
 class Started:
     """How a run was started, as far as the command line says it.
 
-    weights: what it began with instead of fresh ones. memory: the bytes that training was to fit into.
+    weights: what it began with instead of fresh ones. plan: as it was on the machine where it began, so that it goes on
+    alike on any other.
     """
 
     seed: int
@@ -46,18 +48,16 @@ class Started:
     level: int = 1
     epochs: int | None = None
     weights: str | None = None
-    tile: int | None = None
-    threads: int | None = None
-    memory: int | None = None
+    plan: PlanOptions = field(default_factory=PlanOptions)
 
     @classmethod
     def read(cls, said: Mapping[str, Any]) -> Started | None:
         """What a checkpoint or a lock says, or None where that makes no sense."""
         kinds = {"seed": int, "sets": dict, "level": int, "epochs": int | None, "weights": str | None}
-        kinds |= {"tile": int | None, "threads": int | None, "memory": int | None}
         values = {name: said.get(name) for name in (*kinds, "precision")}
         right = all(isinstance(values[name], kind) for name, kind in kinds.items())
-        if not right or values["precision"] not in ("float32", "float64"):
+        values["plan"] = PlanOptions.read(said.get("plan"))
+        if not right or values["plan"] is None or values["precision"] not in ("float32", "float64"):
             return None
         values["sets"] = {str(name): str(value) for name, value in cast("dict[Any, Any]", values["sets"]).items()}
         return cls(**cast("dict[str, Any]", values))

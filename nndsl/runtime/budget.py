@@ -13,6 +13,8 @@ from nndsl.ir.program import Recomputing
 from nndsl.runtime.footprint import batch_size, planned_footprint, step_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nndsl.ir.program import Program, StepGraph, TrainProgram
     from nndsl.plan import Tiling
     from nndsl.runtime.footprint import Footprint
@@ -20,14 +22,16 @@ if TYPE_CHECKING:
 _NAMES = 3
 
 
-def within(program: Program, limit: int, float_bytes: int, tiling: Tiling | None = None) -> Program:
+def within(
+    program: Program, limit: int, float_bytes: int, tiling: Callable[[str], Tiling | None] = lambda name: None
+) -> Program:
     """An optimised program whose training takes `limit` bytes at most, the data apart.
 
     That is: weights, gradients, what the optimizer remembers, and the values of a batch, in training or in evaluation
-    (not both at once: see `Train.one_workspace`). The numbers that it computes are the same to the last bit. Raises
-    UserError NN641 where that can't be done.
+    (not both at once: see `Train.one_workspace`). The numbers that it computes are the same to the last bit. tiling:
+    how the batches of a train block are divided, by its name. Raises UserError NN641 where that can't be done.
     """
-    trains = tuple(_within(program, train, limit, float_bytes, tiling) for train in program.trains)
+    trains = tuple(_within(program, train, limit, float_bytes, tiling(train.name)) for train in program.trains)
     return replace(program, trains=trains)
 
 

@@ -110,17 +110,18 @@ def refuse_training(
     samples: int,
     data: int,
     made: int,
-    planned: Program | None = None,
+    limited: Program | None = None,
+    tiling: Tiling | None = None,
 ) -> None:
     """Before a block is trained in batches of `samples`. Raises UserError NN640 where it does not fit.
 
-    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free. planned:
-    the program as it was made to fit into a memory, if it was.
+    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free. limited:
+    the program as it was made to fit into a memory, if it was. tiling: how batches are divided.
     """
     free = free_memory()
     if free is None or _bound(program, train, float_bytes, samples) + data - made <= LOOK_CLOSER * free.bytes:
         return
-    needed = footprint(program, train, float_bytes, samples, data, planned)
+    needed = footprint(program, train, float_bytes, samples, data, limited, tiling)
     if needed.bytes - made > free.bytes:
         raise too_large(needed, free, train)
 
@@ -131,14 +132,15 @@ def footprint(
     float_bytes: int,
     samples: int,
     data: int = 0,
-    planned: Program | None = None,
+    limited: Program | None = None,
+    tiling: Tiling | None = None,
 ) -> Footprint:
-    """What training a block takes in batches of `samples`, by its plan. planned: as `refuse_training` has it."""
+    """What training a block takes in batches of `samples`, by its plan; arguments as `refuse_training` has them."""
     from nndsl.passes import optimise
 
-    optimised = optimise(program) if planned is None else planned
+    optimised = optimise(program) if limited is None else limited
     block = next(each for each in optimised.trains if each.name == train.name)
-    return planned_footprint(optimised, block, float_bytes, samples, data)
+    return planned_footprint(optimised, block, float_bytes, samples, data, tiling)
 
 
 def planned_footprint(
@@ -173,19 +175,19 @@ def planned_footprint(
 
 
 def step_bytes(graph: StepGraph, samples: int, float_bytes: int, tiling: Tiling | None, gradients: int) -> int:
-    """The buffers of a step over a batch; in tiles, those of all threads, each of which has `gradients` of its own."""
+    """The buffers of a step over a batch; in tiles, those of all threads, whose `gradients` are their own."""
     from nndsl.plan import plan_step, tiled
 
     parts = None if tiling is None else tiled(graph)
     if tiling is None or parts is None:
         return plan_step(graph).bytes(samples, float_bytes)
-    tile = min(samples, tiling.tile or -(-samples // tiling.threads))
-    threads = min(tiling.threads, -(-samples // tile))
+    tile, threads = tiling.divided(samples)
     schedule = plan_step(parts.samples)
     values = threads * schedule.bytes(tile, float_bytes) + schedule.bytes(samples % tile, float_bytes)
     if not graph.minimizes:
         return values
-    return values + plan_step(parts.rest).bytes(samples, float_bytes) + (2 * threads - 1) * gradients
+    sums = threads - 1 if tile * threads >= samples else 2 * threads - 1
+    return values + plan_step(parts.rest).bytes(samples, float_bytes) + sums * gradients
 
 
 def batch_size(train: TrainProgram) -> int:

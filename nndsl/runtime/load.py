@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nndsl.emit import Sites
     from nndsl.ir.program import KnownTable, Program
-    from nndsl.plan import Tiling
+    from nndsl.plan import PlanOptions
     from nndsl.source import SourceFile
 
 
@@ -52,8 +52,7 @@ def compiled(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
-    tiling: Tiling | None = None,
-    memory: int | None = None,
+    plan: PlanOptions | None = None,
     device: str = "cpu",
     known_tables: Mapping[str, KnownTable] | None = None,
 ) -> Model:
@@ -67,9 +66,7 @@ def compiled(
     from nndsl.check import check
 
     checked = check(file, sets=sets, only=train, known_tables=known_tables)
-    return model_of(
-        checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory
-    )
+    return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, plan=plan)
 
 
 def model_of(
@@ -80,19 +77,26 @@ def model_of(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
-    tiling: Tiling | None = None,
-    memory: int | None = None,
+    plan: PlanOptions | None = None,
 ) -> Model:
     """The model of a checked program."""
     from nndsl.emit import emit
     from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
+    from nndsl.runtime.planning import planned_of
 
     refuse_weights(checked, 8 if precision == "float64" else 4)
-    program = planned(checked, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory)
-    source = emit(program, level=level, precision=precision, tiling=tiling)
+    planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan)
+    source = emit(planned.program, level=level, precision=precision, sharings=planned.sharings)
     generated = Generated(source, f"<compiled {checked.file.name}>", run_folders(checked))
-    return Model(checked, generated, sets or {}, seed, planned=None if memory is None else program)
+    return Model(
+        checked,
+        generated,
+        sets or {},
+        seed,
+        sharings=planned.sharings,
+        limited=planned.program if planned.limited else None,
+    )
 
 
 def generate(
@@ -101,69 +105,18 @@ def generate(
     precision: str = "float32",
     level: int = 1,
     verify: bool = False,
-    tiling: Tiling | None = None,
+    plan: PlanOptions | None = None,
     sites: Sites | None = None,
-    memory: int | None = None,
 ) -> str:
-    """The Python source of a checked program, compiled as `planned` says.
+    """The Python source of a checked program, compiled as `planned_of` says.
 
     sites: lets training steps tell their time, and learns where.
     """
     from nndsl.emit import emit
+    from nndsl.runtime.planning import planned_of
 
-    program = planned(checked, precision=precision, level=level, verify=verify, tiling=tiling, memory=memory)
-    return emit(program, level=level, precision=precision, tiling=tiling, sites=sites)
-
-
-def planned(
-    checked: Program,
-    *,
-    precision: str = "float32",
-    level: int = 1,
-    verify: bool = False,
-    tiling: Tiling | None = None,
-    memory: int | None = None,
-) -> Program:
-    """The program of which the source is written.
-
-    level: 0 differentiates and leaves the formulas as they are written, 1 optimises. verify: every graph is checked
-    after each pass, and every plan. tiling: how batches are divided, in the train blocks where they can be. memory: the
-    bytes that training may take, its data apart. Raises UserError NN635 where batches can be divided in no train block,
-    NN641 where training can't be made so small.
-    """
-    from nndsl.passes.pipeline import differentiated, optimise
-    from nndsl.plan import verify_plans
-
-    program = differentiated(checked, verify=verify) if level == 0 else optimise(checked, verify=verify)
-    if tiling is not None:
-        _refuse_undivided(program, level)
-    if memory is not None:
-        program = _limited(program, memory, precision, level, tiling)
-    if verify:
-        verify_plans(program)
-    return program
-
-
-def _limited(program: Program, memory: int, precision: str, level: int, tiling: Tiling | None) -> Program:
-    """The program whose training takes so many bytes. Raises UserError NN641."""
-    from nndsl.runtime.budget import within
-
-    if level == 0:
-        raise UserError(error("NN641", "textbook code keeps every value that it computes", help="leave `-O0` out"))
-    return within(program, memory, 8 if precision == "float64" else 4, tiling)
-
-
-def _refuse_undivided(program: Program, level: int) -> None:
-    """Raises UserError NN635 where no train block's batches can be divided, though that was asked for."""
-    from nndsl.plan import obstacle
-
-    if level == 0:
-        raise UserError(error("NN635", "textbook code goes through whole batches", help="leave `-O0` out"))
-    found = [(train, obstacle(train.training)) for train in program.trains]
-    if found and all(why is not None for _, why in found):
-        train, why = found[0]
-        message = f"the batches of {train.name} can't be divided: {why}"
-        raise UserError(error("NN635", message, train.span, help="leave `--tile` and `--threads` out"))
+    planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan)
+    return emit(planned.program, level=level, precision=precision, sharings=planned.sharings, sites=sites)
 
 
 def read_program(path: Path, allowed: tuple[Path, ...] = ()) -> SourceFile:

@@ -1,4 +1,4 @@
-"""What memory this process can still have: of the machine, of its container, of the limits that a shell has set."""
+"""The machine: its cores and caches, and what memory this process can still have of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from nndsl.plan import Machine
 
 _UNLIMITED = 1 << 60
 """Bytes. Systems say "no limit" as a number beyond this."""
@@ -28,7 +30,44 @@ def free_memory(root: Path = Path("/")) -> FreeMemory | None:
     return min(found, key=lambda each: each.bytes, default=None)
 
 
-# ------------------------------------------------------------------------------------------------ the machine
+# ------------------------------------------------------------------------------------------------ the processor
+
+_USUAL_CACHE = 1 << 20
+"""Bytes, where the system does not tell."""
+
+_THREAD_LIMITS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Environment variables by which users hold numerical programs to some threads."""
+
+
+def this_machine(root: Path = Path("/")) -> Machine:
+    """The processor, as far as this process may use it. root: where `proc` and `sys` lie (tests have their own)."""
+    counts = [len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1]
+    quota, _, period = (_text(root / "sys/fs/cgroup/cpu.max") or "max").partition(" ")
+    if quota.isdecimal() and period.isdecimal():
+        counts.append(int(quota) // int(period))
+    limits = (os.environ.get(name, "") for name in _THREAD_LIMITS)
+    counts += [int(limit) for limit in limits if limit.isdecimal()]
+    return Machine(max(1, min(counts)), _cache(root))
+
+
+def _cache(root: Path) -> int:
+    """Bytes of the largest cache, over the cores that share it; of a core's own, where that is more."""
+    found = [_USUAL_CACHE]
+    for folder in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        size, shared = _text(folder / "size") or "", _text(folder / "shared_cpu_list") or "0"
+        unit = {"K": 1 << 10, "M": 1 << 20}.get(size[-1:])
+        if unit is not None and size[:-1].isdecimal():
+            found.append(int(size[:-1]) * unit // _listed(shared))
+    return max(found)
+
+
+def _listed(text: str) -> int:
+    """How many numbers a list like `0-3,8` has."""
+    ends = (part.partition("-") for part in text.split(","))
+    return sum(int(last or first) - int(first) + 1 for first, _, last in ends)
+
+
+# ------------------------------------------------------------------------------------------------ the machine's memory
 
 
 def _of_machine(root: Path) -> list[FreeMemory]:

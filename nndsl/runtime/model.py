@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nndsl.data import Table as DataTable
     from nndsl.diagnostics import Diagnostic
     from nndsl.ir.program import DataProgram, Program, ReaderCall, TrainProgram
+    from nndsl.plan import Sharing
     from nndsl.runtime.gradient_flow import Flow
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.rows import Rows
@@ -29,8 +30,9 @@ class Model:
     """A `.nn` file that `nndsl.load` has opened.
 
     checked: its graphs. generated: its NumPy source, executed. sets: the `let`s that were given other values. seed:
-    what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another. planned: its
-    graphs as they were made to fit into a memory, if they were.
+    what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another.
+    sharings: how each train block uses the processor. limited: its graphs as they were made to fit into a memory, if
+    they were.
 
     The first `fit` of a model begins with weights drawn by the seed, later ones go on from the weights that there are.
     """
@@ -41,10 +43,13 @@ class Model:
         generated: Generated,
         sets: Mapping[str, str],
         seed: int,
-        planned: Program | None = None,
+        *,
+        sharings: Mapping[str, Sharing] | None = None,
+        limited: Program | None = None,
     ) -> None:
         self.checked = checked
-        self.planned = planned
+        self.sharings = dict(sharings or {})
+        self.limited = limited
         self.generated = generated
         self.sets = dict(sets)
         self.seed = seed

@@ -33,7 +33,9 @@ def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPa
     made = rows + memory.weights.nbytes + memory.states.nbytes
     largest = max((len_of(_arrays(part)) or len(part) for part in parts.values()), default=batch_size(train))
     samples = min(batch_size(train), largest)
-    refuse_training(model.checked, train, memory.dtype.itemsize, samples, rows, made, model.planned)
+    sharing = model.sharings.get(train.name)
+    tiling = None if sharing is None else sharing.tiling
+    refuse_training(model.checked, train, memory.dtype.itemsize, samples, rows, made, model.limited, tiling)
 
 
 def require_usable(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from nndsl.check import check
 from nndsl.emit import emit
 from nndsl.passes import optimise
-from nndsl.plan import Tiling, obstacle, tiled, verify_plans
+from nndsl.plan import PlanOptions, obstacle, sharings_of, tiled, verify_plans
 from nndsl.runtime.modules import Generated
 from nndsl.source import SourceFile
 
@@ -36,9 +36,11 @@ def program(text: str):
     return optimise(check(SourceFile("tiles.nn", DATA + text)))
 
 
-def after_steps(text: str, tiling: Tiling | None, steps: int = 4) -> list[np.ndarray]:
+def after_steps(text: str, plan: PlanOptions | None, steps: int = 4) -> list[np.ndarray]:
     """Weights and totals after some steps of training, then the totals and predictions of an evaluation."""
-    generated = Generated(emit(program(text), tiling=tiling, precision="float64"), "<tiles>", {})
+    made = program(text)
+    sharings = None if plan is None else sharings_of(made, plan)
+    generated = Generated(emit(made, sharings=sharings, precision="float64"), "<tiles>", {})
     block = generated.program.trains["Net"]
     memory = generated.memory(seed=3)
     memory.begin(block)
@@ -57,17 +59,25 @@ def after_steps(text: str, tiling: Tiling | None, steps: int = 4) -> list[np.nda
 
 
 @pytest.mark.parametrize(
-    "tiling", [Tiling(1), Tiling(None, threads=2), Tiling(2), Tiling(2, threads=2), Tiling(3, threads=4), Tiling(64)]
+    "plan",
+    [
+        PlanOptions(tile=1),
+        PlanOptions(threads=2),
+        PlanOptions(tile=2),
+        PlanOptions(tile=2, threads=2),
+        PlanOptions(tile=3, threads=4),
+        PlanOptions(tile=64),
+    ],
 )
-def test_tiles_learn_what_whole_batches_learn(tiling: Tiling) -> None:
-    whole, divided = after_steps(PLAIN, None), after_steps(PLAIN, tiling)
-    assert "tiles.run(" in emit(program(PLAIN), tiling=tiling)
+def test_tiles_learn_what_whole_batches_learn(plan: PlanOptions) -> None:
+    whole, divided = after_steps(PLAIN, None), after_steps(PLAIN, plan)
+    assert "tiles.run(" in emit(program(PLAIN), sharings=sharings_of(program(PLAIN), plan))
     for mine, theirs in zip(divided, whole, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
 def test_the_same_tiles_on_threads_give_the_same_bits_every_time() -> None:
-    first, second = (after_steps(PLAIN, Tiling(1, threads=3)) for _ in range(2))
+    first, second = (after_steps(PLAIN, PlanOptions(tile=1, threads=3)) for _ in range(2))
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(first, second, strict=True))
 
 
@@ -75,7 +85,9 @@ PENALTY = PLAIN.replace("minimize cross_entropy(scores, y)", "minimize cross_ent
 
 
 def test_a_penalty_counts_once_however_many_tiles_there_are() -> None:
-    for mine, theirs in zip(after_steps(PENALTY, Tiling(1, threads=2)), after_steps(PENALTY, None), strict=True):
+    for mine, theirs in zip(
+        after_steps(PENALTY, PlanOptions(tile=1, threads=2)), after_steps(PENALTY, None), strict=True
+    ):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
@@ -83,7 +95,7 @@ WEIGHTED = PLAIN.replace("using Adam(0.01)", "using Adam(0.01) clip_global_norm=
 
 
 def test_clipping_sees_the_gradient_of_the_whole_batch() -> None:
-    for mine, theirs in zip(after_steps(WEIGHTED, Tiling(2)), after_steps(WEIGHTED, None), strict=True):
+    for mine, theirs in zip(after_steps(WEIGHTED, PlanOptions(tile=2)), after_steps(WEIGHTED, None), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, atol=1e-14)
 
 
@@ -121,7 +133,9 @@ def test_plans_of_both_parts_hold() -> None:
 
 
 def test_what_a_thread_raises_reaches_the_caller() -> None:
-    generated = Generated(emit(program(PLAIN), tiling=Tiling(1, threads=2)), "<tiles>", {})
+    made = program(PLAIN)
+    sharings = sharings_of(made, PlanOptions(tile=1, threads=2))
+    generated = Generated(emit(made, sharings=sharings), "<tiles>", {})
     make = generated.names["Step"]
 
     def fails(n: int, memory: object, seed: int, batch: int) -> object:

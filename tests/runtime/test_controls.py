@@ -9,7 +9,7 @@ import pytest
 import nndsl
 from nndsl.emit import emit
 from nndsl.passes import optimise
-from nndsl.plan import Tiling
+from nndsl.plan import PlanOptions, sharings_of
 from nndsl.runtime.modules import Generated
 from nndsl.runtime.standalone.averaging import WeightAverage
 from nndsl.runtime.standalone.callbacks import ReduceLROnPlateau
@@ -291,7 +291,9 @@ def test_gradients_of_tiles_are_accumulated_like_those_of_whole_batches(model):
     )
     made.fit()
     program = optimise(made.checked)
-    tiled = Generated(emit(program, precision="float64", tiling=Tiling(2)), "<tiles>", {})
+    tiled = Generated(
+        emit(program, precision="float64", sharings=sharings_of(program, PlanOptions(tile=2))), "<tiles>", {}
+    )
     memory = tiled.memory(0)
     list(tiled.fit(tiled.program.trains["Net"], memory, made.parts(made.checked.trains[0]), 0))
     np.testing.assert_allclose(memory.weights, made.memory.weights, rtol=1e-12, atol=1e-14)

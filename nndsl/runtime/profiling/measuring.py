@@ -9,7 +9,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from nndsl.emit import Sites
-from nndsl.plan import tiled
 from nndsl.runtime.load import generate, model_of
 from nndsl.runtime.profiling.clock import Clocks, Watch
 from nndsl.runtime.profiling.lines import Line, lines_of
@@ -18,7 +17,7 @@ from nndsl.runtime.profiling.stretches import Stretches, mean_seconds
 
 if TYPE_CHECKING:
     from nndsl.ir.program import Program, TrainProgram
-    from nndsl.plan import Tiling
+    from nndsl.plan import PlanOptions
     from nndsl.runtime.model import Model
     from nndsl.runtime.profiling.stretches import Stepped
     from nndsl.runtime.standalone.loop import Event, Fitting
@@ -76,7 +75,7 @@ def profile(
     seed: int = 0,
     precision: str = "float32",
     level: int = 1,
-    tiling: Tiling | None = None,
+    plan: PlanOptions | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     library: bool = False,
@@ -92,10 +91,10 @@ def profile(
 
     if batch_size is not None:
         checked = _with_batch_size(checked, batch_size)
-    model = model_of(checked, sets=sets, seed=seed, precision=precision, level=level, tiling=tiling)
+    model = model_of(checked, sets=sets, seed=seed, precision=precision, level=level, plan=plan)
     block = model.train_named(train)
     sites = Sites(block.name, library)
-    source = generate(checked, precision=precision, level=level, tiling=tiling, sites=sites)
+    source = generate(checked, precision=precision, level=level, plan=plan, sites=sites)
     made = model.fitting(block)
     with np.errstate(all="ignore"), blas_threads(made.train.blas_threads):
         plain = _training(model, block, made)
@@ -104,8 +103,8 @@ def profile(
         round = lcm(*(minimize.every for minimize in block.training.minimizes))
         measured = _measured(plain, clocked, steps, _samples(made), round)
         peaks = before.better(measured_peaks(precision, made.train.blas_threads))
-    divided = tiling is not None and level > 0 and tiled(block.training) is not None
-    threads = _shares(tiling, made.batch_size) if tiling is not None and divided else 1
+    tiling = model.sharings[block.name].tiling
+    threads = 1 if tiling is None else tiling.divided(made.batch_size)[1]
     lines = lines_of(measured.clocked, sites, peaks, made.memory.dtype.itemsize)
     ends = sorted(plain.ends + clocked.ends)
     return _put_together(made, measured, lines, ends[: ceil(len(ends) / 2)], threads, peaks)
@@ -151,12 +150,6 @@ def _with_batch_size(checked: Program, size: int) -> Program:
         for train in checked.trains
     )
     return replace(checked, trains=trains)
-
-
-def _shares(tiling: Tiling, samples: int) -> int:
-    """On how many threads a batch is shared out."""
-    tile = tiling.tile or ceil(samples / tiling.threads)
-    return min(tiling.threads, ceil(samples / tile))
 
 
 def _training(

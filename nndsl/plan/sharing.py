@@ -1,0 +1,159 @@
+"""How a train block's steps share out over the machine: whole batches with BLAS's threads, or samples over our own.
+
+The times are estimates for choosing by, from what a graph asks of a processor: right to a third or so, on the machines
+that they were fitted on. They need not be better: where two ways are close, it matters little which is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nndsl.plan.options import PlanOptions
+from nndsl.plan.step import plan_step
+from nndsl.plan.tiles import Tiling, obstacle, tiled
+from nndsl.plan.work import Work, work_of
+
+if TYPE_CHECKING:
+    from nndsl.ir.program import Program, TrainProgram
+    from nndsl.plan.options import Machine
+
+_PRODUCTS = 45e9
+"""Multiply-adds a second of one core, in float32; half as many in float64."""
+
+_STREAMED = 80e9
+"""Bytes a second of functions that go through their arrays in order."""
+
+_MOVED = 5e9
+"""Bytes a second of windows, sums and copies between orders."""
+
+_CALL = 0.8e-6
+"""Seconds that calling a NumPy function takes, besides what it does."""
+
+_WAITING = 2e-6
+"""Seconds that a call takes longer for each thread that Python runs: only one of them at a time is in Python itself."""
+
+_HAND_OVER = 60e-6
+"""Seconds that a step loses by waking threads up and waiting for them."""
+
+_WORTH_A_THREAD = 600e-6
+"""Seconds of work, forward and backward, from which a thread of its own is worth waking up."""
+
+_IN_CACHE = 0.25
+"""The part of the time of what is no product that is saved where values stay in the cache."""
+
+_CLEARLY = 0.85
+"""What divides batches must take less than this part of what whole ones take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How the steps of a train block use the processor.
+
+    tiling: how batches are divided; None: they go through whole. blas_threads: the threads that a matrix product may
+    use; 0 leaves that to the BLAS library. reason: why, as a sentence.
+    """
+
+    tiling: Tiling | None
+    blas_threads: int
+    reason: str
+
+
+def sharing_of(train: TrainProgram, options: PlanOptions | None = None, *, float_bytes: int = 4) -> Sharing:
+    """The way that a block's steps take: as the user said, else the one that is estimated to be fastest."""
+    options = options or PlanOptions()
+    samples = _batch_size(train)
+    work = work_of(train.training.roots(), samples, float_bytes)
+    whole = _whole(work)
+    if options.divides:
+        why = obstacle(train.training)
+        if why is not None:
+            return Sharing(None, whole.blas_threads, f"Whole batches: {why}.")
+        threads = options.threads or 1
+        return Sharing(Tiling(options.tile, threads), 1 if threads > 1 else whole.blas_threads, "As it was asked for.")
+    if options.machine is None:
+        return whole
+    return _chosen(train, options, work, samples, float_bytes)
+
+
+def sharings_of(program: Program, options: PlanOptions, *, float_bytes: int = 4) -> dict[str, Sharing]:
+    """The ways of all train blocks, by name."""
+    return {train.name: sharing_of(train, options, float_bytes=float_bytes) for train in program.trains}
+
+
+def _whole(work: Work) -> Sharing:
+    if 2 * work.large > work.products:
+        return Sharing(None, 0, "Whole batches, with BLAS's own threads: most of the arithmetic is in large products.")
+    return Sharing(None, 1, "Whole batches on one thread: the products are too small to be worth more.")
+
+
+def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int, float_bytes: int) -> Sharing:
+    machine = options.machine
+    assert machine is not None
+    whole = _whole(work)
+    rate = _PRODUCTS * 4 / float_bytes
+    alone = work.products / rate + work.streamed / _STREAMED + work.moved / _MOVED
+    helped = work.large * (1 - 1 / (0.9 * machine.cores)) / rate if whole.blas_threads == 0 and machine.cores > 1 else 0
+    at_once = alone - helped + work.calls * _CALL
+    threads = 1 if "threads" in options.without else _threads(work, alone, samples, machine)
+    divided = _time(work, alone, threads)
+    if threads > 1 and divided > _CLEARLY * at_once:
+        return whole
+    tile = None if "tiles" in options.without else _tile(train, work, samples, threads, machine, float_bytes)
+    if threads == 1 and (tile is None or (whole.blas_threads == 0 and machine.cores > 1)):
+        return whole
+    why = obstacle(train.training)
+    if why is not None:
+        return Sharing(None, whole.blas_threads, f"{whole.reason.rstrip('.')}; and {why}.")
+    least = max(1, round(_WORTH_A_THREAD / (alone / samples)))
+    tiling = Tiling(tile, threads, min(least, -(-samples // threads)))
+    return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, _why(tiling, work, alone, rate))
+
+
+def _time(work: Work, alone: float, threads: int) -> float:
+    """Seconds of a step whose samples share out over threads; `alone`: of what is not calling, on one thread."""
+    if threads == 1:
+        return alone + work.calls * _CALL
+    return alone / threads + work.calls * (_CALL + threads * _WAITING) + _HAND_OVER
+
+
+def _threads(work: Work, alone: float, samples: int, machine: Machine) -> int:
+    """How many threads are fastest: one, or a power of two or all cores, each with two samples at least."""
+    counts = {1, machine.cores, *(1 << power for power in range(1, machine.cores.bit_length()))}
+    possible = [count for count in sorted(counts) if count <= machine.cores and (count == 1 or 2 * count <= samples)]
+    return min(possible, key=lambda count: _time(work, alone, count))
+
+
+def _tile(
+    train: TrainProgram, work: Work, samples: int, threads: int, machine: Machine, float_bytes: int
+) -> int | None:
+    """How many samples of a share should go through at a time; None: all, where tiles would gain nothing."""
+    share = -(-samples // threads)
+    apart = tiled(train.training)
+    if apart is None:
+        return None
+    plan = plan_step(apart.samples)
+    fixed, both = plan.bytes(0, float_bytes), plan.bytes(1, float_bytes)
+    each = both - fixed
+    weights = sum(node.type.size for minimize in train.training.minimizes for _, node in minimize.gradients)
+    room = max(machine.cache // 2, 4 * weights * float_bytes)
+    if each * share <= 2 * room:
+        return None
+    tiles = -(-each * share // room)
+    gained = _IN_CACHE * (work.streamed / _STREAMED + work.moved / _MOVED) / threads
+    lost = (tiles - 1) * (work.calls * (_CALL + threads * _WAITING) + 3 * weights * float_bytes / _STREAMED)
+    return -(-share // tiles) if gained > lost else None
+
+
+def _why(tiling: Tiling, work: Work, alone: float, rate: float) -> str:
+    """What the machine does, and why that is fastest."""
+    part = round(100 * (1 - work.products / rate / alone))
+    who = f"{tiling.threads} threads, each with a share of the batch" if tiling.threads > 1 else "One thread"
+    how = "" if tiling.tile is None else f", {tiling.tile} samples at a time so that their values stay in the cache"
+    why = f": some {part} % of a step is in work that BLAS does not share out" if tiling.threads > 1 else ""
+    return f"{who}{how}{why}."
+
+
+def _batch_size(train: TrainProgram) -> int:
+    size = dict(train.settings)["batch_size"]
+    return size if isinstance(size, int) else 1

@@ -1,0 +1,87 @@
+"""From a checked program to the one of which the source is written, and how its steps use the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nndsl.diagnostics import UserError, error
+
+if TYPE_CHECKING:
+    from nndsl.ir.program import Program
+    from nndsl.plan import PlanOptions, Sharing, Tiling
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A program as it is going to run. sharings: how the steps of each train block use the processor, by its name.
+
+    limited: its graphs were made to fit into a memory.
+    """
+
+    program: Program
+    sharings: Mapping[str, Sharing]
+    limited: bool = False
+
+    def tiling(self, train: str) -> Tiling | None:
+        """How the batches of a train block are divided; None: they go through whole."""
+        return self.sharings[train].tiling
+
+
+def planned_of(
+    checked: Program,
+    *,
+    precision: str = "float32",
+    level: int = 1,
+    verify: bool = False,
+    plan: PlanOptions | None = None,
+) -> Planned:
+    """Differentiate a program, optimise it and choose how it runs.
+
+    level: 0 leaves the formulas as they are written and takes whole batches, 1 optimises. verify: every graph is
+    checked after each pass, and every plan. plan: what the plans are to be like; None: as is best on this machine.
+    Raises UserError NN635 where batches are to be divided and no train block's can be, NN641 where training can't be
+    made to fit into the memory that `plan` says.
+    """
+    from nndsl.passes.pipeline import differentiated, optimise
+    from nndsl.plan import PlanOptions, sharings_of, verify_plans
+    from nndsl.runtime.budget import within
+    from nndsl.runtime.machine import this_machine
+
+    plan = plan or PlanOptions(this_machine())
+    float_bytes = 8 if precision == "float64" else 4
+    if level == 0:
+        _refuse_textbook(plan)
+        program = differentiated(checked, verify=verify)
+        planned = Planned(program, sharings_of(program, PlanOptions(), float_bytes=float_bytes))
+    else:
+        program = optimise(checked, verify=verify, without=plan.without)
+        if plan.divides:
+            _refuse_undivided(program)
+        planned = Planned(program, sharings_of(program, plan, float_bytes=float_bytes))
+    if plan.memory is not None:
+        program = within(program, plan.memory, float_bytes, planned.tiling)
+        planned = replace(planned, program=program, limited=True)
+    if verify:
+        verify_plans(program)
+    return planned
+
+
+def _refuse_textbook(plan: PlanOptions) -> None:
+    """Raises UserError NN635 or NN641 where textbook code is to have what it has not."""
+    if plan.divides:
+        raise UserError(error("NN635", "textbook code goes through whole batches", help="leave `-O0` out"))
+    if plan.memory is not None:
+        raise UserError(error("NN641", "textbook code keeps every value that it computes", help="leave `-O0` out"))
+
+
+def _refuse_undivided(program: Program) -> None:
+    """Raises UserError NN635 where no train block's batches can be divided, though that was asked for."""
+    from nndsl.plan import obstacle
+
+    found = [(train, obstacle(train.training)) for train in program.trains]
+    if found and all(why is not None for _, why in found):
+        train, why = found[0]
+        message = f"the batches of {train.name} can't be divided: {why}"
+        raise UserError(error("NN635", message, train.span, help="leave `--tile` and `--threads` out"))
