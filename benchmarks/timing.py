@@ -9,9 +9,9 @@ from math import exp, log
 from statistics import fmean, median
 from time import perf_counter, sleep
 
-REST = 0.03
+REST = 0.12
 """Seconds between turns. Threads of OpenMP (PyTorch) and of OpenBLAS (NumPy) wait for more work with their core busy,
-OpenBLAS's for 2^26 cycles, and would take it from whose turn is next."""
+OpenBLAS's for a tenth of a second, and would take it from whose turn is next."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _left_out(ctx: click.Context, parameter: click.Parameter, values: tuple[str,
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 
 
-def _in_bytes(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+def amount_of_memory(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     """A callback that reads an amount of memory: `512MB` are millions, `512MiB` 2^20 each."""
     if value is None:
         return None
@@ -149,7 +149,7 @@ _PLAN_OPTIONS = (
     click.option(
         "--memory",
         metavar="SIZE",
-        callback=_in_bytes,
+        callback=amount_of_memory,
         help="Fit training into so much memory, as 512MB or 2GiB, its data apart: values are computed again, not kept.",
     ),
     click.option(

@@ -112,9 +112,12 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
 
 def _time(work: Work, alone: float, threads: int) -> float:
     """Seconds of a step whose samples share out over threads; `alone`: of what is not calling, on one thread."""
-    if threads == 1:
-        return alone + work.calls * _CALL
-    return alone / threads + work.calls * (_CALL + threads * _WAITING) + _HAND_OVER
+    return alone / threads + _calling(work, threads) + (_HAND_OVER if threads > 1 else 0)
+
+
+def _calling(work: Work, threads: int) -> float:
+    """Seconds that calling all functions of a step takes on each of so many threads."""
+    return work.calls * (_CALL + (threads * _WAITING if threads > 1 else 0))
 
 
 def _threads(work: Work, alone: float, samples: int, machine: Machine) -> int:
@@ -141,7 +144,7 @@ def _tile(
         return None
     tiles = -(-each * share // room)
     gained = _IN_CACHE * (work.streamed / _STREAMED + work.moved / _MOVED) / threads
-    lost = (tiles - 1) * (work.calls * (_CALL + threads * _WAITING) + 3 * weights * float_bytes / _STREAMED)
+    lost = (tiles - 1) * (_calling(work, threads) + 3 * weights * float_bytes / _STREAMED)
     return -(-share // tiles) if gained > lost else None
 
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from nndsl.cli.application import application
 from nndsl.diagnostics import UserError
+from nndsl.plan import PlanOptions
 from nndsl.runtime.load import compiled, read_program
 from nndsl.runtime.model import Model
 
@@ -70,7 +71,7 @@ def program(name: str, text: str = TRAINING) -> Path:
 
 
 def made(path: Path, memory: int | None = None) -> Model:
-    return compiled(read_program(path), sets={}, memory=memory, verify=True)
+    return compiled(read_program(path), sets={}, plan=PlanOptions(memory=memory), verify=True)
 
 
 def least(path: Path) -> int:
@@ -92,8 +93,8 @@ def nndsl(*arguments: object) -> Result:
 def test_training_in_the_least_memory_gives_the_same_numbers(name: str) -> None:
     path = program(name)
     free, tight = made(path), made(path, least(path))
-    assert tight.planned is not None
-    recomputing = tight.planned.trains[0].recomputing
+    assert tight.limited is not None
+    recomputing = tight.limited.trains[0].recomputing
     assert recomputing is not None
     assert recomputing.values > 0
     assert recomputing.bytes < recomputing.before
@@ -204,7 +205,7 @@ def test_what_is_no_amount_is_a_wrong_command_line(size: str) -> None:
 def test_amounts_are_read_with_their_units(text: str, count: int) -> None:
     import click
 
-    from nndsl.cli.options import in_bytes
+    from nndsl.cli.options import amount_of_memory
 
     parameter = click.Option(["--memory"])
-    assert in_bytes(click.Context(application), parameter, text) == count
+    assert amount_of_memory(click.Context(application), parameter, text) == count

@@ -28,8 +28,8 @@ def named(text: str) -> list[str]:
 def test_tables_have_the_rows_that_are_printed(tmp_path, monkeypatch, name, options):
     monkeypatch.chdir(tmp_path)
     PAGE.write_files(tmp_path)
-    assert f"`nndsl profile reader.nn{' --library' if options else ''}`" in PAGE.text
-    done = CliRunner().invoke(application, ["profile", "reader.nn", "--steps", "2", *options])
+    assert f"`nndsl profile reader.nn --plan no-threads{' --library' if options else ''}`" in PAGE.text
+    done = CliRunner().invoke(application, ["profile", "reader.nn", "--plan", "no-threads", "--steps", "2", *options])
     assert done.exit_code == 0, done.output
     printed = {_without_cut(line) for line in named(done.output)}
     for line in named(shown(name)):

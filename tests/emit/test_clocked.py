@@ -8,7 +8,7 @@ import pytest
 
 from nndsl.check import check
 from nndsl.emit import Sites
-from nndsl.plan import Tiling
+from nndsl.plan import PlanOptions
 from nndsl.runtime.load import generate
 from nndsl.source import SourceFile
 
@@ -63,7 +63,9 @@ def source_of(text: str, train: str, **options: object) -> tuple[str, str, Sites
 
 
 @pytest.mark.parametrize("library", [False, True])
-@pytest.mark.parametrize("options", [{}, {"level": 0}, {"tiling": Tiling(2, 2)}], ids=["planned", "textbook", "tiles"])
+@pytest.mark.parametrize(
+    "options", [{}, {"level": 0}, {"plan": PlanOptions(tile=2, threads=2)}], ids=["planned", "textbook", "tiles"]
+)
 def test_it_is_the_plain_source_but_for_readings_of_the_clock(options, library):
     plain, clocked, _ = source_of(DENSE, "Net", **options, library=library)
     assert "mark(1)\n" in clocked

@@ -54,7 +54,7 @@ def program(folder: Path, model: str, shape: str, batch: int = 256) -> Path:
 def test_the_plan_says_what_numpy_allocates(tmp_path, text, shape):
     model = nndsl.load(program(tmp_path, text, shape))
     train = model.checked.trains[0]
-    said = footprint(model.checked, train, 4, 256)
+    said = footprint(model.checked, train, 4, 256, tiling=model.sharings["T"].tiling)
     tracemalloc.start()
     try:
         model.fit()

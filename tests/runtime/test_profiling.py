@@ -10,7 +10,7 @@ import pytest
 
 from nndsl.check import check
 from nndsl.passes import optimise
-from nndsl.plan import Tiling, plan_step, report
+from nndsl.plan import PlanOptions, plan_step, report
 from nndsl.runtime.profiling import Peaks, profile
 from nndsl.runtime.profiling.clock import Clocks
 from nndsl.runtime.profiling.peaks import measured_peaks
@@ -155,7 +155,7 @@ train Net {
 
 
 def test_times_of_threads_are_added_up():
-    made = profiled(tiling=Tiling(2, 2))
+    made = profiled(plan=PlanOptions(tile=2, threads=2))
     assert made.threads == 2
     rows = sum(line.seconds for line in made.lines) + made.gathering + made.trainer + made.waiting
     assert rows == pytest.approx(2 * made.step)
@@ -163,7 +163,7 @@ def test_times_of_threads_are_added_up():
 
 
 def test_tiles_on_one_thread_have_nothing_to_wait_for():
-    made = profiled(tiling=Tiling(2, 1))
+    made = profiled(plan=PlanOptions(tile=2))
     assert made.threads == 1
     assert made.waiting == 0
 
