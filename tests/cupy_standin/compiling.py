@@ -106,8 +106,8 @@ def _head(kernel: Kernel, text: str) -> str:
     return f"static void {kernel.name}({listed}) " + "\n" * text.count("\n", kernel.start, kernel.end)
 
 
-def host_source(text: str, found: tuple[Kernel, ...]) -> str:
-    """C++ for the host, of the source `text` without comments."""
+def host_source(text: str, found: tuple[Kernel, ...], macros: dict[str, str]) -> str:
+    """C++ for the host, of the source `text` without comments. Macros do not reach our own headers."""
     parts: list[str] = []
     at = 0
     for kernel in found:
@@ -118,18 +118,17 @@ def host_source(text: str, found: tuple[Kernel, ...]) -> str:
         r"\bextern\s+__shared__\s+([\w ]+?)\s+(\w+)\s*\[\s*\]\s*;", r"\1* \2 = (\1*)standin::dynamic_shared;", rewritten
     )
     launchers = "".join(_launcher(kernel) for kernel in found)
-    return f'#include "standin.h"\n#line 1 "kernels"\n{rewritten}\n#line 1 "launchers"\n{launchers}'
+    defines = "".join(f"#define {name} {value}\n" for name, value in macros.items())
+    return f'#include "standin.h"\n{defines}#line 1 "kernels"\n{rewritten}\n#line 1 "launchers"\n{launchers}'
 
 
-def _object(source: str, defines: tuple[str, ...]) -> Path:
+def _object(source: str) -> Path:
     """The shared object of the C++ text `source`, compiled if there is none yet."""
     command = compiler()
     if command is None:
         raise SourceError("there is no C++ compiler (g++), which the stand-in compiles kernels with")
     shim = b"".join(path.read_bytes() for path in sorted(_SHIM.iterdir()))
-    key = hashlib.sha256(
-        b"\0".join((command.encode(), " ".join((*_FLAGS, *defines)).encode(), shim, source.encode()))
-    ).hexdigest()
+    key = hashlib.sha256(b"\0".join((command.encode(), " ".join(_FLAGS).encode(), shim, source.encode()))).hexdigest()
     folder = Path(tempfile.gettempdir()) / f"nndsl-standin-{os.getuid()}"
     folder.mkdir(exist_ok=True, mode=0o700)
     target = folder / f"{key[:32]}.so"
@@ -138,7 +137,7 @@ def _object(source: str, defines: tuple[str, ...]) -> Path:
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         text, made = Path(scratch) / "kernels.cpp", Path(scratch) / "kernels.so"
         text.write_text(source, encoding="utf-8")
-        line = [command, *_FLAGS, *defines, f"-I{_SHIM}", str(text), "-o", str(made)]
+        line = [command, *_FLAGS, f"-I{_SHIM}", str(text), "-o", str(made)]
         done = subprocess.run(line, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SourceError(f"the kernels do not compile:\n{done.stderr}")
@@ -154,11 +153,11 @@ def compiled(source: str, options: tuple[str, ...] = ()) -> Compiled:
         SourceError: It does not compile, or holds a kernel that we do not want.
     """
     text = without_comments(source)
-    defines = tuple(option for option in options if option.startswith("-D"))
-    stray = [option for option in options if option not in (*defines, *_OPTIONS)]
+    stray = [option for option in options if not option.startswith("-D") and option not in _OPTIONS]
     if stray:
         raise SourceError(f"options that generated code may not use: {' '.join(stray)}")
-    macros = {name: value for name, _, value in (define[2:].partition("=") for define in defines)}
+    defines = [option[2:].partition("=") for option in options if option.startswith("-D")]
+    macros = {name: value for name, _, value in defines}
     found = kernels(text, macros)
-    library = ctypes.PyDLL(str(_object(host_source(text, found), defines)))
+    library = ctypes.PyDLL(str(_object(host_source(text, found, macros))))
     return Compiled({kernel.name: kernel for kernel in found}, library)
