@@ -32,7 +32,7 @@ _FLAGS = (
 )
 
 _OPTIONS = ("-std=c++17", "--std=c++17", "-std=c++14", "--std=c++14", "--fmad=false", "--fmad=true")
-"""Of NVRTC's options those that may be given, besides macros (-D)."""
+"""Of NVRTC's options those that may be given, besides macros (-D) and folders (-I)."""
 
 
 class LaunchOrder(ctypes.Structure):
@@ -153,7 +153,7 @@ def compiled(source: str, options: tuple[str, ...] = ()) -> Compiled:
         SourceError: It does not compile, or holds a kernel that we do not want.
     """
     text = without_comments(source)
-    stray = [option for option in options if not option.startswith("-D") and option not in _OPTIONS]
+    stray = [option for option in options if not option.startswith(("-D", "-I")) and option not in _OPTIONS]
     if stray:
         raise SourceError(f"options that generated code may not use: {' '.join(stray)}")
     defines = [option[2:].partition("=") for option in options if option.startswith("-D")]

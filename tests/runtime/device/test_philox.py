@@ -32,8 +32,8 @@ def on_the_device(
     real = "double" if dtype is np.float64 else "float"
     threshold = f", {round(PROBABILITY * 65536)}u" if kind == "bernoulli" else ""
     source = KERNEL.replace("KIND", kind).replace("OUT", "bool" if kind == "bernoulli" else real)
-    options = ("-std=c++17", f"-Dreal={real}", f"-Dindex={index}")
-    kernel = cupy.RawModule(code=PHILOX + source.replace("MORE", threshold), options=options).get_function("draw")
+    types = f"typedef {real} real;\ntypedef {index} index;\n"
+    kernel = cupy.RawKernel(types + PHILOX + source.replace("MORE", threshold), "draw", ("-std=c++17",))
     out = cupy.empty(shape, np.bool_ if kind == "bernoulli" else dtype)
     numbers = [np.uint64(number) for number in (seed, site, step, first)]
     kernel((-(-out.size // 128),), (128,), (out, *numbers, np.int32(shape[0]), np.int32(shape[1])))
@@ -71,7 +71,5 @@ def test_a_kernel_draws_the_hosts_numbers(kind, dtype):
 def test_wide_indices_draw_the_same(kind):
     with standin():
         address = (3, SITE, 5, 7)
-        narrow, wide = (
-            on_the_device(kind, np.float32, (4, 37), *address, index=index) for index in ("int", "long long")
-        )
-        np.testing.assert_array_equal(narrow, wide)
+        drawn = [on_the_device(kind, np.float32, (4, 37), *address, index=index) for index in ("int", "long long")]
+        np.testing.assert_array_equal(*drawn)
