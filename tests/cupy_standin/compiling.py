@@ -107,7 +107,7 @@ def _head(kernel: Kernel, text: str) -> str:
 
 
 def host_source(text: str, found: tuple[Kernel, ...], macros: dict[str, str]) -> str:
-    """C++ for the host, of the source `text` without comments. Macros do not reach our own headers."""
+    """C++ for the host, of the source `text` without comments. Names and macros do not meet those of our headers."""
     parts: list[str] = []
     at = 0
     for kernel in found:
@@ -119,7 +119,8 @@ def host_source(text: str, found: tuple[Kernel, ...], macros: dict[str, str]) ->
     )
     launchers = "".join(_launcher(kernel) for kernel in found)
     defines = "".join(f"#define {name} {value}\n" for name, value in macros.items())
-    return f'#include "standin.h"\n{defines}#line 1 "kernels"\n{rewritten}\n#line 1 "launchers"\n{launchers}'
+    inside = f'#line 1 "kernels"\n{rewritten}\n#line 1 "launchers"\n{launchers}'
+    return f'#include "standin.h"\n{defines}namespace kernels {{\n{inside}}}\n'
 
 
 def _object(source: str) -> Path:

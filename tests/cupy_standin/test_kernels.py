@@ -108,6 +108,13 @@ def test_types_may_be_given_as_macros(machine):
     np.testing.assert_array_equal(out.get(), np.full(4, 1.5))
 
 
+def test_names_of_the_hosts_library_are_free(machine):
+    x, out = given(np.ones(4, np.float32), np.zeros(4, np.float32))
+    before = "typedef int index;\n__device__ float gamma(float x) { return x + 2.0f; }"
+    kernel("for (index i = 0; i < n; ++i) out[i] = gamma(x[i]);", before=before)((1,), (1,), (x, out, np.int32(4)))
+    np.testing.assert_array_equal(out.get(), np.full(4, 3))
+
+
 def test_bfloat16_rounds_to_nearest_even(machine):
     values = np.array([1.0, 1.00390625, 1.01171875, 3e38, np.inf, -0.1], np.float32)
     x, out = given(values, np.zeros(6, np.uint16))
