@@ -147,7 +147,7 @@ def command(
     print_diagnostics(() if as_json else ahead)
     progress = _progress([block.name for block in blocks], out, tensorboard=tensorboard, as_json=as_json)
     draw = draw_values if has_matplotlib() else None
-    for block in () if model.limited is None or as_json else model.limited.trains:
+    for block in () if model.planned is None or as_json else model.planned.trains:
         if block.recomputing is not None:
             click.echo(f"{block.name} {told(block.recomputing)}")
     outcomes = run(

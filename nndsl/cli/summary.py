@@ -15,7 +15,8 @@ from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics.amounts import scaled
 from nndsl.runtime.budget import told
-from nndsl.runtime.sources import reading_told
+from nndsl.runtime.once import once_told
+from nndsl.runtime.sources import kept_rows, reading_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +58,11 @@ def command(
     planned = _planned(program, plan, precision)
     reports = {train.name: _report(planned, train, float_bytes) for train in planned.program.trains}
     recomputing = {train.name: train.recomputing for train in planned.program.trains if train.recomputing is not None}
+    once = {
+        train.name: once_told(train.once, float_bytes, kept_rows(program, train))
+        for train in planned.program.trains
+        if train.once is not None
+    }
     reading = {train.name: reading_told(program, train, float_bytes) for train in program.trains}
     models = {model.name: _rows(model, program, _costs(model, reports.values())) for model in program.models}
     if as_json:
@@ -69,6 +75,7 @@ def command(
                     name: _report_data(report)
                     | {"data": reading[name], "sharing": planned.sharings[name].reason}
                     | ({"recomputing": asdict(recomputing[name])} if name in recomputing else {})
+                    | ({"once": once[name]} if name in once else {})
                     for name, report in reports.items()
                 },
                 "writes": {name: writing_data(how) for name, how in writers(program).items()},
@@ -83,6 +90,8 @@ def command(
         click.echo(f"  processor   {planned.sharings[name].reason}")
         if name in recomputing:
             click.echo(f"  --memory    training {told(recomputing[name])}")
+        if name in once:
+            click.echo(f"  once        {once[name]}")
         if reading[name] is not None:
             click.echo(f"  data        {reading[name]}")
     for name, how in writers(program).items():
@@ -100,7 +109,8 @@ def _report(planned: Planned, train: TrainProgram, float_bytes: int) -> MemoryRe
     """What a training step takes."""
     from nndsl.plan import plan_step, report
 
-    return report(planned.program, train, plan_step(train.training), _batch_size(train), float_bytes)
+    tiling = planned.tiling(train.name)
+    return report(planned.program, train, plan_step(train.training), _batch_size(train), float_bytes, tiling)
 
 
 def _batch_size(train: TrainProgram) -> int:

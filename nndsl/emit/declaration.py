@@ -40,7 +40,8 @@ class TrainNames:
 
     generation: the lines of the record of how it writes on from a text; none where it does not.
     shows: function and fields of each `show`. curvature: None where the block has no solver that asks for it. rates:
-    None where no learning rate changes.
+    None where no learning rate changes. once: the lines of the record of what is kept for each row; none where nothing
+    is.
     """
 
     training: str
@@ -53,6 +54,7 @@ class TrainNames:
     shows: tuple[tuple[str, tuple[str, ...]], ...] = ()
     curvature: str | None = None
     rates: str | None = None
+    once: tuple[str, ...] = ()
 
 
 def layout_lines(name: str, remark: str, kept: Iterable[Weight] | Iterable[State]) -> list[str]:
@@ -250,6 +252,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     if train.shows:
         lines += _group("shows", [_show(show, *made) for show, made in zip(train.shows, names.shows, strict=True)])
     lines += _solver(train, names.curvature)
+    lines += indented(names.once)
     lines += indented(names.generation)
     return [line for text in (*lines, "),") for line in text.split("\n")]
 

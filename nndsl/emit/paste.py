@@ -30,6 +30,7 @@ _FIRST = (
     "callbacks",
     "solvers",
     "steps",
+    "once",
     "loop",
     "gradient_check",
     "files",

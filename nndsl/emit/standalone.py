@@ -17,16 +17,16 @@ from nndsl.emit.names import Names, NodeNames
 from nndsl.emit.paste import Runtime, runtime
 from nndsl.emit.rates import rates
 from nndsl.emit.steps import Part, field_types, report
-from nndsl.emit.text import WIDTH, Spelling, plain, ruled, wrapped
+from nndsl.emit.text import WIDTH, Spelling, literal, plain, ruled, wrapped
 from nndsl.emit.textbook_steps import textbook_step
 from nndsl.emit.workspaces import planned_step
-from nndsl.plan import sharing_of
+from nndsl.plan import bytes_of_row, sharing_of
 from nndsl.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from nndsl.ir.program import Network, Program, Show, StepGraph, TrainProgram
+    from nndsl.ir.program import Network, Once, Program, Show, StepGraph, TrainProgram
     from nndsl.ir.types import TensorType
     from nndsl.plan import Sharing
 
@@ -106,13 +106,9 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
     training = replace(train.training, reported=train.training.reported)
     evaluation = replace(train.evaluation, predictions=())
     prediction = replace(train.evaluation, totals=(), reported=(), states=(), minimizes=())
-    read = _read_fields(training) | _read_fields(evaluation)
-    types = {
-        field.name: field.node.type for data in module.program.data if data.name == train.data for field in data.fields
-    }
-    types |= read
-    fields = {each: types[each] for each in (*train.fields, *sorted(read)) if each in types}
+    fields, inputs = _step_fields(module, train)
     what = f"The train block {train.name}"
+    once = () if train.once is None else _once_lines(module, train, train.once, step)
     training_name = step(
         module,
         train,
@@ -120,14 +116,14 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
             f"{name}_training",
             f"{what}: one step of training on a batch of n samples.",
             training,
-            tuple(fields.items()),
+            inputs,
             trains=True,
         ),
     )
     evaluation_name = step(
         module,
         train,
-        Part(f"{name}_evaluation", f"{what}: the loss and metrics of n samples.", evaluation, tuple(fields.items())),
+        Part(f"{name}_evaluation", f"{what}: the loss and metrics of n samples.", evaluation, inputs),
     )
     needed = _read_fields(prediction)
     prediction_name = None
@@ -146,13 +142,43 @@ def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNa
         evaluation_name,
         reported,
         prediction_name,
-        tuple(fields),
+        fields,
         tuple(sorted(needed)),
         generation(module, train, step),
         shows,
         None if train.curvature is None else _curvature_function(module, train, train.curvature, step),
         rates(module, train),
+        once,
     )
+
+
+def _step_fields(module: Module, train: TrainProgram) -> tuple[tuple[str, ...], tuple[tuple[str, TensorType], ...]]:
+    """The fields of the data that training and evaluation need, and what their steps read, by name."""
+    read = _read_fields(train.training) | _read_fields(replace(train.evaluation, predictions=()))
+    types = {
+        field.name: field.node.type for data in module.program.data if data.name == train.data for field in data.fields
+    }
+    if train.once is None:
+        types |= read
+        fields = {each: types[each] for each in (*train.fields, *sorted(read)) if each in types}
+        return tuple(fields), tuple(fields.items())
+    needed = (read | _read_fields(train.once.graph)).keys() & types.keys()
+    inputs = {each: read[each] for each in (*train.fields, *sorted(read)) if each in read}
+    return tuple(dict.fromkeys([*train.fields, *sorted(needed)])), tuple(inputs.items())
+
+
+def _once_lines(
+    module: Module, train: TrainProgram, once: Once, step: Callable[[Module, TrainProgram, Part], str]
+) -> tuple[str, ...]:
+    """Write the function of what is kept for each row; the lines of its record."""
+    title = f"The train block {train.name}: what is the same for a row in every epoch, of n rows."
+    fields = tuple(sorted(_read_fields(once.graph).items()))
+    function = step(module, train, Part(f"{snake_case(train.name)}_once", title, once.graph, fields))
+    threads = sharing_of(replace(train, training=once.graph)).blas_threads
+    width = bytes_of_row(once, 8 if module.precision == "float64" else 4)
+    names = literal(tuple(name for name, _ in fields))
+    held = [f"    blas_threads={threads},"] if threads else []
+    return ("once=Once(", f"    workspace={function},", f"    fields={names},", f"    width={width},", *held, "),")
 
 
 def _curvature_function(

@@ -517,6 +517,25 @@ class Recomputing:
 
 
 @record
+class Once:
+    """What is the same for a row of the data in every epoch, so that it is computed once for the data set.
+
+    graph: it, as predictions over fields of the data. In the graphs of training, evaluation (what is reported) and
+    curvature, fields called like these predictions stand for it. places: whose output each is, as a user knows it.
+    spared: of a training step's floating-point operations, the part that it has no more.
+    """
+
+    graph: StepGraph
+    places: tuple[str, ...]
+    spared: float
+
+    @property
+    def values(self) -> tuple[tuple[str, TensorType], ...]:
+        """The fields that stand for it: name and type of each."""
+        return tuple((name, node.type) for name, node, _ in self.graph.predictions)
+
+
+@record
 class TrainProgram:
     """A `train` block. `settings` holds every setting, defaults filled in: epochs, steps, batch_size, shuffle, ...
 
@@ -525,7 +544,7 @@ class TrainProgram:
     loss's second derivatives with a direction (leaf `direction`), filled by `autodiff`. steps: what each step and label
     of the models first gives in evaluation, by path, as it was checked; `features` makes predictions of them.
     generation: how it writes on from a text, filled by `passes`; None where it can't. recomputing: where `training` was
-    made to fit into a memory.
+    made to fit into a memory. once: what `plan` has taken out of the steps; None where there is nothing of the kind.
     """
 
     name: str
@@ -542,6 +561,7 @@ class TrainProgram:
     curvature: StepGraph | None = None
     generation: Generation | None = None
     recomputing: Recomputing | None = None
+    once: Once | None = None
 
 
 @record

@@ -1,9 +1,10 @@
 """From graphs to schedules: what is computed in which order, and where every value lives."""
 
 from nndsl.plan.loops import LoopOutputs, loops_of
+from nndsl.plan.once import bytes_of_row, with_once
 from nndsl.plan.options import Machine, PlanOptions
 from nndsl.plan.programs import verify_plans
-from nndsl.plan.report import LayerCost, MemoryReport, report
+from nndsl.plan.report import LayerCost, MemoryReport, report, step_bytes
 from nndsl.plan.schedule import (
     Action,
     AddTotal,
@@ -58,6 +59,7 @@ __all__ = [
     "Tiled",
     "Tiling",
     "ViewOf",
+    "bytes_of_row",
     "flops_of",
     "is_elementwise",
     "loops_of",
@@ -69,9 +71,11 @@ __all__ = [
     "report",
     "sharing_of",
     "sharings_of",
+    "step_bytes",
     "tiled",
     "traffic_of",
     "verify_plans",
     "verify_schedule",
     "verify_update",
+    "with_once",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-CHOICES = ("tiles", "threads")
+CHOICES = ("once", "tiles", "threads")
 """Techniques of plans that can be switched off, besides the passes over graphs."""
 
 

@@ -29,5 +29,7 @@ def verify_plans(program: Program) -> None:
         if train.generation is not None and train.generation.one_time is not None:
             verify_schedule(plan_prediction(train.generation.one_time.first))
             verify_schedule(plan_prediction(train.generation.one_time.step))
+        if train.once is not None:
+            verify_schedule(plan_prediction(train.once.graph))
         if train.curvature is not None:
             verify_schedule(plan_step(train.curvature), train.curvature)

@@ -11,14 +11,17 @@ from nndsl.ir.types import DType, Kind
 from nndsl.ops import field as field_of_data
 from nndsl.plan.loops import rule_over
 from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop, lies_by_time
-from nndsl.plan.work import flops_of
+from nndsl.plan.step import plan_step
+from nndsl.plan.tiles import tiled
+from nndsl.plan.work import bytes_of, flops_of
 from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
-    from nndsl.ir.program import Program, TrainProgram, Update
+    from nndsl.ir.program import Program, StepGraph, TrainProgram, Update
     from nndsl.ir.types import TensorType
     from nndsl.plan.schedule import Schedule
+    from nndsl.plan.tiles import Tiling
 
 
 @record
@@ -70,10 +73,35 @@ class MemoryReport:
         return self.forward + self.backward + self.update
 
 
+def step_bytes(graph: StepGraph, samples: int, float_bytes: int, tiling: Tiling | None, gradients: int) -> int:
+    """The buffers of a step over a batch; in tiles, those of all threads, whose `gradients` are their own."""
+    parts = None if tiling is None else tiled(graph)
+    if tiling is None or parts is None:
+        return plan_step(graph).bytes(samples, float_bytes)
+    tile, threads = tiling.divided(samples)
+    schedule = plan_step(parts.samples)
+    fields = {node for node, place in schedule.places.items() if isinstance(place, Given) and node.op is field_of_data}
+    own = sum(bytes_of(node.type, 1, float_bytes) for node in fields)
+    rest = samples % tile
+    values = threads * (schedule.bytes(tile, float_bytes) + tile * own) + schedule.bytes(rest, float_bytes) + rest * own
+    if not graph.minimizes:
+        return values
+    sums = threads - 1 if tile * threads >= samples else 2 * threads - 1
+    return values + plan_step(parts.rest).bytes(samples, float_bytes) + sums * gradients
+
+
 def report(
-    program: Program, train: TrainProgram, schedule: Schedule, batch_size: int, float_bytes: int = 4
+    program: Program,
+    train: TrainProgram,
+    schedule: Schedule,
+    batch_size: int,
+    float_bytes: int = 4,
+    tiling: Tiling | None = None,
 ) -> MemoryReport:
-    """What a step of `train` takes, by its schedule (of training, evaluation or prediction)."""
+    """What a step of `train` takes, by its schedule (of training, evaluation or prediction).
+
+    tiling: how the batches of training are divided; then `buffers` are those of all threads.
+    """
     sizes = {w.path: w.type.size for w in program.weights}
     updates = [action for action in schedule.actions if isinstance(action, ApplyUpdate)]
     schedules = [schedule, *(action.schedule for action in updates)]
@@ -83,6 +111,10 @@ def report(
     tally.count_all(schedule)
     parameters = sum(sizes.values())
     settings = dict(train.settings)
+    divided = 0
+    if tiling is not None:
+        divided = step_bytes(train.training, batch_size, float_bytes, tiling, parameters * float_bytes)
+        divided -= schedule.bytes(batch_size, float_bytes)
     given = [node for node, place in schedule.places.items() if isinstance(place, Given) and node.op is field_of_data]
     return MemoryReport(
         batch_size=batch_size,
@@ -98,7 +130,7 @@ def report(
         else 0,
         states=sum(s.type.size for s in program.states) * float_bytes,
         inputs=sum(tally.bytes(node.type) for node in given),
-        buffers=sum(each.bytes(batch_size, float_bytes) for each in schedules),
+        buffers=sum(each.bytes(batch_size, float_bytes) for each in schedules) + divided,
         buffers_without_reuse=sum(tally.without_reuse(each) for each in schedules),
         forward=sum(layer.forward for layer in tally.layers.values()),
         backward=sum(layer.backward for layer in tally.layers.values()),

@@ -30,6 +30,9 @@ _MOVED = 5e9
 _CALL = 0.8e-6
 """Seconds that calling a NumPy function takes, besides what it does."""
 
+_GATHERING = 2e-6
+"""Seconds that a further field takes in every step, however few bytes it has: a line of the loop that gathers rows."""
+
 _WAITING = 2e-6
 """Seconds that a call takes longer for each thread that Python runs: only one of them at a time is in Python itself."""
 
@@ -92,7 +95,7 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
     assert machine is not None
     whole = _whole(work)
     rate = _PRODUCTS * 4 / float_bytes
-    alone = work.products / rate + work.streamed / _STREAMED + work.moved / _MOVED
+    alone = _alone(work, float_bytes)
     helped = work.large * (1 - 1 / (0.9 * machine.cores)) / rate if whole.blas_threads == 0 and machine.cores > 1 else 0
     at_once = alone - helped + work.calls * _CALL
     threads = 1 if "threads" in options.without else _threads(work, alone, samples, machine)
@@ -108,6 +111,21 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
     least = max(1, round(_WORTH_A_THREAD / (alone / samples)))
     tiling = Tiling(tile, threads, min(least, -(-samples // threads)))
     return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, _why(tiling, work, alone, rate))
+
+
+def seconds_of(work: Work, float_bytes: int) -> float:
+    """About how long work takes on one thread."""
+    return _alone(work, float_bytes) + _calling(work, 1)
+
+
+def gathering(size: int) -> float:
+    """About how many seconds it takes to gather a batch's rows of a field, `size` bytes in all."""
+    return size / _MOVED + _GATHERING
+
+
+def _alone(work: Work, float_bytes: int) -> float:
+    """Seconds of work on one thread without the calling of functions."""
+    return work.products * float_bytes / 4 / _PRODUCTS + work.streamed / _STREAMED + work.moved / _MOVED
 
 
 def _time(work: Work, alone: float, threads: int) -> float:

@@ -89,14 +89,19 @@ class Work:
 
 def work_of(roots: Iterable[Node], samples: int, float_bytes: int) -> Work:
     """The work of computing `roots` for a batch of so many samples."""
+    return work_at(reachable(roots), samples, float_bytes)
+
+
+def work_at(nodes: Iterable[Node], samples: int, float_bytes: int) -> Work:
+    """The work of computing these nodes, their operands being there."""
     work = Work()
-    _count(work, roots, samples, float_bytes, times=1)
+    _count(work, nodes, samples, float_bytes, times=1)
     return work
 
 
-def _count(work: Work, roots: Iterable[Node], samples: int, float_bytes: int, times: int) -> None:
+def _count(work: Work, nodes: Iterable[Node], samples: int, float_bytes: int, times: int) -> None:
     bodies: dict[ops.Body, int] = {}
-    for node in reachable(roots):
+    for node in nodes:
         op, inputs = node.op, node.inputs
         if op is ops.scan:
             bodies[ops.body_of(node)] = integer(node, "length")
@@ -117,4 +122,4 @@ def _count(work: Work, roots: Iterable[Node], samples: int, float_bytes: int, ti
         else:
             work.moved += size
     for body, length in bodies.items():
-        _count(work, body.roots, samples, float_bytes, times * length)
+        _count(work, reachable(body.roots), samples, float_bytes, times * length)

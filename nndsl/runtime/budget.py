@@ -10,10 +10,10 @@ from nndsl.diagnostics import UserError, error
 from nndsl.diagnostics.amounts import in_bytes
 from nndsl.ir import Kind, Node, reachable
 from nndsl.ir.program import Recomputing
-from nndsl.runtime.footprint import batch_size, planned_footprint, step_bytes
+from nndsl.runtime.footprint import batch_size, planned_footprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from nndsl.ir.program import Program, StepGraph, TrainProgram
     from nndsl.plan import Tiling
@@ -23,28 +23,38 @@ _NAMES = 3
 
 
 def within(
-    program: Program, limit: int, float_bytes: int, tiling: Callable[[str], Tiling | None] = lambda name: None
+    program: Program,
+    limit: int,
+    float_bytes: int,
+    tiling: Callable[[str], Tiling | None] = lambda name: None,
+    rows: Mapping[str, int] | None = None,
 ) -> Program:
     """An optimised program whose training takes `limit` bytes at most, the data apart.
 
-    That is: weights, gradients, what the optimizer remembers, and the values of a batch, in training or in evaluation
-    (not both at once: see `Train.one_workspace`). The numbers that it computes are the same to the last bit. tiling:
-    how the batches of a train block are divided, by its name. Raises UserError NN641 where that can't be done.
+    That is: weights, gradients, what the optimizer remembers, the values of a batch, in training or in evaluation (not
+    both at once: see `Train.one_workspace`), and what is computed once for all rows. The numbers that it computes are
+    the same to the last bit. tiling: how the batches of a train block are divided, by its name. rows: of how many rows
+    a block keeps what is computed once, by its name. Raises UserError NN641 where that can't be done.
     """
-    trains = tuple(_within(program, train, limit, float_bytes, tiling(train.name)) for train in program.trains)
-    return replace(program, trains=trains)
+    trains = (
+        _within(program, train, limit, float_bytes, tiling(train.name), (rows or {}).get(train.name, 0))
+        for train in program.trains
+    )
+    return replace(program, trains=tuple(trains))
 
 
-def _within(program: Program, train: TrainProgram, limit: int, float_bytes: int, tiling: Tiling | None) -> TrainProgram:
-    from nndsl.plan import plan_step, report
+def _within(
+    program: Program, train: TrainProgram, limit: int, float_bytes: int, tiling: Tiling | None, rows: int
+) -> TrainProgram:
+    from nndsl.plan import plan_step, report, step_bytes
     from nndsl.plan.budget import fitted
 
     if any(minimize.solver is not None for minimize in train.training.minimizes):
         message = f"what {train.name} takes can't be limited: its solver works on all samples at once, however many"
         raise UserError(error("NN641", message, train.span, help="leave `--memory` out"))
     samples = batch_size(train)
-    needed = planned_footprint(program, train, float_bytes, samples, tiling=tiling)
-    evaluating = step_bytes(train.evaluation, samples, float_bytes, tiling, 0)
+    needed = planned_footprint(program, train, float_bytes, samples, tiling=tiling, rows=rows)
+    evaluating = step_bytes(replace(train.evaluation, predictions=()), samples, float_bytes, tiling, 0)
 
     def measure(graph: StepGraph) -> int:
         return max(evaluating, step_bytes(graph, samples, float_bytes, tiling, needed.gradients))
@@ -54,7 +64,7 @@ def _within(program: Program, train: TrainProgram, limit: int, float_bytes: int,
     told = Recomputing(limit, needed.network, beside + fit.bytes)
     made = replace(train, training=fit.graph, recomputing=told)
     if not fit.fits:
-        raise _too_little(limit, planned_footprint(program, made, float_bytes, samples, tiling=tiling), made)
+        raise _too_little(limit, planned_footprint(program, made, float_bytes, samples, tiling=tiling, rows=rows), made)
     if fit.graph is train.training:
         return made
     flops = [report(program, each, plan_step(each.training), samples).flops for each in (train, made)]

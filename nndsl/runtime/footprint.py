@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nndsl.ir import Node
-    from nndsl.ir.program import Program, StepGraph, TrainProgram
+    from nndsl.ir.program import Program, TrainProgram
     from nndsl.plan import Tiling
     from nndsl.runtime.machine import FreeMemory
 
@@ -34,8 +34,8 @@ class Footprint:
     """Bytes, at the same time.
 
     updating: what the optimizers compute with. activations: all values of a batch, in training and (other buffers) in
-    evaluation; the larger of both where memory was limited. kept: copies of the weights. largest: the steps whose
-    values take most, each as if it had memory of its own.
+    evaluation; the larger of both where memory was limited. kept: copies of the weights. once: what is computed once
+    for the data set, for all rows. largest: the steps whose values take most, each as if it had memory of its own.
     """
 
     weights: int
@@ -47,6 +47,7 @@ class Footprint:
     batch: int
     kept: int
     data: int = 0
+    once: int = 0
     batch_size: int = 1
     largest: tuple[tuple[str, int], ...] = ()
 
@@ -67,6 +68,7 @@ class Footprint:
             + self.activations
             + self.batch
             + self.kept
+            + self.once
         )
 
     def table(self) -> str:
@@ -80,6 +82,7 @@ class Footprint:
             ("weights that are kept besides (best epoch, averages)", self.kept),
             (f"activations of {self.batch_size:,} samples", self.activations),
             ("the batch itself", self.batch),
+            ("values that are computed once for all rows", self.once),
             ("data", self.data),
         ]
         told = [(name, in_bytes(count)) for name, count in rows if count]
@@ -110,18 +113,22 @@ def refuse_training(
     samples: int,
     data: int,
     made: int,
-    limited: Program | None = None,
+    planned: Program | None = None,
     tiling: Tiling | None = None,
+    rows: int = 0,
 ) -> None:
     """Before a block is trained in batches of `samples`. Raises UserError NN640 where it does not fit.
 
-    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free. limited:
-    the program as it was made to fit into a memory, if it was. tiling: how batches are divided.
+    data: bytes of the data's rows. made: bytes of all this that are there already, and so are no longer free. planned:
+    the program as it was planned, where it was. tiling: how batches are divided. rows: of so many rows what can be
+    computed once is kept.
     """
     free = free_memory()
-    if free is None or _bound(program, train, float_bytes, samples) + data - made <= LOOK_CLOSER * free.bytes:
+    block = train if planned is None else block_of(planned, train)
+    bound = _bound(program, train, float_bytes, samples) + data + rows * width_of(block, float_bytes) - made
+    if free is None or bound <= LOOK_CLOSER * free.bytes:
         return
-    needed = footprint(program, train, float_bytes, samples, data, limited, tiling)
+    needed = footprint(program, train, float_bytes, samples, data, planned, tiling, rows)
     if needed.bytes - made > free.bytes:
         raise too_large(needed, free, train)
 
@@ -132,29 +139,50 @@ def footprint(
     float_bytes: int,
     samples: int,
     data: int = 0,
-    limited: Program | None = None,
+    planned: Program | None = None,
     tiling: Tiling | None = None,
+    rows: int = 0,
 ) -> Footprint:
     """What training a block takes in batches of `samples`, by its plan; arguments as `refuse_training` has them."""
     from nndsl.passes import optimise
 
-    optimised = optimise(program) if limited is None else limited
-    block = next(each for each in optimised.trains if each.name == train.name)
-    return planned_footprint(optimised, block, float_bytes, samples, data, tiling)
+    optimised = optimise(program) if planned is None else planned
+    return planned_footprint(optimised, block_of(optimised, train), float_bytes, samples, data, tiling, rows)
+
+
+def block_of(planned: Program, train: TrainProgram) -> TrainProgram:
+    """A checked train block as it was planned."""
+    return next(each for each in planned.trains if each.name == train.name)
+
+
+def width_of(train: TrainProgram, float_bytes: int) -> int:
+    """The bytes of what a planned block computes once for a row."""
+    from nndsl.plan import bytes_of_row
+
+    return 0 if train.once is None else bytes_of_row(train.once, float_bytes)
 
 
 def planned_footprint(
-    program: Program, train: TrainProgram, float_bytes: int, samples: int, data: int = 0, tiling: Tiling | None = None
+    program: Program,
+    train: TrainProgram,
+    float_bytes: int,
+    samples: int,
+    data: int = 0,
+    tiling: Tiling | None = None,
+    rows: int = 0,
 ) -> Footprint:
     """What training a block of an optimised program takes."""
-    from nndsl.plan import plan_step, report
+    from nndsl.plan import plan_step, report, step_bytes
 
     schedule = plan_step(train.training)
+    reported = replace(train.evaluation, predictions=())
     training = report(program, train, schedule, samples, float_bytes)
-    evaluation = report(program, train, plan_step(train.evaluation), samples, float_bytes)
+    evaluation = report(program, train, plan_step(reported), samples, float_bytes)
     weights = training.gradients
     values = step_bytes(train.training, samples, float_bytes, tiling, weights)
-    evaluating = step_bytes(train.evaluation, samples, float_bytes, tiling, weights)
+    evaluating = step_bytes(reported, samples, float_bytes, tiling, weights)
+    going = values + evaluating if train.recomputing is None else max(values, evaluating)
+    before = 0 if train.once is None else step_bytes(train.once.graph, samples, float_bytes, tiling, 0)
     largest = sorted(training.layers, key=lambda layer: -layer.activations)[:_NAMES]
     copies = sum(callback.name == "EarlyStopping" for callback in train.callbacks)
     copies += bool(dict(train.settings).get("use_ema"))
@@ -165,29 +193,14 @@ def planned_footprint(
         training.slots,
         training.states,
         training.buffers - schedule.bytes(samples, float_bytes),
-        values + evaluating if train.recomputing is None else max(values, evaluating),
+        max(going, before) if rows else going + before,
         training.inputs + evaluation.inputs,
         copies * (training.weights + training.states),
         data,
+        rows * width_of(train, float_bytes),
         samples,
         tuple((layer.scope, layer.activations) for layer in largest if layer.scope),
     )
-
-
-def step_bytes(graph: StepGraph, samples: int, float_bytes: int, tiling: Tiling | None, gradients: int) -> int:
-    """The buffers of a step over a batch; in tiles, those of all threads, whose `gradients` are their own."""
-    from nndsl.plan import plan_step, tiled
-
-    parts = None if tiling is None else tiled(graph)
-    if tiling is None or parts is None:
-        return plan_step(graph).bytes(samples, float_bytes)
-    tile, threads = tiling.divided(samples)
-    schedule = plan_step(parts.samples)
-    values = threads * schedule.bytes(tile, float_bytes) + schedule.bytes(samples % tile, float_bytes)
-    if not graph.minimizes:
-        return values
-    sums = threads - 1 if tile * threads >= samples else 2 * threads - 1
-    return values + plan_step(parts.rest).bytes(samples, float_bytes) + sums * gradients
 
 
 def batch_size(train: TrainProgram) -> int:

@@ -70,7 +70,7 @@ class Terrain:
 
         self.model = model
         self.train = train
-        self.block = model.generated.program.trains[train.name]
+        self.block = model.generated.of_rows(model.generated.program.trains[train.name])
         self.paths = train.training.minimizes[0].weights
         memory = model.generated.memory(model.seed)
         self.places = memory.positions(self.paths)

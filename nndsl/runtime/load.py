@@ -95,7 +95,7 @@ def model_of(
         sets or {},
         seed,
         sharings=planned.sharings,
-        limited=planned.program if planned.limited else None,
+        planned=planned.program,
     )
 
 

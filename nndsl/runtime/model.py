@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, did_you_mean, error
-from nndsl.runtime.readiness import cautions, require_memory, require_usable
+from nndsl.runtime.once import once_told
+from nndsl.runtime.readiness import cautions, keeps, require_memory, require_usable
 from nndsl.runtime.rows import columns_for, columns_of, needs_columns
-from nndsl.runtime.sources import NewRows, Sources
+from nndsl.runtime.sources import KEPT_PARTS, NewRows, Sources
 
 if TYPE_CHECKING:
     from nndsl.data import Table as DataTable
@@ -31,8 +32,7 @@ class Model:
 
     checked: its graphs. generated: its NumPy source, executed. sets: the `let`s that were given other values. seed:
     what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another.
-    sharings: how each train block uses the processor. limited: its graphs as they were made to fit into a memory, if
-    they were.
+    sharings: how each train block uses the processor. planned: its graphs as its source was written from them.
 
     The first `fit` of a model begins with weights drawn by the seed, later ones go on from the weights that there are.
     """
@@ -45,11 +45,11 @@ class Model:
         seed: int,
         *,
         sharings: Mapping[str, Sharing] | None = None,
-        limited: Program | None = None,
+        planned: Program | None = None,
     ) -> None:
         self.checked = checked
         self.sharings = dict(sharings or {})
-        self.limited = limited
+        self.planned = planned
         self.generated = generated
         self.sets = dict(sets)
         self.seed = seed
@@ -150,7 +150,7 @@ class Model:
             parts = self.parts(train, learning=True)
             require_memory(self, train, parts)
             require_usable(self, train, parts)
-            return self.generated.fitting(self._train(train), self.memory, parts, self.seed, epochs)
+            return self.generated.fitting(self._trained(train, parts), self.memory, parts, self.seed, epochs)
 
     def cautions(self, train: TrainProgram) -> list[Diagnostic]:
         """What is probably not meant of training this block, as far as its rows tell. Raises UserError."""
@@ -191,7 +191,8 @@ class Model:
     def training_of(self, train: TrainProgram, memory: Memory, *, epochs: int | None = None) -> Iterator[Event]:
         """The events of training weights that are not this model's: those of `memory`. Raises UserError."""
         with self._explained(train):
-            yield from self.generated.fit(self._train(train), memory, self.parts(train), self.seed, epochs)
+            parts = self.parts(train)
+            yield from self.generated.fit(self._trained(train, parts), memory, parts, self.seed, epochs)
 
     def shows(self, train: TrainProgram, *, epochs: int | None = None) -> Callable[[Event], Iterator[Shown]]:
         """What the block's `show` lines give after each event of `training`, which begins at the first event."""
@@ -417,12 +418,16 @@ class Model:
         return prepared.parts
 
     def data_notes(self, train: TrainProgram) -> list[str]:
-        """What is to be said of how the block's data is read: "streams 2.0 GB from x.npy". Raises UserError."""
+        """What is to be said of the block's data: "streams 2.0 GB from x.npy", what is kept of it. Raises UserError."""
         if train.data is None:
             return []
         reading = self._sources.reading(self.checked.data_named(train.data), train, self._train(train).fields)
-        note = reading.note()
-        return [] if note is None else [note]
+        notes = [reading.note()]
+        if self.planned is not None and keeps(self, train, parts := self.parts(train)):
+            once = next(each.once for each in self.planned.trains if each.name == train.name)
+            rows = sum(self.generated.names["len_of"](parts.get(part)) for part in KEPT_PARTS)
+            notes.append(once and once_told(once, self.memory.dtype.itemsize, rows))
+        return [note for note in notes if note is not None]
 
     def _part(self, train: TrainProgram, part: str | None, *, classes: bool = False) -> DataPart:
         parts = self.parts(train, classes=classes)
@@ -461,6 +466,11 @@ class Model:
 
     def _train(self, train: TrainProgram) -> Train:
         return self.generated.program.trains[train.name]
+
+    def _trained(self, train: TrainProgram, parts: Mapping[str, DataPart]) -> Train:
+        """The block as it is trained on these parts."""
+        block = self._train(train)
+        return block if keeps(self, train, parts) else self.generated.of_rows(block)
 
     def _data(self, name: str) -> Data:
         return self.generated.program.data[name]

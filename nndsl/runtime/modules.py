@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nndsl.runtime.standalone.batches import DataPart
     from nndsl.runtime.standalone.data import Prepared
     from nndsl.runtime.standalone.loop import Event, Fitting
-    from nndsl.runtime.standalone.program import Array, Memory, Program, Table
+    from nndsl.runtime.standalone.program import Array, Memory, Program, Table, Train
 
 
 class Generated:
@@ -81,6 +81,16 @@ class Generated:
     def new_part(self) -> Callable[..., DataPart]:
         """`nndsl.runtime.standalone.data.new_part`, as the module has it."""
         return self.names["new_part"]
+
+    @property
+    def of_rows(self) -> Callable[[Train], Train]:
+        """`nndsl.runtime.standalone.once.of_rows`, as the module has it."""
+        return self.names["of_rows"]
+
+    @property
+    def kept_bytes(self) -> Callable[..., int]:
+        """`nndsl.runtime.standalone.once.kept_bytes`, as the module has it."""
+        return self.names["kept_bytes"]
 
     @property
     def take_rows(self) -> Callable[..., None]:

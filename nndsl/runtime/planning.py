@@ -7,22 +7,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import UserError, error
+from nndsl.runtime.footprint import batch_size, planned_footprint
+from nndsl.runtime.sources import kept_rows
 
 if TYPE_CHECKING:
-    from nndsl.ir.program import Program
+    from nndsl.ir.program import Program, TrainProgram
     from nndsl.plan import PlanOptions, Sharing, Tiling
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A program as it is going to run. sharings: how the steps of each train block use the processor, by its name.
-
-    limited: its graphs were made to fit into a memory.
-    """
+    """A program as it is going to run. sharings: how the steps of each train block use the processor, by its name."""
 
     program: Program
     sharings: Mapping[str, Sharing]
-    limited: bool = False
 
     def tiling(self, train: str) -> Tiling | None:
         """How the batches of a train block are divided; None: they go through whole."""
@@ -51,21 +49,47 @@ def planned_of(
 
     plan = plan or PlanOptions(this_machine())
     float_bytes = 8 if precision == "float64" else 4
+    rows: Mapping[str, int] = {}
     if level == 0:
         _refuse_textbook(plan)
         program = differentiated(checked, verify=verify)
         planned = Planned(program, sharings_of(program, PlanOptions(), float_bytes=float_bytes))
     else:
         program = optimise(checked, verify=verify, without=plan.without)
+        if "once" not in plan.without:
+            program, rows = _with_once(program, plan, float_bytes)
         if plan.divides:
             _refuse_undivided(program)
         planned = Planned(program, sharings_of(program, plan, float_bytes=float_bytes))
     if plan.memory is not None:
-        program = within(program, plan.memory, float_bytes, planned.tiling)
-        planned = replace(planned, program=program, limited=True)
+        program = within(program, plan.memory, float_bytes, planned.tiling, rows)
+        planned = replace(planned, program=program)
     if verify:
         verify_plans(program)
     return planned
+
+
+def _with_once(program: Program, plan: PlanOptions, float_bytes: int) -> tuple[Program, dict[str, int]]:
+    """An optimised program with what is computed once taken out of its steps.
+
+    Where memory is limited, only where that fits; and of how many rows each block then keeps it.
+    """
+    from nndsl.plan import sharing_of, with_once
+
+    made = with_once(program, float_bytes)
+    if plan.memory is None:
+        return made, {}
+    rows: dict[str, int] = {}
+    trains: list[TrainProgram] = []
+    for plain, train in zip(program.trains, made.trains, strict=True):
+        if train.once is not None:
+            count = kept_rows(made, train)
+            tiling = sharing_of(train, plan, float_bytes=float_bytes).tiling
+            needed = planned_footprint(made, train, float_bytes, batch_size(train), tiling=tiling, rows=count)
+            if needed.network <= plan.memory:
+                rows[train.name] = count
+        trains.append(train if train.name in rows else plain)
+    return replace(made, trains=tuple(trains)), rows
 
 
 def _refuse_textbook(plan: PlanOptions) -> None:

@@ -9,6 +9,8 @@ from nndsl.data.loading import columns_side_by_side
 from nndsl.diagnostics import warning
 from nndsl.ir import Node, reachable
 from nndsl.runtime.footprint import batch_size, refuse_training
+from nndsl.runtime.machine import free_memory
+from nndsl.runtime.sources import KEPT_PARTS, LARGEST_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,7 +37,16 @@ def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPa
     samples = min(batch_size(train), largest)
     sharing = model.sharings.get(train.name)
     tiling = None if sharing is None else sharing.tiling
-    refuse_training(model.checked, train, memory.dtype.itemsize, samples, rows, made, model.limited, tiling)
+    kept = sum(len_of(parts.get(name)) for name in KEPT_PARTS) if keeps(model, train, parts) else 0
+    refuse_training(model.checked, train, memory.dtype.itemsize, samples, rows, made, model.planned, tiling, kept)
+
+
+def keeps(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> bool:
+    """Whether training keeps what is the same for a row in every epoch: not where that would fill the memory."""
+    block = model.generated.program.trains[train.name]
+    needed = model.generated.kept_bytes(block, parts)
+    free = free_memory() if needed else None
+    return needed > 0 and (free is None or needed <= LARGEST_SHARE * free.bytes)
 
 
 def require_usable(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> None:

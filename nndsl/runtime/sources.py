@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from nndsl.runtime.modules import Generated
     from nndsl.runtime.standalone.columns import RawColumns
 
+KEPT_PARTS = ("train", "validation")
+"""The parts that training goes through in every epoch."""
+
 LARGEST_SHARE = 0.5
 """Of the free memory: what data may take without being streamed."""
 
@@ -158,6 +161,22 @@ def reading_told(program: Program, train: TrainProgram, float_bytes: int) -> str
     reading = reading_of_data(data, tables, train, fields, float_bytes)
     note = reading.note() or f"{in_bytes(rows * _fields_bytes(data, fields, float_bytes))} in memory"
     return f"{rows:,} rows: {note}"
+
+
+def kept_rows(program: Program, train: TrainProgram) -> int:
+    """The rows of a block's data that training goes through again and again, before they are read. Raises UserError.
+
+    They are about as many where the data is split.
+    """
+    from nndsl.data import open_tables
+
+    data = program.data_named(train.data)
+    counts = {part: table.rows for part, table in open_tables(data).items()}
+    for _, values in data.inline:
+        counts["all"] = len(values)
+    shares = dict(data.split.parts) if data.split is not None else {"train": 1.0}
+    rows = sum(counts.get(part, 0) + shares.get(part, 0.0) * counts.get("all", 0) for part in KEPT_PARTS)
+    return round(rows / data.stride)
 
 
 class Sources:

@@ -93,8 +93,8 @@ def nndsl(*arguments: object) -> Result:
 def test_training_in_the_least_memory_gives_the_same_numbers(name: str) -> None:
     path = program(name)
     free, tight = made(path), made(path, least(path))
-    assert tight.limited is not None
-    recomputing = tight.limited.trains[0].recomputing
+    assert tight.planned is not None
+    recomputing = tight.planned.trains[0].recomputing
     assert recomputing is not None
     assert recomputing.values > 0
     assert recomputing.bytes < recomputing.before

@@ -38,7 +38,7 @@ def updates_of(
     context: Context, scope: Scope, statement: tree.MinimizeStatement, loss: Node, index: int, *, scaled: bool = False
 ) -> tuple[Update, ...]:
     """The updates of one minimize, a group each. scaled: a callback scales their learning rates."""
-    reached = _unfrozen(context, reached_weights(context, loss), statement)
+    reached = unfrozen(context, reached_weights(context, loss), statement)
     taken: dict[str, Span] = {}
     updates: list[Update] = []
     if not reached:
@@ -54,7 +54,7 @@ def updates_of(
     return tuple(updates)
 
 
-def _unfrozen(context: Context, reached: tuple[str, ...], statement: tree.MinimizeStatement) -> tuple[str, ...]:
+def unfrozen(context: Context, reached: tuple[str, ...], statement: tree.MinimizeStatement) -> tuple[str, ...]:
     """Those that may change. A mistake where there are others only."""
     left = tuple(path for path in reached if path not in context.frozen)
     if reached and not left:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.check.blocks.callbacks import read_arguments
-from nndsl.check.blocks.optimizers import group_weights, reached_weights
+from nndsl.check.blocks.optimizers import group_weights, reached_weights, unfrozen
 from nndsl.check.blocks.settings import REDUCE_ON_PLATEAU, Setting
 from nndsl.check.files import library_scope
 from nndsl.check.values import Function, Value
@@ -141,7 +141,7 @@ def solver_of(
     _refuse_change(context, statement, kind, loss)
     residual = _residual(context, scope, statement, kind, value) if kind.squares else None
     group = statement.groups[0]
-    reached = reached_weights(context, loss)
+    reached = unfrozen(context, reached_weights(context, loss), statement)
     if not reached:
         raise context.mistake("NN512", "no weight has an influence on this", statement.loss.span)
     paths = group_weights(context, scope, group, reached, {}, statement)

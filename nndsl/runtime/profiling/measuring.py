@@ -168,7 +168,8 @@ def _training(
         given = {"clock": clocks.clock}
         filename = f"<profiled {model.checked.file.name}>"
         timed = Generated(source, filename, run_folders(model.checked), given)
-        workspace = timed.program.trains[block.name].training
+        clocked = timed.program.trains[block.name]
+        workspace = (timed.of_rows(clocked) if made.train.once is None else clocked).training
     train = replace(made.train, training=watch.over(workspace))
     fitting = model.generated.fitting
     weights, states = made.memory.weights.copy(), made.memory.states.copy()

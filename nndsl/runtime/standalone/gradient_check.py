@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nndsl.runtime.standalone.batches import DataPart, len_of, take_rows
+from nndsl.runtime.standalone.once import of_rows
 from nndsl.runtime.standalone.program import Array, Program, Step, Table, Train
 from nndsl.runtime.standalone.random import normal, site_key
 from nndsl.runtime.standalone.steps import reported_numbers, whole_setting
@@ -67,6 +68,7 @@ def check_gradients(
     memory.weights += 0.01 * noise
     memory.begin(train)
     memory.updating = False
+    train = of_rows(train)
     samples = min(CHECKED_SAMPLES, whole_setting(train, "batch_size"))
     if part is not None:
         samples = min(samples, len_of(part))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nndsl.runtime.standalone.averaging import average_of
 from nndsl.runtime.standalone.batches import DataPart, filled_batches, len_of, take_rows
 from nndsl.runtime.standalone.callbacks import Callback, TrainingError, make_callbacks
+from nndsl.runtime.standalone.once import are_held, of_rows, with_kept
 from nndsl.runtime.standalone.program import Array, Memory, State, Step, Train
 from nndsl.runtime.standalone.solvers import Solving
 from nndsl.runtime.standalone.steps import (
@@ -85,7 +86,8 @@ class Fitting:
     """Training of one block, which can be left after any event and gone on with by another `Fitting`.
 
     parts: the fields of "train" and, if there is one, "validation"; empty for a block without data. epochs, batch_size:
-    instead of the block's own. Begins anew: the optimizers' slots and numbers, the callbacks.
+    instead of the block's own. Begins anew: the optimizers' slots and numbers, the callbacks. What is the same for a
+    row in every epoch (`Train.once`) is computed when training begins, or goes on, unless the data is streamed.
 
     What a training is made of: the memory; `state()`; and the draws and the order of samples, which follow from the
     seed, the epoch and the step. So a training that goes on from a memory and a state ends bit for bit as if it had
@@ -102,7 +104,7 @@ class Fitting:
         batch_size: int | None = None,
     ) -> None:
         memory.begin(train)
-        self.train = train
+        self.train = train = train if are_held(parts) else of_rows(train)
         self.memory = memory
         self.seed = seed
         self.epochs = epoch_count(train, epochs)
@@ -115,6 +117,7 @@ class Fitting:
         self._validation = Workspaces(train.evaluation, memory, seed, train.one_workspace)
         self._solving: Solving | None = None
         self._average = average_of(train, memory)
+        self._kept = False
         self._done = self._beginning(1, 0)
 
     @property
@@ -158,6 +161,7 @@ class Fitting:
             if own:
                 callback.restore(own)
         if self.train.solver is not None:
+            self._keep()
             self._solving = solving_of(self.train, self._training, self._fields, self.batch_size)
             self._solving.restore(_below(state, "solver"))
         if self._average is not None:
@@ -175,6 +179,7 @@ class Fitting:
         Raises TrainingError, DivergedError among them. An iterator that is left after a StepDone leaves the weights as
         that step made them.
         """
+        self._keep()
         with blas_threads(self.train.blas_threads):
             if self.train.solver is not None and self._solving is None:
                 self._solving = solving_of(self.train, self._training, self._fields, self.batch_size)
@@ -183,6 +188,13 @@ class Fitting:
             restored = [callback.after_training(self.memory) for callback in self.callbacks]
             best = next((number for number in restored if number is not None), None)
             yield FitDone(self._done.epoch - 1, self._done.step, self.stopped, best)
+
+    def _keep(self) -> None:
+        """Computes what is the same for a row in every epoch; the memory holds the weights that it follows from."""
+        if self.train.once is None or self._kept:
+            return
+        fields = with_kept(self.train, self.memory, self.parts, self.seed, self.batch_size)
+        self._fields, self._held_out, self._kept = fields.get("train", {}), fields.get("validation"), True
 
     def _epoch(self) -> Iterator[Event]:
         """What is left of the epoch under way."""
@@ -283,6 +295,7 @@ def evaluate(
     """The reported numbers over all samples of `part`, in evaluation form. Raises TrainingError for no samples."""
     if not len_of(part):
         raise TrainingError("there are no samples to evaluate on")
+    train = of_rows(train)
     workspaces = Workspaces(train.evaluation, memory, seed, train.one_workspace)
     with blas_threads(train.blas_threads):
         totals, samples = _totals_over(workspaces, part, whole_setting(train, "batch_size", batch_size))

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -36,6 +37,7 @@ from nndsl.runtime.standalone.loop import (
     predict,
 )
 from nndsl.runtime.standalone.networks import apply_network, network_fields
+from nndsl.runtime.standalone.once import kept_bytes, of_rows
 from nndsl.runtime.standalone.program import Array, Memory, Program, Train
 from nndsl.runtime.standalone.shows import shows_of, write_shown
 from nndsl.runtime.standalone.steps import StepDone
@@ -52,6 +54,9 @@ BROKEN_PIPE = 141
 
 LARGEST_DATA = 0.5
 """Of the machine's memory: what a file of data may take without being streamed."""
+
+LARGEST_KEPT = 0.25
+"""Of the machine's memory: what is the same for a row in every epoch is kept up to this, and else computed again."""
 
 TOLD_EPOCHS = 50
 """About as many lines are written, however many epochs there are."""
@@ -236,6 +241,8 @@ def _fitted(
 ) -> FitDone | None:
     """Trains, tells of each epoch and adds its row. None where Ctrl-C ended it."""
     epochs = epoch_count(train, options.epochs)
+    if kept_bytes(train, parts) > LARGEST_KEPT * _machine_memory():
+        train = of_rows(train)
     folder: Path | None = getattr(options, "show", None)
     shows = shows_of(train, memory, parts, seed, options.epochs)
     with Interruption() as interruption:
@@ -391,9 +398,14 @@ def _is_streamed(train: Train, path: Path) -> bool:
     """Whether data is read batch by batch: as the program says, else if the file is larger than half the memory."""
     if train.settings.get("stream") is not None:
         return bool(train.settings["stream"])
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names or not path.is_file():
-        return False
-    return path.stat().st_size > LARGEST_DATA * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return path.is_file() and path.stat().st_size > LARGEST_DATA * _machine_memory()
+
+
+def _machine_memory() -> float:
+    """Bytes; infinitely many where the system does not tell."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return inf
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _one_table(path: Path, stream: bool = False) -> dict[str, Array | StoredColumn]:

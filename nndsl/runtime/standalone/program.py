@@ -210,6 +210,20 @@ class Solver:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """What is the same for a row of the data in every epoch, so that it can be kept beside the data's fields.
+
+    workspace: its outputs are these values, called like the fields that a block's steps read them as; it changes
+    nothing else. fields: those that it reads. width: the bytes of a row's values. blas_threads: as a block's.
+    """
+
+    workspace: Workspace
+    fields: tuple[str, ...]
+    width: int
+    blas_threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OneTime:
     """A prediction over a window, for one time after another.
 
@@ -249,7 +263,7 @@ class Train:
     """A train block.
 
     name: as the run folder is called. data: name of its data block, None for fresh draws in every step.
-    fields: fields that `training` and `evaluation` read. prediction_fields: those that `prediction` reads.
+    fields: fields of the data that `training` and `evaluation` need. prediction_fields: those of `prediction`.
     training, evaluation: workspaces; both have the same totals. prediction: None where the block has no `predict`.
     reported: names of what `report` gives, "loss" first.
     report: `report(totals, samples, step, epoch)`: the reported numbers by name, from the sums over `samples` samples.
@@ -265,7 +279,8 @@ class Train:
         validation.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
     shows: what is drawn while it is trained. solver: what changes the weights in place of optimizers, or None.
-    generation: how it writes on from a text; None where it can't.
+    generation: how it writes on from a text; None where it can't. once: what `training`, `evaluation` and the solver's
+        curvature read besides fields of the data; `of_rows` makes a block of it that needs the data alone.
     """
 
     name: str
@@ -291,6 +306,7 @@ class Train:
     shows: tuple[Show, ...] = ()
     solver: Solver | None = None
     generation: Generation | None = None
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)
