@@ -158,7 +158,7 @@ _PLAN_OPTIONS = (
         multiple=True,
         metavar="no-NAME",
         callback=_left_out,
-        help="Leave a technique out, to see what it gains: no-threads, no-tiles, no-hoist, ... May be repeated.",
+        help="Leave a technique out, to see what it gains: no-threads, no-tiles, no-once, ... May be repeated.",
     ),
 )
 

@@ -20,6 +20,7 @@ from tests.docs.page import Block, Page, whole
 
 PAGE = Page.of("training.md")
 FRAMES = PAGE.frames()
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = [block for block in PAGE.blocks("nn") if not block.option("frame") and "diverging" not in block.words]
 
 
@@ -72,3 +73,11 @@ def test_what_is_always_there_gets_a_hint_under_its_name_in_keras() -> None:
 def test_links_lead_to_pages_that_are_there() -> None:
     for target in re.findall(r"\]\(([^)]+)\)", PAGE.text):
         assert (PAGE.path.parent / target.partition("#")[0]).exists(), target
+
+
+def test_a_run_says_what_it_computes_once_as_the_page_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, options in (("lenet.nn", []), ("transfer.nn", ["--train", "Frozen"])):
+        (tmp_path / name).write_text((EXAMPLES / name).read_text(encoding="utf-8"), encoding="utf-8")
+        result = CliRunner().invoke(application, ["run", name, "--epochs", "1", *options])
+    assert one("text", "once") in result.output
