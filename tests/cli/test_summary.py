@@ -64,3 +64,16 @@ def test_summary_says_how_the_data_will_be_read(nndsl):
     assert "  data        1,797 rows: 467 kB in memory" in nndsl("summary", program).stdout
     trains = json.loads(nndsl("summary", program, "--json").stdout)["trains"]
     assert trains["Digits"]["data"] == "1,797 rows: 467 kB in memory"
+
+
+def test_the_memory_is_that_of_the_tiles_that_batches_go_through_in(nndsl):
+    """A tile on each of two threads, not the whole batch; and a sum of gradients for each."""
+
+    def buffers(*options: object) -> int:
+        answer = json.loads(nndsl("summary", EXAMPLES / "lenet.nn", "--json", *options).stdout)
+        return answer["trains"]["LeNet"]["buffers"]
+
+    whole = buffers("--plan", "no-threads", "--plan", "no-tiles")
+    one, two = buffers("--tile", 4), buffers("--tile", 4, "--threads", 2)
+    assert one < whole / 2
+    assert 1.5 * one < two < 2.5 * one
