@@ -91,6 +91,14 @@ precision_option = click.option(
     help="The floating-point numbers that the network computes with.",
 )
 
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu", "auto"]),
+    default="cpu",
+    show_default=True,
+    help="Where to compute; `auto` takes a GPU where one can be used, and says why.",
+)
+
 level_option = click.option(
     "-O",
     "level",

@@ -14,6 +14,7 @@ from nndsl.cli.compiling import modelled
 from nndsl.cli.failures import INTERRUPTED, MISTAKE
 from nndsl.cli.files import open_program
 from nndsl.cli.options import (
+    device_option,
     file_argument,
     json_option,
     level_option,
@@ -30,6 +31,7 @@ from nndsl.cli.sweep import is_sweep, sweep
 from nndsl.cli.trained import start_from, write_starts
 from nndsl.diagnostics import UserError, error
 from nndsl.runs.resuming import Started
+from nndsl.runtime.devices import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -70,7 +72,7 @@ _OPTIONS: dict[str, Callable[[Started], object]] = {
 )
 @click.option("--tensorboard", is_flag=True, help="Also write what is reported for TensorBoard, into the run folder.")
 @weights_to_start_from
-@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where to compute.")
+@device_option
 @precision_option
 @level_option
 @plan_options
@@ -118,6 +120,9 @@ def command(
     if resume and weights is not None:
         raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
     program = open_program(file)
+    choice = choose(device)
+    if choice.told is not None and not as_json:
+        click.echo(choice.told)
     started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), plan)
     if resume:
         given = {name for name in _OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
@@ -131,7 +136,7 @@ def command(
         level=started.level,
         verify=verify,
         plan=started.plan,
-        device=device,
+        device=choice.device,
     )
     if started.weights is not None:
         start_from(model, Path(started.weights))

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nndsl.cli.compiling import checked
-from nndsl.cli.options import file_argument, json_option, plan_options, precision_option, set_option, train_option
+from nndsl.cli.options import (
+    device_option,
+    file_argument,
+    json_option,
+    plan_options,
+    precision_option,
+    set_option,
+    train_option,
+)
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics.amounts import scaled
 from nndsl.runtime.budget import told
+from nndsl.runtime.devices import choose
 from nndsl.runtime.once import once_told
 from nndsl.runtime.sources import kept_rows, reading_told
 
@@ -44,16 +53,18 @@ class Row:
 @set_option
 @train_option
 @precision_option
+@device_option
 @plan_options
 @json_option
 def command(
-    file: Path, sets: dict[str, str], train: str | None, precision: str, plan: PlanOptions, as_json: bool
+    file: Path, sets: dict[str, str], train: str | None, precision: str, device: str, plan: PlanOptions, as_json: bool
 ) -> None:
     """Show what FILE.nn's networks are made of, and what a training step of each train block takes.
 
     Activations, memory and arithmetic are those of one batch in training, as the compiler has planned it.
     """
     program = checked(file, sets, train)
+    choice = choose(device)
     float_bytes = 8 if precision == "float64" else 4
     planned = _planned(program, plan, precision)
     reports = {train.name: _report(planned, train, float_bytes) for train in planned.program.trains}
@@ -69,6 +80,7 @@ def command(
         print_json(
             {
                 "ok": True,
+                "device": choice.device,
                 "diagnostics": diagnostics_data(program.warnings),
                 "models": {name: [asdict(row) for row in rows] for name, rows in models.items()},
                 "trains": {
@@ -96,6 +108,8 @@ def command(
             click.echo(f"  data        {reading[name]}")
     for name, how in writers(program).items():
         click.echo(f"{name} writes on: {way_of_writing(how)}")
+    if choice.told is not None:
+        click.echo(choice.told)
 
 
 def _planned(program: Program, plan: PlanOptions, precision: str) -> Planned:

@@ -59,8 +59,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN607",
         "a device is not there",
-        "The generated program runs on the CPU, with NumPy. `--device gpu` needs a graphics card and a backend "
-        "that can use it. Fix: `--device cpu`.",
+        "`--device gpu` needs a GPU of NVIDIA's and its driver, which `nvidia-smi` shows. Where there is none, "
+        "everything runs on the CPU. Fix: leave `--device` out, or say `--device auto`, which takes a GPU if there "
+        "is one.",
         "nndsl run digits.nn --device gpu",
         None,
     ),
@@ -223,7 +224,8 @@ CODES: tuple[Code, ...] = (
         "training that does not fit in memory",
         "What training takes is known from its plan before anything is allocated: weights, gradients, what the "
         "optimizer remembers, the values of a batch, and the data where it is held in memory. The machine, its "
-        "container or `ulimit` leaves less. Fix: a smaller `batch_size` if the values of the batch take most, else a "
+        "container or `ulimit` leaves less; or the GPU does, where training runs there. Fix: a smaller `batch_size` if "
+        "the values of the batch take most, else a "
         "smaller network. `gradient_accumulation_steps` makes a small batch count as a large one.",
         "nndsl run digits.nn --set hidden=1000000000",
         None,
@@ -237,6 +239,32 @@ CODES: tuple[Code, ...] = (
         "(`-O0`) keeps every value. Fix: as much memory as the message says, or a smaller `batch_size`: "
         "`gradient_accumulation_steps` makes a small batch count as a large one.",
         "nndsl run digits.nn --memory 1kB",
+        None,
+    ),
+    Code(
+        "NN650",
+        "CuPy is not installed",
+        "On a GPU, programs compute with CuPy. It comes with the extra `cuda12` or `cuda13`, as the driver is of CUDA "
+        "12 or 13; the message says which. Where CuPy is installed and can't be loaded, a part of CUDA that it needs "
+        'is missing, and the same extra brings it. Fix: `pip install "nndsl[cuda13]"`.',
+        "nndsl run digits.nn --device gpu",
+        None,
+    ),
+    Code(
+        "NN651",
+        "two CuPys are installed",
+        "CuPy is a package of its own for each generation of CUDA, and all of them are the module `cupy`: the second "
+        "that is installed writes over files of the first. Fix: remove both, then install the one that fits the "
+        "driver.",
+        'pip install "nndsl[cuda12,cuda13]"\nnndsl run digits.nn --device gpu',
+        None,
+    ),
+    Code(
+        "NN652",
+        "the GPU's driver is too old",
+        "A driver runs programs of its generation of CUDA and of those before: CUDA 12 needs a driver of version 525 "
+        "or later, CUDA 13 one of 580 or later. Fix: the CuPy that fits the driver, or a newer driver.",
+        'pip install "nndsl[cuda13]"    # with a driver of CUDA 12\nnndsl run digits.nn --device gpu',
         None,
     ),
 )
