@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import compiling, growth, memory, reading, startup, steps
-from benchmarks.networks import NETWORKS
+from benchmarks import compiling, gpu, growth, memory, reading, startup, steps
+from benchmarks.networks import GPU_NETWORKS, NETWORKS
 from benchmarks.options import Options
 from benchmarks.page import PAGE, Company, machine, markdown, put
 from benchmarks.sides import available
@@ -20,14 +20,17 @@ PARTS: dict[str, Callable[[Options], str]] = {
     "steps": steps.section,
     "reading": lambda options: markdown(reading.HEADER, reading.rows(options.pairs)),
     "compiling": lambda options: markdown(compiling.HEADER, compiling.rows(options.pairs)),
+    "gpu": gpu.section,
 }
+ASKED_FOR = ("gpu",)
+"""Parts that run only where they are named."""
 
 
 def main() -> None:
     """Run the parts asked for, print what they say, and write it to the page if asked to."""
-    keys = [network.key for network in NETWORKS]
+    keys = list(dict.fromkeys(network.key for network in (*NETWORKS, *GPU_NETWORKS)))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; all by default")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; all but gpu by default")
     parser.add_argument("--pairs", type=int, default=21, help="how often each pair is timed; 21 if not given")
     parser.add_argument("--rows", help=f"networks with commas between, of {', '.join(keys)}; all by default")
     parser.add_argument("--peers", help=f"of those that are installed: {', '.join(available())}; '' for none")
@@ -47,7 +50,8 @@ def main() -> None:
         _chosen(parser, "--peers", given.peers, available()),
         tuple(given.ours),
     )
-    for name in _chosen(parser, "PART", ",".join(given.parts) or None, list(PARTS)):
+    usual = ",".join(name for name in PARTS if name not in ASKED_FOR)
+    for name in _chosen(parser, "PART", ",".join(given.parts) or usual, list(PARTS)):
         company = Company()
         found = PARTS[name](options)
         printed = f"{machine()} {company}\n\n{found}"

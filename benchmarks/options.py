@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.networks import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +22,12 @@ class Options:
     rows: tuple[str, ...]
     peers: tuple[str, ...]
     ours: tuple[str, ...]
+
+    def of(self, networks: Sequence[Network]) -> list[Network]:
+        """Those of a part's networks that were asked for. Raises SystemExit where none was."""
+        chosen = [network for network in networks if network.key in self.rows]
+        if not chosen:
+            raise SystemExit(
+                f"of this part's rows ({', '.join(network.key for network in networks)}) none was asked for"
+            )
+        return chosen

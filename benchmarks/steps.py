@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import floor, isclose, log10
+from math import isclose
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -13,7 +13,7 @@ from benchmarks.networks import NETWORKS, Network
 from benchmarks.options import Options
 from benchmarks.page import markdown
 from benchmarks.sides import PEERS, Side, ours
-from benchmarks.timing import Ratio, Timed, geometric_mean, in_turn, ratio
+from benchmarks.timing import Ratio, Timed, geometric_mean, in_turn, milliseconds, ratio
 
 AGREE_STEPS = 20
 """Steps over which the losses must agree before anything is timed."""
@@ -50,8 +50,7 @@ class Row:
 
 def section(options: Options) -> str:
     """The tables: one for each thing timed, with a row for each network and a column for each side."""
-    networks = [network for network in NETWORKS if network.key in options.rows]
-    measured = [_measured(network, options) for network in networks]
+    measured = [_measured(network, options) for network in options.of(NETWORKS)]
     return "\n".join(
         f"### {what}\n\n{_table([rows[what] for rows in measured])}\n{_summary([rows[what] for rows in measured])}"
         for what in WHAT
@@ -81,15 +80,18 @@ def _measured(network: Network, options: Options) -> dict[str, Row]:
     return rows
 
 
-def require_agreement(network: Network, sides: Sequence[Side], steps: int) -> None:
-    """All must learn the same: losses over some steps, from the same weights."""
+def require_agreement(network: Network, sides: Sequence[Side], steps: int, tolerance: float = 1e-3) -> None:
+    """All must learn the same: losses over some steps, from the same weights.
+
+    tolerance: how far from ours they may be, as a part of it.
+    """
     for step in range(steps):
         losses: list[tuple[float, ...]] = []
         for side in sides:
             with side.held():
                 losses.append(side.losses())
         for side, theirs in zip(sides, losses, strict=True):
-            if not all(isclose(a, b, rel_tol=1e-3, abs_tol=1e-6) for a, b in zip(losses[0], theirs, strict=True)):
+            if not all(isclose(a, b, rel_tol=tolerance, abs_tol=1e-6) for a, b in zip(losses[0], theirs, strict=True)):
                 told = f"the losses of {sides[0].name} are {losses[0]}, of {side.name} {theirs}"
                 raise SystemExit(f"{network.name}: at step {step} {told}")
 
@@ -99,7 +101,7 @@ def _table(rows: Sequence[Row]) -> str:
     header = ["network", "nndsl ms", *(f"{name}: ms, times nndsl" for name in sides)]
     return markdown(
         header,
-        [[row.network, _milliseconds(row.ours), *(_cell(row, name) for name in sides)] for row in rows],
+        [[row.network, milliseconds(row.ours), *(_cell(row, name) for name in sides)] for row in rows],
     )
 
 
@@ -107,12 +109,7 @@ def _cell(row: Row, name: str) -> str:
     seconds = {**row.ways, **row.peers}[name]
     times = f"{row.ratios[name].middle:.2f}"
     marked = f"**{times}**" if name == row.fastest else times
-    return f"{_milliseconds(seconds)}, {marked} ({row.ratios[name].low:.2f} to {row.ratios[name].high:.2f})"
-
-
-def _milliseconds(seconds: float) -> str:
-    """With three digits that count."""
-    return f"{1e3 * seconds:.{max(0, 2 - floor(log10(1e3 * seconds)))}f}"
+    return f"{milliseconds(seconds)}, {marked} ({row.ratios[name].low:.2f} to {row.ratios[name].high:.2f})"
 
 
 def _summary(rows: Sequence[Row]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, floor, log, log10
 from statistics import fmean, median
 from time import perf_counter, sleep
 
@@ -101,6 +101,11 @@ def paired(
     """Time two functions in turn: ours, theirs, ours, theirs ..."""
     first, second = in_turn([Timed(ours), Timed(theirs)], rounds=pairs, seconds=seconds)
     return Paired(median(first), median(second), ratio(first, second))
+
+
+def milliseconds(seconds: float) -> str:
+    """With three digits that count."""
+    return f"{1e3 * seconds:.{max(0, 2 - floor(log10(1e3 * seconds)))}f}"
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from benchmarks.networks.cnn import CNN
 from benchmarks.networks.gan import GAN
 from benchmarks.networks.network import Network
-from benchmarks.networks.perceptrons import AUTOENCODER, MLP, SMALL_MLP
-from benchmarks.networks.recurrent import GRU, LSTM, RNN
-from benchmarks.networks.transformer import TRANSFORMER
+from benchmarks.networks.perceptrons import AUTOENCODER, MLP, SMALL_MLP, perceptron
+from benchmarks.networks.recurrent import GRU, LSTM, RNN, recurrent
+from benchmarks.networks.resnet import resnet
+from benchmarks.networks.transformer import TRANSFORMER, transformer
 
-__all__ = ["NETWORKS", "Network"]
+__all__ = ["GPU_NETWORKS", "NETWORKS", "Network"]
 
 NETWORKS = (SMALL_MLP, MLP, CNN, RNN, LSTM, GRU, AUTOENCODER, GAN, TRANSFORMER)
+
+GPU_NETWORKS = (
+    perceptron("MLP", 1024, (4096, 4096, 4096, 4096, 10), classes=10),
+    resnet(64),
+    recurrent("LSTM", 64, steps=128, features=512, units=512),
+    transformer(64, blocks=6, heads=6, width=384, length=256),
+)
+"""At sizes that keep a GPU busy."""

@@ -31,7 +31,8 @@ class Network:
     key: what the row is chosen by. shape: its sizes, for the table. batch: samples of a step. program: the `.nn` file,
     which reads `batch.npz` in its folder, takes its rows in their order and predicts. columns: the columns of that file
     for so many rows. asked: the column that inference reads.
-    pytorch, jax, keras: the same network with these weights, which are called as nndsl calls them ("Net/dense/kernel").
+    pytorch, jax, keras: the same network with these weights, which are called as nndsl calls them ("Net/dense/kernel");
+    those that are only timed on a GPU are there in PyTorch only.
     """
 
     key: str
@@ -41,8 +42,8 @@ class Network:
     columns: Callable[[int], Columns]
     asked: str
     pytorch: Callable[[Weights], InPytorch]
-    jax: Callable[[Weights], InJax]
-    keras: Callable[[Weights], InKeras]
+    jax: Callable[[Weights], InJax] | None = None
+    keras: Callable[[Weights], InKeras] | None = None
 
     @property
     def name(self) -> str:

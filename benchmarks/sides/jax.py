@@ -10,6 +10,7 @@ from benchmarks.sides.side import Side
 
 def jitted(network: Network, weights: Weights, columns: Columns) -> Side:
     """JAX with `jit`."""
+    assert network.jax is not None
     return side_of("JAX", network.jax(weights), network, columns)
 
 

@@ -13,4 +13,5 @@ os.environ["KERAS_BACKEND"] = "jax"  # is read when Keras is first imported
 
 def on_jax(network: Network, weights: Weights, columns: Columns) -> Side:
     """Keras with JAX beneath."""
+    assert network.keras is not None
     return side_of("Keras on JAX", network.keras(weights), network, columns)

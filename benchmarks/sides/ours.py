@@ -27,6 +27,7 @@ def model_of(network: Network, folder: Path, options: str = "") -> tuple[Model, 
     from nndsl.cli.files import open_program
     from nndsl.cli.options import plan_of
     from nndsl.cli.run import command
+    from nndsl.runtime.devices import choose
 
     columns = network.columns(network.batch)
     np.savez(folder / "batch.npz", **columns)  # pyright: ignore[reportArgumentType]
@@ -39,6 +40,7 @@ def model_of(network: Network, folder: Path, options: str = "") -> tuple[Model, 
         precision=given["precision"],
         level=given["level"],
         plan=plan_of(**{name: given[name] for name in ("tile", "threads", "memory", "without")}),
+        device=choose(given["device"]).device,
     )
     return model, columns
 

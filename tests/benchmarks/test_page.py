@@ -24,6 +24,6 @@ def test_what_a_part_prints_replaces_what_stood_between_its_marks(
 
 def test_the_page_has_a_place_for_every_part() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
-    for part in ("steps", "memory", "growth", "startup", "reading", "compiling"):
+    for part in ("steps", "memory", "growth", "startup", "reading", "compiling", "gpu"):
         assert f"<!-- begin {part}: printed by `python -m benchmarks {part} --write` -->" in text
         assert f"<!-- end {part} -->" in text
