@@ -6,11 +6,17 @@ import difflib
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from nndsl.runtime.devices import lacking, look
+from tests.cupy_standin import standin
+
+_MISSING = lacking(look())
 
 Compare = Callable[[Path, str], None]
 
@@ -21,6 +27,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rewrite the expected texts beside the tests; look at the difference before committing it",
     )
+
+
+@pytest.fixture(
+    params=[
+        "stand-in",
+        pytest.param(
+            "gpu",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(_MISSING is not None, reason="" if _MISSING is None else _MISSING.message),
+            ],
+        ),
+    ]
+)
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What `import cupy` gives: the stand-in, and with `pytest -m gpu` CuPy itself. The test runs for each."""
+    with standin() if request.param == "stand-in" else nullcontext():
+        yield request.param
 
 
 @pytest.fixture(scope="session")

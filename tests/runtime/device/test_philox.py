@@ -9,7 +9,6 @@ import pytest
 
 from nndsl.runtime.device.philox import PHILOX
 from nndsl.runtime.standalone import random as draws
-from tests.cupy_standin import standin
 
 KINDS = ("uniform", "normal", "bernoulli")
 SITE = draws.site_key("Digits/dropout")
@@ -58,18 +57,16 @@ def check(kind: str, dtype: type, drawn: np.ndarray[Any, Any], expected: np.ndar
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kernel_draws_the_hosts_numbers(kind, dtype):
+def test_a_kernel_draws_the_hosts_numbers(device, kind, dtype):
     """For sizes around whole blocks of 256 bits, with odd halves, and addresses beyond 32 bits."""
-    with standin():
-        for shape, first, step in (((5, 1), 0, 0), ((7, 17), 3, 5), ((3, 128), 2**33, 2**40), ((2, 1001), 64, 9)):
-            address = (2**63 + 12345, SITE, step, first)
-            drawn = on_the_device(kind, dtype, shape, *address)
-            check(kind, dtype, drawn, on_the_host(kind, dtype, shape, *address))
+    for shape, first, step in (((5, 1), 0, 0), ((7, 17), 3, 5), ((3, 128), 2**33, 2**40), ((2, 1001), 64, 9)):
+        address = (2**63 + 12345, SITE, step, first)
+        drawn = on_the_device(kind, dtype, shape, *address)
+        check(kind, dtype, drawn, on_the_host(kind, dtype, shape, *address))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_wide_indices_draw_the_same(kind):
-    with standin():
-        address = (3, SITE, 5, 7)
-        drawn = [on_the_device(kind, np.float32, (4, 37), *address, index=index) for index in ("int", "long long")]
-        np.testing.assert_array_equal(*drawn)
+def test_wide_indices_draw_the_same(device, kind):
+    address = (3, SITE, 5, 7)
+    drawn = [on_the_device(kind, np.float32, (4, 37), *address, index=index) for index in ("int", "long long")]
+    np.testing.assert_array_equal(*drawn)
