@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isclose
@@ -19,7 +20,7 @@ AGREE_STEPS = 20
 """Steps over which the losses must agree before anything is timed."""
 LONGEST = 25.0
 """Seconds for one thing of one network, if that leaves it `LEAST_ROUNDS`."""
-LEAST_ROUNDS = 11
+LEAST_ROUNDS = 7
 
 WHAT: dict[str, Callable[[Side], Callable[[], object]]] = {
     "Training step": lambda side: side.step,
@@ -50,11 +51,19 @@ class Row:
 
 def section(options: Options) -> str:
     """The tables: one for each thing timed, with a row for each network and a column for each side."""
-    measured = [_measured(network, options) for network in options.of(NETWORKS)]
+    measured = [_told(_measured(network, options)) for network in options.of(NETWORKS)]
     return "\n".join(
         f"### {what}\n\n{_table([rows[what] for rows in measured])}\n{_summary([rows[what] for rows in measured])}"
         for what in WHAT
     )
+
+
+def _told(rows: dict[str, Row]) -> dict[str, Row]:
+    """The rows of a network, told as soon as they are there: all of them together take minutes."""
+    for what, row in rows.items():
+        times = ", ".join(f"{name} {found.middle:.2f}" for name, found in row.ratios.items())
+        print(f"{row.network}: {what}: {milliseconds(row.ours)} ms; times as long: {times}", file=sys.stderr)
+    return rows
 
 
 def _measured(network: Network, options: Options) -> dict[str, Row]:

@@ -13,6 +13,10 @@ REST = 0.12
 """Seconds between turns. Threads of OpenMP (PyTorch) and of OpenBLAS (NumPy) wait for more work with their core busy,
 OpenBLAS's for a tenth of a second, and would take it from whose turn is next."""
 
+WARM = 0.08
+"""Seconds of calls before those that are timed. They bring what a side works on back into the caches, and its threads
+apart: Linux was seen to leave threads that slept, ours as any, on one core for 50 milliseconds while the other idled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -49,8 +53,8 @@ def in_turn(
 ) -> list[list[float]]:
     """Time each in turn, round after round; the seconds of one call of each, a list a thing.
 
-    A turn takes about `seconds`, and at least one call. It begins with a call that is not timed, which brings what it
-    works on back into the caches. within: (seconds, least rounds): after so many seconds no more than those rounds.
+    A turn takes about `seconds`, and at least one call; before it `WARM` goes into calls that are not timed.
+    within: (seconds, least rounds): after so many seconds no more than those rounds.
     """
     begin = perf_counter()
     calls = [_calls_in(thing, seconds) for thing in things]
@@ -68,8 +72,10 @@ def _turn(thing: Timed, calls: int) -> float:
     sleep(REST)
     call = thing.call
     with thing.held():
-        call()
-        thing.settled()
+        warm = perf_counter() + WARM
+        while perf_counter() < warm:
+            call()
+            thing.settled()
         start = perf_counter()
         for _ in range(calls):
             call()

@@ -18,9 +18,14 @@ def eager(network: Network, weights: Weights, columns: Columns) -> Side:
 
 
 def compiled(network: Network, weights: Weights, columns: Columns) -> Side:
-    """The network and its loss compiled for these shapes; the optimizer is one call in any case."""
+    """The network and its loss compiled for these shapes; the optimizer is one call in any case.
+
+    What was compiled for other networks is forgotten: all wrapped methods count as one function there, and after eight
+    of them it would not compile any more.
+    """
     import torch
 
+    torch.compiler.reset()
     return _side("torch.compile", network, weights, columns, lambda f: torch.compile(f, dynamic=False))
 
 
