@@ -13,9 +13,9 @@ REST = 0.12
 """Seconds between turns. Threads of OpenMP (PyTorch) and of OpenBLAS (NumPy) wait for more work with their core busy,
 OpenBLAS's for a tenth of a second, and would take it from whose turn is next."""
 
-WARM = 0.08
+WARM = 0.1
 """Seconds of calls before those that are timed. They bring what a side works on back into the caches, and its threads
-apart: Linux was seen to leave threads that slept, ours as any, on one core for 50 milliseconds while the other idled."""
+apart: Linux was seen to leave threads that had slept on one core for 50 to 80 milliseconds, while the other idled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +49,40 @@ class Paired:
 
 
 def in_turn(
-    things: Sequence[Timed], *, rounds: int, seconds: float = 0.03, within: tuple[float, int] | None = None
+    things: Sequence[Timed],
+    *,
+    rounds: int,
+    seconds: float = 0.03,
+    warm: float = WARM,
+    within: tuple[float, int] | None = None,
 ) -> list[list[float]]:
     """Time each in turn, round after round; the seconds of one call of each, a list a thing.
 
-    A turn takes about `seconds`, and at least one call; before it `WARM` goes into calls that are not timed.
+    A turn takes about `seconds`, and at least one call; before it `warm` seconds go into calls that are not timed.
     within: (seconds, least rounds): after so many seconds no more than those rounds.
     """
     begin = perf_counter()
-    calls = [_calls_in(thing, seconds) for thing in things]
+    calls = [_calls_in(thing, seconds, warm) for thing in things]
     times: list[list[float]] = [[] for _ in things]
     for done in range(rounds):
         if within is not None and done >= within[1] and perf_counter() - begin > within[0]:
             break
         for thing, count, found in zip(things, calls, times, strict=True):
-            found.append(_turn(thing, count))
+            found.append(_turn(thing, count, warm))
     return times
 
 
-def _turn(thing: Timed, calls: int) -> float:
+def _turn(thing: Timed, calls: int, warm: float) -> float:
     """Seconds of one call, over `calls` of them."""
     sleep(REST)
     call = thing.call
     with thing.held():
-        warm = perf_counter() + WARM
-        while perf_counter() < warm:
+        begin = perf_counter()
+        while True:
             call()
             thing.settled()
+            if perf_counter() - begin >= warm:
+                break
         start = perf_counter()
         for _ in range(calls):
             call()
@@ -83,11 +90,11 @@ def _turn(thing: Timed, calls: int) -> float:
         return (perf_counter() - start) / calls
 
 
-def _calls_in(thing: Timed, seconds: float) -> int:
+def _calls_in(thing: Timed, seconds: float, warm: float) -> int:
     """How many calls take about so many seconds."""
     calls = 1
     while True:
-        spent = _turn(thing, calls) * calls
+        spent = _turn(thing, calls, warm) * calls
         if spent > seconds / 4:
             return max(1, round(calls * seconds / spent))
         calls *= 4

@@ -20,7 +20,7 @@ def test_things_are_timed_in_turn_within_what_they_are_held_by() -> None:
 
         return Timed(lambda: seen.append(name), lambda: seen.append(f"{name} settled"), held)
 
-    times = in_turn([thing("a"), thing("b")], rounds=2, seconds=0)
+    times = in_turn([thing("a"), thing("b")], rounds=2, seconds=0, warm=0)
     one_turn = [name for name in seen if name.startswith("(") or name.endswith(")")][-8:]
     assert one_turn == ["(a", "a)", "(b", "b)", "(a", "a)", "(b", "b)"]
     assert seen[-6:] == ["(b", "b", "b settled", "b", "b settled", "b)"]
