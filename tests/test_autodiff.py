@@ -219,6 +219,7 @@ def test_a_gradient_rule_that_returns_another_type_is_named() -> None:
         gradient=lambda ct, out: (ops.sum(ct, axes=(0,)),),
         numpy=ops.sin.numpy,
         flops=ops.sin.flops,
+        cupy=ops.sin.cupy,
     )
     x = x_of(Builder(), 3)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""`nndsl build FILE.nn`: one Python file that needs only NumPy."""
+"""`nndsl build FILE.nn`: one Python file that needs only NumPy, or CuPy and a GPU."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nndsl.plan import PlanOptions
 
 
-@click.command(short_help="Write a Python file that needs only NumPy.")
+@click.command(short_help="Write a Python file that needs only NumPy, or CuPy.")
 @file_argument
 @click.option(
     "-o", "output", type=click.Path(path_type=Path), metavar="FILE", help="Where to; - is stdout.  [default: <name>.py]"
@@ -46,6 +46,13 @@ if TYPE_CHECKING:
     metavar="RUN|FILE",
     help="Also write the weights of a run folder or a weights file, as the Python file reads them: <name>.weights.npz.",
 )
+@click.option(
+    "--target",
+    type=click.Choice(["numpy", "cupy"]),
+    default="numpy",
+    show_default=True,
+    help="What the file computes with: NumPy, or CuPy on a GPU.",
+)
 @set_option
 @train_option
 @precision_option
@@ -55,6 +62,7 @@ if TYPE_CHECKING:
 def command(
     file: Path,
     output: Path | None,
+    target: str,
     columns: Path | None,
     weights: Path | None,
     sets: dict[str, str],
@@ -66,6 +74,8 @@ def command(
 ) -> None:
     """Write the NumPy program that FILE.nn means: what `nndsl run` executes, for reading, changing and taking along.
 
+    With `--target cupy` it computes on a GPU: what `nndsl run --device gpu` executes.
+
     The file can be imported, and has a command line of its own: `python digits.py train columns.npz`.
     """
     from nndsl.runtime.load import generate, model_of
@@ -74,13 +84,14 @@ def command(
     print_diagnostics(program.warnings)
     if columns is not None and columns.suffix != ".npz":
         raise UserError(error("NN609", f"columns are written as .npz, not to {columns}"))
-    source = generate(program, precision=precision, level=level, verify=verify, plan=plan)
+    device = "gpu" if target == "cupy" else "cpu"
+    source = generate(program, precision=precision, level=level, verify=verify, plan=plan, device=device)
     if output is not None and str(output) == "-":
         click.echo(source, nl=False)
     else:
-        target = _not_a_program(output, file) if output is not None else _default(file)
-        write_text(target, source)
-        click.echo(f"wrote {target}")
+        written = _not_a_program(output, file) if output is not None else _default(file)
+        write_text(written, source)
+        click.echo(f"wrote {written}")
     if weights is not None:
         model = model_of(program, precision=precision)
         model.load_weights(weights)

@@ -73,8 +73,12 @@ def program_lines(
     data: dict[str, DataNames],
     trains: dict[str, TrainNames],
     networks: dict[str, str],
+    memory: str | None = None,
 ) -> list[str]:
-    """The function that declares the program, over the runtime's records."""
+    """The function that declares the program, over the runtime's records.
+
+    memory: the class of its memories, where it is not `Memory`.
+    """
     program = module.program
     name = program.file.name.rpartition("/")[2]
     lines = [
@@ -89,6 +93,7 @@ def program_lines(
         "        weights=WEIGHTS,",
         "        states=STATES,",
         f"        initialize={initialize},",
+        *([] if memory is None else [f"        memory_class={memory},"]),
     ]
     lines += _blocks("data", [(each.name, _data(each, data[each.name])) for each in program.data])
     lines += _blocks("trains", [(each.name, _train(module, each, trains[each.name])) for each in program.trains])

@@ -14,7 +14,7 @@ from nndsl.emit.text import ruled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_PACKAGE = "nndsl.runtime.standalone"
+_HOST, _DEVICE = "nndsl.runtime.standalone.", "nndsl.runtime.device."
 _FIRST = (
     "program",
     "tiles",
@@ -55,15 +55,22 @@ class Runtime:
 
 
 @cache
-def runtime() -> Runtime:
-    """The runtime's modules as they lie in the package. Raises InternalError where they can't be joined into one."""
-    folder = resources.files("nndsl") / "runtime" / "standalone"
-    modules = {
-        entry.name.removesuffix(".py"): entry.read_text(encoding="utf-8")
-        for entry in folder.iterdir()
+def runtime(*, device: bool = False) -> Runtime:
+    """The runtime's modules as they lie in the package. Raises InternalError where they can't be joined into one.
+
+    device: with those that run steps on a device.
+    """
+    modules = _texts("standalone", "")
+    return joined(modules | _texts("device", "device ") if device else modules)
+
+
+def _texts(folder: str, before: str) -> dict[str, str]:
+    """The texts of a folder's modules by name, with `before` in front of each."""
+    return {
+        before + entry.name.removesuffix(".py"): entry.read_text(encoding="utf-8")
+        for entry in (resources.files("nndsl") / "runtime" / folder).iterdir()
         if entry.name.endswith(".py") and entry.name != "__init__.py"
     }
-    return joined(modules)
 
 
 def joined(modules: Mapping[str, str]) -> Runtime:
@@ -106,7 +113,8 @@ def _order(modules: Mapping[str, ast.Module]) -> list[str]:
 
 def _siblings(tree: ast.Module) -> list[str]:
     modules = [statement.module or "" for statement in tree.body if isinstance(statement, ast.ImportFrom)]
-    return [module.rpartition(".")[2] for module in modules if module.startswith(f"{_PACKAGE}.")]
+    host = [module.removeprefix(_HOST) for module in modules if module.startswith(_HOST)]
+    return host + [f"device {module.removeprefix(_DEVICE)}" for module in modules if module.startswith(_DEVICE)]
 
 
 def _definitions(body: Iterable[ast.stmt]) -> Iterable[str]:
@@ -129,7 +137,7 @@ def _imports(body: Iterable[ast.stmt]) -> Iterable[tuple[str, set[str]]]:
             case ast.Import(names=names):
                 yield "", {_aliased(alias) for alias in names}
             case ast.ImportFrom(module=str(module), names=names, level=0):
-                if module != "__future__" and not module.startswith(_PACKAGE):
+                if module != "__future__" and not module.startswith((_HOST, _DEVICE)):
                     yield module, {_aliased(alias) for alias in names}
             case _:
                 pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,36 @@ def emit(
     where. `program` is differentiated, and optimised as far as the caller wants it to be. The same program gives the
     same text.
     """
-    pasted = runtime()
+    step = planned_step if level > 0 else textbook_step
+    target = Target(_documentation(program, level), runtime(), step, bare=level > 0)
+    shares = {train.name: (sharings or {}).get(train.name) or sharing_of(train) for train in program.trains}
+    return written(program, target, precision, shares, sites)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What modules are written for.
+
+    documentation: their docstring. pasted: the runtime behind. step: writes a part of a train block as a function.
+    bare: commonest names of NumPy are taken bare. memory: the class of memories, where it is not `Memory`.
+    """
+
+    documentation: str
+    pasted: Runtime
+    step: Callable[[Module, TrainProgram, Part], str]
+    bare: bool = True
+    memory: str | None = None
+
+
+def written(
+    program: Program,
+    target: Target,
+    precision: str,
+    sharings: Mapping[str, Sharing],
+    sites: Sites | None = None,
+) -> str:
+    """The module of a program, for a target."""
+    pasted = target.pasted
     reserved = pasted.names | _OWN_NAMES | (frozenset[str]() if sites is None else CLOCK_NAMES)
     module = Module(
         program=program,
@@ -68,26 +97,28 @@ def emit(
         layout=layout(program),
         names=Names(reserved - _OWN_NAMES),
         node_names=NodeNames(program),
-        spelling=Spelling(bare=level > 0, excluded=pasted.names),
+        spelling=Spelling(bare=target.bare, excluded=pasted.names),
         reserved=reserved,
-        sharings={train.name: (sharings or {}).get(train.name) or sharing_of(train) for train in program.trains},
+        sharings=dict(sharings),
         sites=sites,
     )
-    trains = {train.name: _train_functions(module, train, level) for train in program.trains}
-    networks = {network.name: _network_function(module, network, level) for network in program.networks}
+    trains = {train.name: _train_functions(module, train, target.step) for train in program.trains}
+    networks = {network.name: _network_function(module, network, target.step) for network in program.networks}
     step_blocks = module.take()
     initialize_name = initialize(module)
     weight_blocks = [*_weight_tables(module), *module.take()]
     data = {each.name: data_functions(module, each) for each in program.data}
     data_blocks = module.take()
-    declared = program_lines(module, _source_hash(program), __version__, initialize_name, data, trains, networks)
+    declared = program_lines(
+        module, _source_hash(program), __version__, initialize_name, data, trains, networks, target.memory
+    )
     sections = [
         ("the mathematics", step_blocks),
         ("the weights", weight_blocks),
         ("the data", data_blocks),
         ("the declaration", ["\n".join(declared)]),
     ]
-    text = [_documentation(program, level), "", "from __future__ import annotations", "", *_imports(module, pasted), ""]
+    text = [target.documentation, "", "from __future__ import annotations", "", *_imports(module, pasted), ""]
     for title, blocks in sections:
         if blocks:
             text += ["", ruled(title), *(f"\n\n{block.rstrip()}" for block in blocks), ""]
@@ -99,9 +130,10 @@ def emit(
 # ------------------------------------------------------------------------------------------------ train blocks
 
 
-def _train_functions(module: Module, train: TrainProgram, level: int) -> TrainNames:
+def _train_functions(
+    module: Module, train: TrainProgram, step: Callable[[Module, TrainProgram, Part], str]
+) -> TrainNames:
     """Write the functions of a train block."""
-    step = planned_step if level > 0 else textbook_step
     name = snake_case(train.name)
     training = replace(train.training, reported=train.training.reported)
     evaluation = replace(train.evaluation, predictions=())
@@ -200,9 +232,8 @@ def _show_function(
     return step(module, train, Part(name, title, show.graph, tuple(sorted(needed.items())))), tuple(sorted(needed))
 
 
-def _network_function(module: Module, network: Network, level: int) -> str:
+def _network_function(module: Module, network: Network, step: Callable[[Module, TrainProgram, Part], str]) -> str:
     """Write the function of a model on its own; its name."""
-    step = planned_step if level > 0 else textbook_step
     title = f"The model {network.name} on its own, for n samples."
     fields = tuple((each.name, each.type) for each in network.inputs)
     return step(

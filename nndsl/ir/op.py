@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from nndsl.records import record
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import DeviceRule
     from nndsl.ir.graph import Builder, Node
     from nndsl.ir.types import TensorType
 
@@ -180,6 +181,7 @@ def same_axis(node: Node, axes: tuple[int | None, ...]) -> Along | None:
 class Op:
     """A primitive operation. Calling it with nodes (and attributes by name) makes, or finds, the node that applies it.
 
+    cupy: how a device computes it (see `nndsl.ir.device`).
     flops: floating-point operations of one node, per sample where its type (or an input's) is per sample, else in all.
     samples: at least one Sample, unless `leaf`; a test fails for an op without.
     elementwise: each element of the result depends on the same element of each input; one shape and kind for all.
@@ -195,6 +197,7 @@ class Op:
     gradient: GradientRule | NoGradient
     numpy: NumpyRule
     flops: Callable[[Node], int]
+    cupy: DeviceRule
     samples: tuple[Sample, ...] = ()
     elementwise: bool = False
     leaf: bool = False

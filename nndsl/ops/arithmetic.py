@@ -32,6 +32,7 @@ add = elementwise(
     "{0} + {1}",
     "add",
     "{0} + {1}",
+    "{0} + {1}",
     operands=2,
     accepted=NUMBER,
 )
@@ -47,6 +48,7 @@ subtract = elementwise(
     _subtract_gradient,
     "{0} - {1}",
     "subtract",
+    "{0} - {1}",
     "{0} - {1}",
     operands=2,
     accepted=NUMBER,
@@ -65,6 +67,7 @@ multiply = elementwise(
     "{0} * {1}",
     "multiply",
     "{0} * {1}",
+    "{0} * {1}",
     operands=2,
     accepted=NUMBER,
 )
@@ -82,6 +85,7 @@ divide = elementwise(
     "{0} / {1}",
     "divide",
     "host_divide({0}, {1})",
+    "{0} / {1}",
     operands=2,
     domains=(Domain(), _NOT_ZERO),
 )
@@ -92,6 +96,7 @@ floor_divide = elementwise(
     "{0} // {1}",
     "floor_divide",
     "host(np.floor_divide, {0}, {1})",
+    "floor_divide({0}, {1})",
     operands=2,
     accepted=NUMBER,
     domains=(Domain(low=-9, high=9), _DIVISOR),
@@ -103,6 +108,7 @@ remainder = elementwise(
     "{0} % {1}",
     "remainder",
     "host(np.remainder, {0}, {1})",
+    "remainder_of({0}, {1})",
     operands=2,
     accepted=NUMBER,
     domains=(Domain(low=-7, high=7, avoid=tuple(range(-7, 8))), _DIVISOR),
@@ -125,6 +131,7 @@ maximum = elementwise(
     "np.maximum({0}, {1})",
     "maximum",
     "max({0}, {1})",
+    "larger({0}, {1})",
     operands=2,
     accepted=NUMBER,
     domains=(_APART, Domain(low=-2.05, high=1.95, distinct=True)),
@@ -136,6 +143,7 @@ minimum = elementwise(
     "np.minimum({0}, {1})",
     "minimum",
     "min({0}, {1})",
+    "smaller({0}, {1})",
     operands=2,
     accepted=NUMBER,
     domains=(_APART, Domain(low=-2.05, high=1.95, distinct=True)),
@@ -156,6 +164,7 @@ negate = elementwise(
     "-{0}",
     "negative",
     "-{0}",
+    "-{0}",
     accepted=NUMBER,
 )
 absolute = elementwise(
@@ -165,6 +174,7 @@ absolute = elementwise(
     "np.abs({0})",
     "absolute",
     "abs({0})",
+    "absolute({0})",
     accepted=NUMBER,
     domains=(_NOT_ZERO,),
 )
@@ -175,6 +185,7 @@ square = elementwise(
     "{0} ** 2",
     "square",
     "{0} * {0}",
+    "{0} * {0}",
     accepted=NUMBER,
 )
 sqrt = elementwise(
@@ -184,6 +195,7 @@ sqrt = elementwise(
     "np.sqrt({0})",
     "sqrt",
     "host_sqrt({0})",
+    "sqrt({0})",
     domains=(Domain(low=0.3, high=3.0),),
 )
 reciprocal = elementwise(
@@ -193,6 +205,7 @@ reciprocal = elementwise(
     "1.0 / {0}",
     "reciprocal",
     "host_divide(1.0, {0})",
+    "real(1) / {0}",
     domains=(_NOT_ZERO,),
 )
 sign = elementwise(
@@ -202,6 +215,7 @@ sign = elementwise(
     "np.sign({0})",
     "sign",
     "host(np.sign, {0})",
+    "sign_of({0})",
     accepted=NUMBER,
     domains=(_NOT_ZERO,),
 )
@@ -213,6 +227,7 @@ floor = elementwise(
     "np.floor({0})",
     "floor",
     "host(np.floor, {0})",
+    "floor({0})",
     domains=(_BETWEEN,),
 )
 ceil = elementwise(
@@ -222,6 +237,7 @@ ceil = elementwise(
     "np.ceil({0})",
     "ceil",
     "host(np.ceil, {0})",
+    "ceil({0})",
     domains=(_BETWEEN,),
 )
 round = elementwise(
@@ -231,5 +247,6 @@ round = elementwise(
     "np.round({0})",
     "rint",
     "host(np.rint, {0})",
+    "rint({0})",
     domains=(_BETWEEN,),
 )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import Pointwise
 from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
+from nndsl.ops.device import sum_over
 from nndsl.ops.elementwise import floats, ints
 from nndsl.ops.movement import reshape, with_axis
 from nndsl.ops.rules import NUMBER, counted, integers, kind_name, kind_of, not_step, takes, valid_axis
@@ -24,6 +26,7 @@ from nndsl.ops.text import (
 )
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ops.text import Define
@@ -82,6 +85,12 @@ def _repeated_axes(node: Node) -> tuple[int, ...]:
     return tuple(axis for axis in range(node.type.rank) if axis < new or x.type.shape[axis - new] == 1)
 
 
+def _broadcast_element(e: Element) -> str:
+    (x,) = e.node.inputs
+    own = e.axes[e.node.type.rank - x.type.rank :]
+    return e.read(0, tuple("0" if size == 1 else axis for size, axis in zip(x.type.shape, own, strict=True)))
+
+
 broadcast = Op(
     name="broadcast",
     documentation="The same value repeated along new or one-element axes (the last axes are matched, as in NumPy), "
@@ -90,6 +99,7 @@ broadcast = Op(
     gradient=_broadcast_gradient,
     numpy=over_arrays(NumpyRule(_broadcast_text, view=True)),
     flops=lambda node: 0,
+    cupy=Pointwise(_broadcast_element, free=True),
     samples=(
         Sample((floats(3, kind=Kind.SHARED),), attributes={"shape": (3,), "kind": "sample"}),
         Sample((floats(3, kind=Kind.SHARED),), attributes={"shape": (2, 3), "kind": "shared"}),
@@ -196,6 +206,7 @@ sum = Op(
     gradient=_sum_gradient,
     numpy=over_arrays(workspace_rule(_sum_text, _write_sum, contiguous=(0,), by_time=_sum_by_time)),
     flops=lambda node: node.inputs[0].type.size,
+    cupy=lambda node: sum_over(integers(node, "axes"), False, node.type.dtype),
     samples=(
         Sample((floats(4),), attributes={"axes": (0,)}),
         Sample((floats(2, 3),), attributes={"axes": (0,)}),
@@ -241,6 +252,7 @@ batch_sum = Op(
         workspace_rule(lambda e: f"np.sum({e.operands[0]}, axis=0{_int_dtype(e)})", _write_batch_sum, contiguous=(0,))
     ),
     flops=lambda node: node.type.size,
+    cupy=lambda node: sum_over((), True, node.type.dtype),
     samples=(
         Sample((floats(),)),
         Sample((floats(3),)),

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import Pointwise
 from nndsl.ir.op import Domain, GradientRule, NoGradient, Op, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.rules import FLOAT, elementwise_type
 from nndsl.ops.text import Line, Writer, filled, is_constant, is_literal, like, workspace_rule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nndsl.ir.device import Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Emission
 
@@ -74,6 +78,7 @@ def elementwise(
     expression: str | Line,
     planned: str | Writer,
     host: str | None,
+    device: str | Callable[[Element], str],
     *,
     operands: int = 1,
     accepted: Sequence[DType] = FLOAT,
@@ -86,9 +91,10 @@ def elementwise(
 ) -> Op:
     """An elementwise op over `operands` operands of one type.
 
-    expression, host: format strings over the operands, or the rule. planned: a ufunc's name, or the rule. result: the
-    result's number type, None for the operands'. domains: one for each operand (the last for the rest).
-    scratch: whether the planned form needs a buffer like the result. in_place: None for every operand of its type.
+    expression, host, device: format strings over the operands (`device` in C), or the rule. planned: a ufunc's name, or
+    the rule. result: the result's number type, None for the operands'. domains: one for each operand (the last for the
+    rest). scratch: whether the planned form needs a buffer like the result. in_place: None for every operand of its
+    type.
     """
     line = from_template(expression) if isinstance(expression, str) else expression
     domains = [*domains, *[(domains or [Domain()])[-1]] * (operands - len(domains))]
@@ -109,9 +115,17 @@ def elementwise(
             runtime=runtime + (() if host is None else host_functions(host)),
         ),
         flops=lambda node: flops * node.type.size,
+        cupy=on_device(device),
         samples=sampled,
         elementwise=True,
     )
+
+
+def on_device(device: str | Callable[[Element], str]) -> Pointwise:
+    """The rule of an elementwise op: a format string over its operands in C, or what writes that."""
+    if not isinstance(device, str):
+        return Pointwise(device)
+    return Pointwise(lambda e: device.format(*(e.operand(k) for k in range(len(e.node.inputs)))))
 
 
 def host_functions(host: str) -> tuple[str, ...]:

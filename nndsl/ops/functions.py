@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING
 from nndsl.ir.op import Domain, GradientRule, NumpyRule, Op, Sample
 from nndsl.ir.types import DType
 from nndsl.ops.arithmetic import add, divide, multiply, negate, square, subtract
-from nndsl.ops.elementwise import TRANSCENDENTAL, constant_operand, elementwise, floats, samples_of, textbook
+from nndsl.ops.elementwise import (
+    TRANSCENDENTAL,
+    constant_operand,
+    elementwise,
+    floats,
+    on_device,
+    samples_of,
+    textbook,
+)
 from nndsl.ops.leaves import splat
 from nndsl.ops.logic import equal, logical_and, where
 from nndsl.ops.rules import FLOAT, elementwise_type
 from nndsl.ops.text import dtype_text
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Emission
     from nndsl.ops.text import Define, Writer
@@ -29,6 +38,7 @@ def _function(
     expression: str | None = None,
     planned: str | Writer | None = None,
     host: str | None = None,
+    device: str | None = None,
     domain: Domain | None = None,
     scratch: bool = False,
     runtime: tuple[str, ...] = (),
@@ -42,6 +52,7 @@ def _function(
         expression or f"np.{name}({{0}})",
         planned or name,
         host or f"host(np.{name}, {{0}})",
+        device or f"{name}({{0}})",
         domains=(domain or Domain(),),
         flops=TRANSCENDENTAL,
         scratch=scratch,
@@ -98,6 +109,7 @@ sigmoid = _function(
     expression="0.5 * np.tanh(0.5 * {0}) + 0.5",
     planned=_write_sigmoid,
     host="0.5 * math.tanh(0.5 * {0}) + 0.5",
+    device="real(0.5) * tanh(real(0.5) * {0}) + real(0.5)",
 )
 
 
@@ -120,6 +132,7 @@ softplus = _function(
     expression="np.logaddexp(0.0, {0})",
     planned=_write_softplus,
     host="host(np.logaddexp, 0.0, {0})",
+    device="larger({0}, real(0)) + log1p(exp(-absolute({0})))",
     scratch=True,
 )
 
@@ -212,6 +225,15 @@ def _power_statements(e: Emission) -> list[str]:
     return [f"np.power({base}, {exponent}, out={e.out})"]
 
 
+_DEVICE_POWERS = {1.0: "{0}", 2.0: "{0} * {0}", 3.0: "{0} * {0} * {0}", 0.5: "sqrt({0})", -1.0: "real(1) / {0}"}
+
+
+def _power_on_device(e: Element) -> str:
+    base = e.operand(0)
+    known = _DEVICE_POWERS.get(constant_operand(e.node, 1) or 0.0)
+    return known.format(base) if known is not None else f"pow({base}, {e.operand(1)})"
+
+
 def _power_host(e: Emission) -> str:
     """`beta_1 ** step` where it can't fail: a base of at most 1 raised to the number of a step, from 1."""
     base, exponent = e.operands
@@ -236,6 +258,7 @@ power = Op(
         runtime=("host_power",),
     ),
     flops=lambda node: TRANSCENDENTAL * node.type.size,
+    cupy=on_device(_power_on_device),
     samples=(
         *samples_of([DType.FLOAT] * 2, (_POSITIVE, Domain())),
         Sample((floats(3), floats(3)), (_POSITIVE, Domain(low=0, high=3, integers=True))),

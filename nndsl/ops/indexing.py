@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import Pointwise
 from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample, same_axis
 from nndsl.ir.types import DType, Kind, TensorType
+from nndsl.ops.device import accumulated, zero
 from nndsl.ops.elementwise import bools, constant_operand, floats, ints
 from nndsl.ops.rules import FLOAT, counted, integer, kind_name, kind_of, not_step, takes
 from nndsl.ops.text import (
@@ -25,6 +27,7 @@ from nndsl.ops.text import (
 )
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ops.text import Define
@@ -104,6 +107,12 @@ def _gather_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
     return None
 
 
+def _gather_element(e: Element) -> str:
+    rank = e.node.inputs[1].type.rank
+    row = e.let(e.read(1, e.axes[:rank]))
+    return e.read(0, (row, *e.axes[rank:]))
+
+
 _ROWS = Domain(low=0, high=4, integers=True)
 gather = Op(
     name="gather",
@@ -112,6 +121,7 @@ gather = Op(
     gradient=_gather_gradient,
     numpy=over_arrays(workspace_rule(_gather_text, _write_gather, contiguous=(0,))),
     flops=lambda node: 0,
+    cupy=Pointwise(_gather_element),
     samples=(
         Sample((floats(4, 3, kind=Kind.SHARED), ints(5)), (Domain(), _ROWS)),
         Sample((floats(4, 3, kind=Kind.SHARED), ints()), (Domain(), _ROWS)),
@@ -154,6 +164,27 @@ def _scatter_add_text(e: Emission, more: str = "") -> str:
     return f"scatter_add_each({values}, {own}, {rows}{more})"
 
 
+def _scatter_add_element(e: Element) -> str:
+    """Each row goes through all ids, in their order: slower than adding at once, and the same bits every time."""
+    values, ids = e.node.inputs
+    total = accumulated(e)
+
+    def through(places: tuple[str, ...], sample: str | None) -> None:
+        if len(places) < ids.type.rank:
+            with e.loop(str(ids.type.shape[len(places)])) as place:
+                through((*places, place), sample)
+            return
+        with e.when(f"{e.read(1, places, sample)} == {e.axes[0]}"):
+            e.set(total, f"{total} + {e.read(0, (*places, *e.axes[1:]), sample)}")
+
+    if e.node.type.kind is Kind.SHARED and values.type.kind is Kind.SAMPLE:
+        with e.loop(e.samples) as sample:
+            through((), sample)
+    else:
+        through((), None)
+    return total
+
+
 scatter_add = Op(
     name="scatter_add",
     documentation="The transpose of `gather`, rows added up at their numbers: `values: [..., rest], ids: int[...]` "
@@ -169,6 +200,7 @@ scatter_add = Op(
         )
     ),
     flops=lambda node: node.inputs[0].type.size,
+    cupy=Pointwise(_scatter_add_element, repeats=True),
     samples=(
         Sample((floats(5, 3), ints(5)), (Domain(), _ROWS), {"rows": 4, "kind": "shared"}),
         Sample((floats(), ints()), (Domain(), _ROWS), {"rows": 4, "kind": "shared"}),
@@ -240,6 +272,7 @@ pick = Op(
     gradient=lambda ct, out: (place(ct, out.inputs[1], size=out.inputs[0].type.shape[-1]), None),
     numpy=over_arrays(workspace_rule(_pick_text, _write_pick, contiguous=(0,))),
     flops=lambda node: 0,
+    cupy=Pointwise(lambda e: e.read(0, (*e.axes, e.let(e.operand(1))))),
     samples=(
         Sample((floats(4), ints()), (Domain(), _ROWS)),
         Sample((floats(2, 3, 4), ints(2, 3)), (Domain(), _ROWS)),
@@ -287,6 +320,12 @@ def _write_place(e: Emission, define: Define) -> list[str]:
     ]
 
 
+def _place_element(e: Element) -> str:
+    *own, last = e.axes
+    found = f"{e.read(1, own)} == {last}"
+    return f"({found} ? {e.read(0, own)} : {zero(e.node.type.dtype)})"
+
+
 place = Op(
     name="place",
     documentation="The transpose of `pick`: `values: [...]` put at `index: int[...]` of a new last axis of `size` "
@@ -295,6 +334,7 @@ place = Op(
     gradient=lambda ct, out: (pick(ct, out.inputs[1]), None),
     numpy=over_arrays(workspace_rule(_place_text, _write_place)),
     flops=lambda node: 0,
+    cupy=Pointwise(_place_element),
     samples=(
         Sample((floats(), ints()), (Domain(), _ROWS), {"size": 4}),
         Sample((floats(2, 3), ints(2, 3)), (Domain(), _ROWS), {"size": 4}),

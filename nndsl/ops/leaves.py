@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.ir.device import ByPlan
 from nndsl.ir.op import NoGradient, NumpyRule, Op
 from nndsl.ops.rules import attribute, integer
 from nndsl.ops.text import dtype_text, literal
@@ -38,6 +39,7 @@ def _leaf(
         gradient=NoGradient("it is where a graph starts"),
         numpy=rule or NumpyRule(_named_elsewhere, host=_named_elsewhere),
         flops=lambda node: 0,
+        cupy=ByPlan(),
         leaf=True,
         attributes=attributes,
         repeats=repeats,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import NotOnDevice, Product
 from nndsl.ir.op import Along, NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.elementwise import floats
@@ -136,6 +137,7 @@ einsum = Op(
         workspace_rule(einsum_text, write_product, scratch=product_scratch, contiguous=(0, 1), by_time=_by_time)
     ),
     flops=_flops,
+    cupy=Product(),
     samples=tuple(
         Sample((TensorType(DType.FLOAT, a, ka), TensorType(DType.FLOAT, b, kb)), (), {"equation": eq, "kind": kind})
         for eq, a, ka, b, kb, kind in _SAMPLED
@@ -171,5 +173,6 @@ orthogonalize = Op(
         )
     ),
     flops=lambda node: 2 * node.type.size * min(node.type.shape),
+    cupy=NotOnDevice("initial weights are drawn on the host"),
     samples=tuple(Sample((floats(*shape, kind=Kind.SHARED),)) for shape in ((3, 3), (4, 2), (2, 5))),
 )

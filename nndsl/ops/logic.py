@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import ByPlan, Pointwise
 from nndsl.ir.op import Domain, NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
-from nndsl.ops.elementwise import bools, constant_operand, elementwise, floats, from_template, ints, textbook
+from nndsl.ops.elementwise import (
+    bools,
+    constant_operand,
+    elementwise,
+    floats,
+    from_template,
+    ints,
+    on_device,
+    textbook,
+)
 from nndsl.ops.leaves import splat
 from nndsl.ops.rules import ANY, BOOL, CHOICE, FLOAT, NUMBER, alike, counted, takes, text
 from nndsl.ops.text import derived, dtype_text, filled, is_literal, workspace_rule
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ops.text import Define, Scratch
@@ -27,6 +38,7 @@ def _comparison(name: str, documentation: str, symbol: str, *, bools_too: bool =
         CHOICE,
         f"{{0}} {symbol} {{1}}",
         name,
+        f"{{0}} {symbol} {{1}}",
         f"{{0}} {symbol} {{1}}",
         operands=2,
         accepted=ANY if bools_too else NUMBER,
@@ -51,6 +63,7 @@ def _connective(name: str, documentation: str, symbol: str, word: str) -> Op:
         f"{{0}} {symbol} {{1}}",
         name,
         f"{{0}} {word} {{1}}",
+        f"{{0}} {symbol * 2} {{1}}",
         operands=2,
         accepted=BOOL,
     )
@@ -65,6 +78,7 @@ logical_not = elementwise(
     lambda e: f"~{e.operands[0]}" if not is_literal(e.operands[0]) else f"not {e.operands[0]}",
     "logical_not",
     "not {0}",
+    "!{0}",
     accepted=BOOL,
 )
 
@@ -161,6 +175,7 @@ where = Op(
         runtime=("bits",),
     ),
     flops=lambda node: node.type.size,
+    cupy=on_device("{0} ? {1} : {2}"),
     samples=(
         Sample((bools(2, 3), floats(2, 3), floats(2, 3))),
         Sample((bools(4, kind=Kind.SHARED), floats(4, kind=Kind.SHARED), floats(4, kind=Kind.SHARED))),
@@ -197,6 +212,17 @@ def _cast_host(e: Emission) -> str:
             return f"{x} != 0"
 
 
+def _cast_on_device(e: Element) -> str:
+    (x,) = (e.operand(0),)
+    match e.node.type.dtype:
+        case DType.FLOAT:
+            return f"real({x})"
+        case DType.INT:
+            return f"int({x})"
+        case DType.BOOL:
+            return f"({x} != 0)"
+
+
 cast = Op(
     name="cast",
     documentation="The same number as a `float`, an `int` (what is behind the point is cut off) or a `bool` "
@@ -210,6 +236,7 @@ cast = Op(
         runtime=("host",),
     ),
     flops=lambda node: node.type.size,
+    cupy=on_device(_cast_on_device),
     samples=(
         Sample((floats(2, 3),), attributes={"to": "float"}),
         Sample((floats(2, 3),), (Domain(-3, 3),), {"to": "int"}),
@@ -240,6 +267,7 @@ from_step = Op(
         statements=lambda e: [f"{e.out}.fill({e.operands[0]})"],
     ),
     flops=lambda node: 0,
+    cupy=ByPlan(),
     samples=(Sample((floats(kind=Kind.STEP),)),),
 )
 
@@ -257,6 +285,7 @@ stop_gradient = Op(
     gradient=NoGradient("it is there to stop it"),
     numpy=NumpyRule(textbook(from_template("{0}")), view=True, host=from_template("{0}")),
     flops=lambda node: 0,
+    cupy=Pointwise(lambda e: e.operand(0), free=True),
     samples=(Sample((floats(2, 3),)), Sample((floats(kind=Kind.SHARED),))),
     elementwise=True,
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.ir.device import ByPlan
 from nndsl.ir.graph import reachable
 from nndsl.ir.op import NoGradient, NumpyRule, Op, RuleError
 from nndsl.ir.types import Kind
@@ -112,6 +113,7 @@ loop_parameter = Op(
     gradient=NoGradient("it is where a graph starts"),
     numpy=NumpyRule(_by_the_plan),
     flops=lambda node: 0,
+    cupy=ByPlan(),
     leaf=True,
     attributes=("loop", "role", "index"),
 )
@@ -125,6 +127,7 @@ scan = Op(
     gradient=NoGradient("differentiation writes the loop that goes backwards", zero=False),
     numpy=NumpyRule(_by_the_plan),
     flops=_total_flops,
+    cupy=ByPlan(),
     attributes=("body", "length", "output", "reverse"),
 )
 

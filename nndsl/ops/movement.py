@@ -6,13 +6,16 @@ import builtins
 from math import prod
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import Pointwise
 from nndsl.ir.op import Along, NumpyRule, Op, RuleError, Sample, same_axis
 from nndsl.ir.types import Kind, TensorType
+from nndsl.ops.device import accumulated, joined
 from nndsl.ops.elementwise import bools, floats, ints
 from nndsl.ops.rules import counted, integer, integers, not_step, valid_axis
 from nndsl.ops.text import derived, dims, offset, over_arrays, reshaped, transposed, workspace_rule
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ops.text import Define
@@ -68,6 +71,7 @@ reshape = Op(
     gradient=lambda ct, out: (reshape(ct, shape=out.inputs[0].type.shape),),
     numpy=over_arrays(NumpyRule(lambda e: reshaped(e.operands[0], dims(e.node.type, e.n)), view=True, contiguous=(0,))),
     flops=lambda node: 0,
+    cupy=Pointwise(lambda e: e.reshaped(0), free=True),
     samples=(
         Sample((floats(2, 3),), attributes={"shape": (3, 2)}),
         Sample((floats(2, 3),), attributes={"shape": (6,)}),
@@ -110,6 +114,11 @@ def _transpose_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
     return Along(integers(node, "permutation").index(axis), axes)
 
 
+def _transpose_element(e: Element) -> str:
+    permutation = integers(e.node, "permutation")
+    return e.read(0, tuple(e.axes[permutation.index(axis)] for axis in range(len(permutation))))
+
+
 transpose = Op(
     name="transpose",
     documentation="The same numbers with the axes in another order: axis `i` of the result is axis `permutation[i]`.",
@@ -117,6 +126,7 @@ transpose = Op(
     gradient=_transpose_gradient,
     numpy=over_arrays(NumpyRule(_transpose_text, view=True)),
     flops=lambda node: 0,
+    cupy=Pointwise(_transpose_element, free=True),
     samples=(
         Sample((floats(2, 3),), attributes={"permutation": (1, 0)}),
         Sample((floats(2, 3, 4),), attributes={"permutation": (2, 0, 1)}),
@@ -149,6 +159,17 @@ def _reverse_text(e: Emission) -> str:
     return e.operands[0] + _index_text(e.node.type, own)
 
 
+def _reverse_element(e: Element) -> str:
+    turned = integers(e.node, "axes")
+    ends = [e.let(f"{size - 1} - {axis}") if k in turned else axis for k, (axis, size) in _numbered(e)]
+    return e.read(0, ends)
+
+
+def _numbered(e: Element) -> list[tuple[int, tuple[str, int]]]:
+    """Each axis of an element's node: its number, where the element is along it, its length."""
+    return list(enumerate(zip(e.axes, e.node.type.shape, strict=True)))
+
+
 reverse = Op(
     name="reverse",
     documentation="The same numbers, backwards along the axes.",
@@ -156,6 +177,7 @@ reverse = Op(
     gradient=lambda ct, out: (reverse(ct, axes=integers(out, "axes")),),
     numpy=over_arrays(NumpyRule(_reverse_text, view=True)),
     flops=lambda node: 0,
+    cupy=Pointwise(_reverse_element, free=True),
     samples=(
         Sample((floats(4),), attributes={"axes": (0,)}),
         Sample((floats(2, 3),), attributes={"axes": (0, 1)}),
@@ -228,6 +250,15 @@ def _slice_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
     return Along(axis, axes, one, last=True) if last else None
 
 
+def _slice_element(e: Element) -> str:
+    starts, steps = integers(e.node, "starts"), integers(e.node, "steps")
+    places: list[str] = []
+    for axis, start, step in zip(e.axes, starts, steps, strict=True):
+        scaled = axis if step == 1 else f"{axis} * {step}"
+        places.append(axis if scaled == axis and not start else e.let(f"{scaled} + {start}" if start else scaled))
+    return e.read(0, places)
+
+
 slice = Op(
     name="slice",
     documentation="A part of every axis: from `start` to before `stop`, each `step`th element.",
@@ -235,6 +266,7 @@ slice = Op(
     gradient=_slice_gradient,
     numpy=over_arrays(NumpyRule(_slice_text, view=True)),
     flops=lambda node: 0,
+    cupy=Pointwise(_slice_element, free=True),
     samples=(
         Sample((floats(5),), attributes={"starts": (1,), "stops": (3,), "steps": (1,)}),
         Sample((floats(5),), attributes={"starts": (0,), "stops": (5,), "steps": (2,)}),
@@ -291,6 +323,22 @@ def _pad_along(node: Node, axes: tuple[int | None, ...]) -> Along | None:
     return None if padded else same_axis(node, axes)
 
 
+def _pad_element(e: Element) -> str:
+    """0 outside: nothing is read there."""
+    starts, stops = _inside(e.node)
+    conditions: list[str] = []
+    for axis, start, stop, size in zip(e.axes, starts, stops, e.node.type.shape, strict=True):
+        conditions += [f"{axis} >= {start}"] if start else []
+        conditions += [f"{axis} < {stop}"] if stop < size else []
+    if not conditions:
+        return e.read(0, e.axes)
+    found = accumulated(e, e.node.type.dtype)
+    with e.when(joined(conditions)):
+        own = [e.let(f"{axis} - {start}") if start else axis for axis, start in zip(e.axes, starts, strict=True)]
+        e.set(found, e.read(0, own))
+    return found
+
+
 pad = Op(
     name="pad",
     documentation="The value with zeros before and after it along every axis.",
@@ -298,6 +346,7 @@ pad = Op(
     gradient=_pad_gradient,
     numpy=over_arrays(workspace_rule(_pad_text, _write_pad)),
     flops=lambda node: 0,
+    cupy=Pointwise(_pad_element),
     samples=(
         Sample((floats(3),), attributes={"before": (1,), "after": (2,)}),
         Sample((floats(2, 3),), attributes={"before": (0, 1), "after": (2, 0)}),
@@ -351,6 +400,21 @@ def _concatenate_text(e: Emission, more: str = "") -> str:
     return f"np.concatenate(({operands}), axis={integer(e.node, 'axis') + offset(e.node.type)}{more})"
 
 
+def _concatenate_element(e: Element) -> str:
+    """Of the operand that has the place."""
+    axis = integer(e.node, "axis")
+    at, start = e.axes[axis], 0
+    found = accumulated(e, e.node.type.dtype)
+    for position, operand in enumerate(e.node.inputs):
+        stop = start + operand.type.shape[axis]
+        after, before = f"{at} >= {start}", f"{at} < {stop}"
+        with e.when(joined([*([after] if start else []), *([before] if stop < e.node.type.shape[axis] else [])])):
+            own = [*e.axes[:axis], e.let(f"{at} - {start}") if start else at, *e.axes[axis + 1 :]]
+            e.set(found, e.read(position, own))
+        start = stop
+    return found
+
+
 _TWO = (floats(2), floats(3))
 concatenate = Op(
     name="concatenate",
@@ -359,6 +423,7 @@ concatenate = Op(
     gradient=_concatenate_gradient,
     numpy=over_arrays(NumpyRule(_concatenate_text, statements=lambda e: [_concatenate_text(e, f", out={e.out}")])),
     flops=lambda node: 0,
+    cupy=Pointwise(_concatenate_element),
     samples=(
         Sample(_TWO, attributes={"axis": 0}),
         Sample((floats(2, 3), floats(2, 1), floats(2, 2)), attributes={"axis": 1}),

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.ir.device import Pointwise
 from nndsl.ir.op import NoGradient, NumpyRule, Op
 from nndsl.ir.types import Kind
 from nndsl.ops.elementwise import TRANSCENDENTAL
@@ -18,6 +19,7 @@ from nndsl.ops.rules import real, text
 from nndsl.ops.text import empty
 
 if TYPE_CHECKING:
+    from nndsl.ir.device import Element
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ir.types import TensorType
 
@@ -40,6 +42,10 @@ def _draw(name: str, documentation: str, function: str, *attributes: str) -> Op:
         arguments += [f"{attribute}={real(e.node, attribute)!r}" for attribute in attributes]
         return f"{function}({', '.join(arguments)}{', shared=True' if shared else ''})"
 
+    def element(e: Element) -> str:
+        more = "".join(f", {round(real(e.node, each) * 65536)}u" for each in attributes)
+        return f"{function}_at({e.draw}, {e.flat_of_sample}, {e.node.type.size}{more})"
+
     return Op(
         name=name,
         documentation=documentation,
@@ -47,6 +53,7 @@ def _draw(name: str, documentation: str, function: str, *attributes: str) -> Op:
         gradient=NoGradient("it is drawn, not computed"),
         numpy=NumpyRule(lambda e: call(e, empty(e)), statements=lambda e: [call(e, e.out)], runtime=(function,)),
         flops=lambda node: TRANSCENDENTAL * node.type.size,
+        cupy=Pointwise(element),
         leaf=True,
         attributes=("site", *attributes),
     )

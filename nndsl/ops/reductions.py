@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nndsl.ir.op import Domain, NumpyRule, Op, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.broadcasting import along_others, axis_text, reduced_type
+from nndsl.ops.device import extreme_over, position_over
 from nndsl.ops.elementwise import floats, ints
 from nndsl.ops.indexing import place
 from nndsl.ops.movement import reshape, transpose
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from nndsl.ops.text import Define
 
 _DISTINCT = (Domain(distinct=True),)
+_DEVICE = {"max": "larger", "min": "smaller"}
 
 
 def _extreme_gradient(ct: Node, out: Node, position: Callable[[Node], Node]) -> tuple[Node]:
@@ -55,6 +57,7 @@ def _extreme(name: str, adjective: str, ufunc: str, position: Callable[[Node], N
             )
         ),
         flops=lambda node: node.inputs[0].type.size,
+        cupy=lambda node: extreme_over(integers(node, "axes"), node.type.dtype, _DEVICE[name]),
         samples=(
             Sample((floats(4),), _DISTINCT, {"axes": (0,)}),
             Sample((floats(2, 3),), _DISTINCT, {"axes": (0,)}),
@@ -107,6 +110,7 @@ def _position(name: str, adjective: str) -> Op:
             )
         ),
         flops=lambda node: node.inputs[0].type.size,
+        cupy=lambda node: position_over(integer(node, "axis"), node.inputs[0].type.dtype, _DEVICE[name[3:]]),
         samples=(
             Sample((floats(4),), _DISTINCT, {"axis": 0}),
             Sample((floats(2, 3),), _DISTINCT, {"axis": 0}),

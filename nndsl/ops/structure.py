@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
+from nndsl.ir.device import NotOnDevice
 from nndsl.ir.op import NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ops.elementwise import floats
 from nndsl.ops.rules import FLOAT, counted, not_step, takes
@@ -37,5 +38,6 @@ grad = Op(
     gradient=NoGradient("differentiation replaces it first", zero=False),
     numpy=NumpyRule(_not_expanded),
     flops=lambda node: 0,
+    cupy=NotOnDevice("differentiation replaces it first"),
     samples=(Sample((floats(), floats(3))),),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import Call
 from nndsl.ir.op import NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import Kind
 from nndsl.ops.elementwise import floats
@@ -45,6 +46,7 @@ clip_by_norm = Op(
         )
     ),
     flops=lambda node: 3 * node.type.size,
+    cupy=Call("ClipByNorm", lambda node: (tuple_text(integers(node, "sizes")), repr(real(node, "limit")))),
     samples=(
         Sample((floats(6, kind=Kind.SHARED),), (), {"sizes": (2, 4), "limit": 1.0}),
         Sample((floats(3, kind=Kind.SHARED),), (), {"sizes": (3,), "limit": 100.0}),

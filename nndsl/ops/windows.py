@@ -8,8 +8,18 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from nndsl.ir.device import Pointwise
 from nndsl.ir.op import Domain, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
+from nndsl.ops.device_windows import (
+    fold_element,
+    max_element,
+    put_element,
+    spread_element,
+    sum_element,
+    take_element,
+    windows_element,
+)
 from nndsl.ops.elementwise import floats
 from nndsl.ops.geometry import (
     Geometry,
@@ -103,6 +113,7 @@ windows = Op(
         "clear_parts",
     ),
     flops=lambda node: 0,
+    cupy=Pointwise(lambda e: windows_element(e, pooling(e.node, e.node.inputs[0].type)), repeats=True),
     samples=_from_lengths(),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
 )
@@ -140,6 +151,7 @@ fold_windows = Op(
         call_text("fold_windows", "lengths"), _write_fold, "fold_windows", "window_parts", "add_parts", "scatter_parts"
     ),
     flops=lambda node: node.inputs[0].type.size,
+    cupy=Pointwise(lambda e: fold_element(e, folding(e.node, e.node.inputs[0].type)), repeats=True),
     samples=(
         Sample((floats(2, 3, 2, 2, 2),), (), {**_without(_SQUARE, "sizes"), "lengths": (3, 4)}),
         Sample((floats(2, 2, 1),), (), {**_without(_LINE, "sizes"), "lengths": (5,)}),
@@ -181,6 +193,7 @@ window_sum = Op(
     gradient=_sum_gradient,
     numpy=windows_rule(call_text("window_sum", "sizes", "counts"), _write_sum, "window_sum", "pool_parts", "sum_parts"),
     flops=_pooling_flops,
+    cupy=Pointwise(lambda e: sum_element(e, pooling(e.node, e.node.inputs[0].type)), repeats=True),
     samples=_from_lengths(),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
 )
@@ -217,6 +230,7 @@ spread_windows = Op(
         "scatter_parts",
     ),
     flops=lambda node: node.inputs[0].type.size * prod(integers(node, "sizes")),
+    cupy=Pointwise(lambda e: spread_element(e, spreading(e.node, e.node.inputs[0].type)), repeats=True),
     samples=(
         Sample((floats(2, 3, 2),), (), {**_SQUARE, "lengths": (3, 4)}),
         Sample((floats(2, 1),), (), {**_LINE, "lengths": (5,)}),
@@ -252,6 +266,7 @@ window_max = Op(
         call_text("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts", "maximum_parts"
     ),
     flops=_pooling_flops,
+    cupy=Pointwise(lambda e: max_element(e, pooling(e.node, e.node.inputs[0].type)), repeats=True),
     samples=_from_lengths(Domain(distinct=True)),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
 )
@@ -340,6 +355,7 @@ put_at_maxima = Op(
         scratch=lambda node: _mark_scratch(node, _put_geometry(node).counts),
     ),
     flops=lambda node: node.inputs[0].type.size * prod(integers(node, "sizes")),
+    cupy=Pointwise(lambda e: put_element(e, _put_geometry(e.node)), repeats=True),
     samples=(
         Sample((floats(2, 3, 2), floats(3, 4, 2)), _DISTINCT, _SQUARE),
         Sample((floats(2, 1), floats(5, 1)), _DISTINCT, _LINE),
@@ -386,6 +402,7 @@ take_at_maxima = Op(
         scratch=lambda node: _mark_scratch(node, integers(node, "counts")),
     ),
     flops=_pooling_flops,
+    cupy=Pointwise(lambda e: take_element(e, pooling(e.node, e.node.inputs[0].type)), repeats=True),
     samples=_from_lengths(*_DISTINCT, operands=2),
     attributes=("before", "counts", "dilations", "sizes", "strides"),
 )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nndsl.emit import Sites
     from nndsl.ir.program import KnownTable, Program
     from nndsl.plan import PlanOptions
+    from nndsl.runtime.planning import Planned
     from nndsl.source import SourceFile
 
 
@@ -60,13 +61,12 @@ def compiled(
 
     Raises UserError.
     """
-    if device != "cpu":
-        message = f"programs can't run on the device {device} yet: this version writes NumPy source only"
-        raise UserError(error("NN607", message, help="leave `--device` out, or say `--device cpu`"))
     from nndsl.check import check
 
     checked = check(file, sets=sets, only=train, known_tables=known_tables)
-    return model_of(checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, plan=plan)
+    return model_of(
+        checked, sets=sets, seed=seed, precision=precision, level=level, verify=verify, plan=plan, device=device
+    )
 
 
 def model_of(
@@ -78,16 +78,16 @@ def model_of(
     level: int = 1,
     verify: bool = False,
     plan: PlanOptions | None = None,
+    device: str = "cpu",
 ) -> Model:
-    """The model of a checked program."""
-    from nndsl.emit import emit
+    """The model of a checked program; device: where it computes, "cpu" or "gpu"."""
     from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
     from nndsl.runtime.planning import planned_of
 
     refuse_weights(checked, 8 if precision == "float64" else 4)
-    planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan)
-    source = emit(planned.program, level=level, precision=precision, sharings=planned.sharings)
+    planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan, device=device)
+    source = _source(planned, precision, level, device)
     generated = Generated(source, f"<compiled {checked.file.name}>", run_folders(checked))
     return Model(
         checked,
@@ -107,15 +107,26 @@ def generate(
     verify: bool = False,
     plan: PlanOptions | None = None,
     sites: Sites | None = None,
+    device: str = "cpu",
 ) -> str:
     """The Python source of a checked program, compiled as `planned_of` says.
 
-    sites: lets training steps tell their time, and learns where.
+    sites: lets training steps on the CPU tell their time, and learns where. device: "cpu" or "gpu".
     """
-    from nndsl.emit import emit
     from nndsl.runtime.planning import planned_of
 
-    planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan)
+    planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan, device=device)
+    return _source(planned, precision, level, device, sites)
+
+
+def _source(planned: Planned, precision: str, level: int, device: str, sites: Sites | None = None) -> str:
+    """The Python source of a planned program."""
+    if device == "gpu":
+        from nndsl.emit.cupy import emit_cupy
+
+        return emit_cupy(planned.program, precision=precision)
+    from nndsl.emit import emit
+
     return emit(planned.program, level=level, precision=precision, sharings=planned.sharings, sites=sites)
 
 

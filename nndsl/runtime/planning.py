@@ -34,13 +34,14 @@ def planned_of(
     level: int = 1,
     verify: bool = False,
     plan: PlanOptions | None = None,
+    device: str = "cpu",
 ) -> Planned:
     """Differentiate a program, optimise it and choose how it runs.
 
     level: 0 leaves the formulas as they are written and takes whole batches, 1 optimises. verify: every graph is
     checked after each pass, and every plan. plan: what the plans are to be like; None: as is best on this machine.
-    Raises UserError NN635 where batches are to be divided and no train block's can be, NN641 where training can't be
-    made to fit into the memory that `plan` says.
+    device: "cpu" or "gpu". Raises UserError NN635 where batches are to be divided and no train block's can be, NN641
+    where training can't be made to fit into the memory that `plan` says, NN653 for what a GPU's programs have not.
     """
     from nndsl.passes.pipeline import differentiated, optimise
     from nndsl.plan import PlanOptions, sharings_of, verify_plans
@@ -50,6 +51,9 @@ def planned_of(
     plan = plan or PlanOptions(this_machine())
     float_bytes = 8 if precision == "float64" else 4
     rows: Mapping[str, int] = {}
+    if device == "gpu":
+        _refuse_on_device(checked, plan, level)
+        plan = PlanOptions(without=plan.without)
     if level == 0:
         _refuse_textbook(plan)
         program = differentiated(checked, verify=verify)
@@ -98,6 +102,23 @@ def _refuse_textbook(plan: PlanOptions) -> None:
         raise UserError(error("NN635", "textbook code goes through whole batches", help="leave `-O0` out"))
     if plan.memory is not None:
         raise UserError(error("NN641", "textbook code keeps every value that it computes", help="leave `-O0` out"))
+
+
+def _refuse_on_device(checked: Program, plan: PlanOptions, level: int) -> None:
+    """Raises UserError NN653 where a program for a GPU is to have what it has not."""
+    if level == 0:
+        raise UserError(error("NN653", "textbook code is NumPy's: there is none for a GPU", help="leave `-O0` out"))
+    if plan.divides:
+        message = "a GPU goes through whole batches"
+        raise UserError(error("NN653", message, help="leave `--tile` and `--threads` out"))
+    if plan.memory is not None:
+        message = "on a GPU no values are computed again to save memory"
+        raise UserError(error("NN653", message, help="leave `--memory` out; a smaller `batch_size` takes less"))
+    for train in checked.trains:
+        if dict(train.settings).get("gradient_accumulation_steps", 1) != 1:
+            message = f"{train.name} adds the gradients of several batches up, which programs for a GPU do not"
+            help = "a larger `batch_size` without `gradient_accumulation_steps`, or the CPU"
+            raise UserError(error("NN653", message, train.span, help=help))
 
 
 def _refuse_undivided(program: Program) -> None:

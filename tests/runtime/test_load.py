@@ -9,6 +9,7 @@ import pytest
 import nndsl
 from nndsl.data import open_tables, read_tables
 from nndsl.diagnostics import UserError
+from nndsl.plan import PlanOptions
 from nndsl.runs.trainer import run
 from nndsl.runtime.load import compiled, read_program
 
@@ -142,10 +143,21 @@ def test_a_file_that_is_no_program_is_said(tmp_path, content, code):
     assert raised.value.diagnostics[0].code == code
 
 
-def test_a_device_that_is_not_there_is_said(line):
+@pytest.mark.parametrize(
+    "options",
+    [{"level": 0}, {"plan": PlanOptions(tile=2)}, {"plan": PlanOptions(threads=2)}, {"plan": PlanOptions(memory=9**9)}],
+)
+def test_what_programs_for_a_gpu_have_not_is_said(line, options):
+    with pytest.raises(UserError) as raised:
+        compiled(read_program(line), sets={}, device="gpu", **options)
+    assert raised.value.diagnostics[0].code == "NN653"
+
+
+def test_a_gpu_does_not_add_the_gradients_of_batches_up(line):
+    line.write_text(line.read_text().replace("  epochs = 20\n", "  epochs = 20\n  gradient_accumulation_steps = 2\n"))
     with pytest.raises(UserError) as raised:
         compiled(read_program(line), sets={}, device="gpu")
-    assert raised.value.diagnostics[0].code == "NN607"
+    assert raised.value.diagnostics[0].code == "NN653"
 
 
 def test_warnings_of_the_check_are_pythons_warnings(line):

@@ -267,4 +267,13 @@ CODES: tuple[Code, ...] = (
         'pip install "nndsl[cuda13]"    # with a driver of CUDA 12\nnndsl run digits.nn --device gpu',
         None,
     ),
+    Code(
+        "NN653",
+        "not for a GPU",
+        "Programs for a GPU go through whole batches, keep what they compute until it is used, and make an update of "
+        "each batch. So textbook code (`-O0`), `--tile`, `--threads`, `--memory` and `gradient_accumulation_steps` are "
+        "for the CPU. Fix: leave them out, or leave `--device gpu` out.",
+        "nndsl run digits.nn --device gpu -O0",
+        None,
+    ),
 )

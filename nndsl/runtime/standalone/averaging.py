@@ -17,18 +17,19 @@ class WeightAverage:
     def __init__(self, train: Train, memory: Memory) -> None:
         self.placed = False
         self._momentum = float(train.settings["ema_momentum"] or 0.0)
-        self._weights = memory.weights
-        self._average = memory.slots[average_slot(train)]
-        self._scratch = np.empty_like(self._weights)
+        self._memory = memory
+        self._slot = average_slot(train)
+        self._scratch = np.empty_like(memory.weights)
 
     def take_in(self, step: int) -> None:
         """Moves the average towards the weights that update number `step` of this training has made."""
+        weights, average = self._memory.weights, self._memory.slots[self._slot]
         if step == 1:
-            self._average[...] = self._weights
+            average[...] = weights
             return
-        self._average *= self._momentum
-        np.multiply(self._weights, 1.0 - self._momentum, out=self._scratch)
-        self._average += self._scratch
+        average *= self._momentum
+        np.multiply(weights, 1.0 - self._momentum, out=self._scratch)
+        average += self._scratch
 
     def place(self) -> None:
         """Puts the average in the weights' place, to be used."""
@@ -41,9 +42,10 @@ class WeightAverage:
             self._exchange()
 
     def _exchange(self) -> None:
-        self._scratch[...] = self._weights
-        self._weights[...] = self._average
-        self._average[...] = self._scratch
+        weights, average = self._memory.weights, self._memory.slots[self._slot]
+        self._scratch[...] = weights
+        weights[...] = average
+        average[...] = self._scratch
         self.placed = not self.placed
 
 

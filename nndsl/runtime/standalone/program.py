@@ -444,7 +444,8 @@ class Program:
     from. version: of the nndsl that wrote it. dtype: "float32" or "float64".
     weights, states: layouts of the flat vectors. initialize: `initialize(memory, seed)` writes every initial weight and
     state in place.
-    data, trains: the blocks by name, in the file's order. networks: the models on their own, by name.
+    data, trains: the blocks by name, in the file's order. networks: the models on their own, by name. memory_class:
+    the class of its memories.
     """
 
     name: str
@@ -458,9 +459,10 @@ class Program:
     data: Mapping[str, Data]
     trains: Mapping[str, Train]
     networks: Mapping[str, Network] = field(default_factory=dict[str, Network])
+    memory_class: Callable[[Program, str], Memory] = Memory
 
     def memory(self, seed: int, dtype: str | None = None) -> Memory:
         """Fresh weights and states, drawn by `seed`; floats are `dtype`, by default the program's."""
-        memory = Memory(self, dtype or self.dtype)
+        memory = self.memory_class(self, dtype or self.dtype)
         self.initialize(memory, seed)
         return memory

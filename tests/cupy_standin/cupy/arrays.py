@@ -92,6 +92,14 @@ class ndarray:  # noqa: N801
         parts = index if isinstance(index, tuple) else (index,)
         return self._over(self.host[(*parts, ...) if Ellipsis not in parts else parts])
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Copies another device array, of the same type and shape, into a part of this one."""
+        target, source = self[index], _strict(value)
+        if target.dtype != source.dtype or target.shape != source.shape:
+            raise DeviceError(f"{source.dtype} {source.shape} copied into {target.dtype} {target.shape}")
+        hosts = (target.host, source.host)
+        current().current.submit(Work("copy", lambda: np.copyto(*hosts), (self.block, source.block)))
+
     def __len__(self) -> int:
         return len(self.host)
 

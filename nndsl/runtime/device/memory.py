@@ -1,0 +1,170 @@
+"""The memory of a program that trains on a device: its vectors are there, and come to the host when that asks for them.
+
+Each vector has a twin on the host. Whoever reads or writes it gets the twin, brought up to date; before the next step
+what the host may have changed goes back. So nothing is copied while steps follow one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from nndsl.runtime.device.kernels import Kernels, cupy
+from nndsl.runtime.device.products import Products
+from nndsl.runtime.standalone.program import Array, Memory, Program
+
+
+class Twins:
+    """A vector on the device and on the host. `host()` and `device()` give it where it is wanted, as it is now."""
+
+    def __init__(self, host: Array) -> None:
+        self._host = host
+        self._device: Any = None
+        self._newer_there = False
+        self._newer_here = True
+
+    def host(self) -> Array:
+        """The vector on the host, which may be changed until the next step."""
+        if self._newer_there:
+            self._device.get(out=self._host)
+            self._newer_there = False
+        self._newer_here = True
+        return self._host
+
+    def device(self) -> Any:
+        """The vector on the device, always the same memory there."""
+        if self._device is None:
+            self._device = cupy.empty(self._host.size, self._host.dtype)
+            self._newer_here = True
+        if self._newer_here and self._host.size:
+            self._device.set(self._host)
+        self._newer_here = False
+        return self._device
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it has memory on the device."""
+        return self._device is not None
+
+    def changed(self) -> None:
+        """A step changed it on the device."""
+        self._newer_there = self._device is not None
+
+
+class TwinSlots(dict[str, Array]):
+    """What optimizers remember, by name: read as arrays of the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twins: dict[str, Twins] = {}
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        super().__setitem__(name, value)
+        self.twins[name] = Twins(value)
+
+    def __getitem__(self, name: str) -> Array:
+        return self.twins[name].host()
+
+    def items(self) -> Any:
+        """Names and arrays."""
+        return {name: twins.host() for name, twins in self.twins.items()}.items()
+
+    def values(self) -> Any:
+        """The arrays."""
+        return [twins.host() for twins in self.twins.values()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.twins)
+
+
+class DeviceMemory(Memory):
+    """A `Memory` whose vectors are on a device; the machine that runs its steps is made with the first of them."""
+
+    def __init__(self, program: Program, dtype: str) -> None:
+        self.twins: dict[str, Twins] = {}
+        self._machine: Machine | None = None
+        super().__init__(program, dtype)
+        self.slots = TwinSlots()
+
+    @property
+    def machine(self) -> Machine:
+        """What its steps run on."""
+        if self._machine is None:
+            self._machine = Machine()
+        return self._machine
+
+    @property
+    def weights(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The weights, on the host."""
+        return self.twins["weights"].host()
+
+    @weights.setter
+    def weights(self, value: Array) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.twins["weights"] = Twins(value)
+
+    @property
+    def gradients(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The gradients, on the host."""
+        return self.twins["gradients"].host()
+
+    @gradients.setter
+    def gradients(self, value: Array) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.twins["gradients"] = Twins(value)
+
+    @property
+    def states(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The states, on the host."""
+        return self.twins["states"].host()
+
+    @states.setter
+    def states(self, value: Array) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.twins["states"] = Twins(value)
+
+    @property
+    def directions(self) -> Array:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """A solver's direction, on the host."""
+        return self.twins["directions"].host()
+
+    @directions.setter
+    def directions(self, value: Array) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.twins["directions"] = Twins(value)
+
+    def twin(self) -> DeviceMemory:
+        """This memory with gradients of its own; all else is shared."""
+        made = copy(self)
+        made.twins = dict(self.twins)
+        made.gradients = np.zeros_like(self.gradients)
+        return made
+
+    def vectors(self) -> Iterator[Twins]:
+        """Everything that steps may change."""
+        yield from self.twins.values()
+        if isinstance(self.slots, TwinSlots):
+            yield from self.slots.twins.values()
+
+    def part(self, name: str, path: str) -> Any:
+        """A part of the vector `name` on the device: the weight, gradient, state or direction at `path`, flat."""
+        places = self._state_places if name == "states" else self._weight_places
+        start, stop, _ = places[path]
+        return self.twins[name].device()[start:stop]
+
+    def slot(self, name: str) -> Any:
+        """A slot on the device."""
+        assert isinstance(self.slots, TwinSlots)
+        return self.slots.twins[name].device()
+
+
+class Machine:
+    """A device's stream, on which all steps of a memory run, and what makes products on it."""
+
+    def __init__(self) -> None:
+        self.stream = cupy.cuda.Stream(non_blocking=True)
+        with self.stream:
+            self.products = Products(self.stream)
+
+    def kernels(self, source: str, dtype: Any, n: int, largest: int) -> Kernels:
+        """The kernels of a source."""
+        return Kernels(source, np.dtype(dtype).name, n, largest)
