@@ -1,29 +1,16 @@
-"""`python -m benchmarks [PART ...]` prints what it measures; --write keeps it in docs/benchmarks.md."""
+"""`python -m benchmarks [PART ...]` prints what it measures; --write keeps it in docs/."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from benchmarks import compiling, gpu, growth, memory, reading, startup, steps
 from benchmarks.networks import GPU_NETWORKS, NETWORKS
 from benchmarks.options import Options
-from benchmarks.page import PAGE, Company, machine, markdown, put
+from benchmarks.page import Company, machine, put
+from benchmarks.parts import ASKED_FOR, PARTS
 from benchmarks.sides import available
-
-# Processes come first: what this one has loaded by then counts in the peak memory of those that it starts.
-PARTS: dict[str, Callable[[Options], str]] = {
-    "startup": startup.section,
-    "memory": memory.section,
-    "growth": growth.section,
-    "steps": steps.section,
-    "reading": lambda options: markdown(reading.HEADER, reading.rows(options.pairs)),
-    "compiling": lambda options: markdown(compiling.HEADER, compiling.rows(options.pairs)),
-    "gpu": gpu.section,
-}
-ASKED_FOR = ("gpu",)
-"""Parts that run only where they are named."""
 
 
 def main() -> None:
@@ -42,7 +29,7 @@ def main() -> None:
         help="time nndsl a second way too, with these options of `nndsl run`, as '--threads 2 --tile 16' (write "
         "--ours='--threads 2'); may be repeated",
     )
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="keep what is printed in docs/")
     given = parser.parse_args()
     options = Options(
         given.pairs,
@@ -57,8 +44,7 @@ def main() -> None:
         printed = f"{machine()} {company}\n\n{found}"
         print(f"## {name}\n\n{printed}", flush=True)
         if given.write:
-            put(name, printed)
-            print(f"written to {PAGE}", file=sys.stderr)
+            print(f"written to {put(name, printed)}", file=sys.stderr)
 
 
 def _chosen(parser: argparse.ArgumentParser, option: str, given: str | None, known: Sequence[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: what is printed goes between its marks, so that no number is written by hand."""
+"""Pages of docs/: what is printed goes between its marks, so that no number is written by hand."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from pathlib import Path
 from time import perf_counter
 
 DOCUMENTS = Path(__file__).parent.parent / "docs"
-PAGE = DOCUMENTS / "benchmarks.md"
+PAGES = ("benchmarks.md", "how-it-is-fast.md")
 PACKAGES = ("numpy", "torch", "jax", "keras")
 
 
-def put(part: str, printed: str) -> None:
-    """Write what a part printed between its marks on the page. Raises SystemExit where the page has none."""
+def put(part: str, printed: str) -> Path:
+    """Write what a part printed between its marks, and say on which page. Raises SystemExit where none has them."""
     begin, end = f"<!-- begin {part}: printed by `python -m benchmarks {part} --write` -->", f"<!-- end {part} -->"
-    text = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    if pattern.search(text) is None:
-        raise SystemExit(f"{PAGE} has no place for what this part prints:\n{begin}\n{end}")
-    PAGE.write_text(pattern.sub(lambda _: f"{begin}\n{printed}\n{end}", text), encoding="utf-8")
+    for page in (DOCUMENTS / name for name in PAGES):
+        text = page.read_text(encoding="utf-8")
+        if pattern.search(text) is not None:
+            page.write_text(pattern.sub(lambda _: f"{begin}\n{printed}\n{end}", text), encoding="utf-8")
+            return page
+    raise SystemExit(f"no page has a place for what this part prints:\n{begin}\n{end}")
 
 
 def _others() -> float | None:

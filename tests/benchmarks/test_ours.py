@@ -1,0 +1,47 @@
+"""What is measured of nndsl alone: what techniques gain, and what a step's time is made of."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from benchmarks.gap import KINDS, Spent, watch
+from benchmarks.networks.perceptrons import perceptron
+from benchmarks.sides.ours import model_of, ours, side_of
+from benchmarks.steps import require_agreement
+from benchmarks.techniques import ways
+from nndsl.passes.pipeline import OPTIONAL
+from nndsl.plan.options import CHOICES
+
+NETWORK = perceptron("MLP", 8, (6, 5, 3), classes=3)
+
+
+def test_every_technique_that_can_be_left_out_is_measured() -> None:
+    assert {f"no-{name}" for name in (*OPTIONAL, *CHOICES)} - {"no-once"} == set(ways()) - {"-O0"}
+
+
+@pytest.mark.parametrize("way", ways().values())
+def test_without_a_technique_a_network_learns_the_same(way: str, tmp_path: Path) -> None:
+    sides = [ours(NETWORK, tmp_path, options)[0] for options in ("", way)]
+    require_agreement(NETWORK, sides, 5)
+
+
+def test_watched_functions_compute_what_they_do_unwatched_and_are_counted(tmp_path: Path) -> None:
+    plain, _, columns = ours(NETWORK, tmp_path)
+    model, _ = model_of(NETWORK, tmp_path)
+    spent = Spent()
+    watch(cast("MutableMapping[str, Any]", model.generated.names), spent)
+    watched, _ = side_of(model, NETWORK, columns, "watched")
+    assert [watched.losses() for _ in range(3)] == [plain.losses() for _ in range(3)]
+    spent.restart()
+    watched.step()
+    products, elementwise, moved = (spent.calls[kind] for kind in KINDS)
+    source = model.generated.source
+    step = source[source.index("def net_training(") :]
+    step = step[step.index("def run(") : step.index("return Step(")]
+    assert products == step.count(" dot(")
+    assert elementwise > 3
+    assert moved >= step.count("copyto(")
