@@ -91,7 +91,7 @@ def section(options: Options) -> str:
 
 
 def _with_bytecode(folder: Path) -> dict[str, str]:
-    """An environment in which Python keeps what it compiles in a folder of our own, as it does of installed packages."""
+    """An environment where Python keeps what it compiles in a folder of our own, as it does of installed packages."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": str(folder)}
 
