@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import compiling, gap, gpu, growth, memory, reading, startup, steps, techniques
+from benchmarks import compiled, compiling, gap, gpu, growth, memory, reading, startup, steps, techniques
 from benchmarks.options import Options
 from benchmarks.page import markdown
 
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Options], str]] = {
     "steps": steps.section,
     "techniques": techniques.section,
     "gap": gap.section,
+    "compiled": compiled.section,
     "reading": lambda options: markdown(reading.HEADER, reading.rows(options.pairs)),
     "compiling": lambda options: markdown(compiling.HEADER, compiling.rows(options.pairs)),
     "gpu": gpu.section,

@@ -6,8 +6,10 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
+from benchmarks import compiled
 from benchmarks.gap import KINDS, Spent, watch
 from benchmarks.networks.perceptrons import perceptron
 from benchmarks.sides.ours import model_of, ours, side_of
@@ -45,3 +47,15 @@ def test_watched_functions_compute_what_they_do_unwatched_and_are_counted(tmp_pa
     assert products == step.count(" dot(")
     assert elementwise > 3
     assert moved >= step.count("copyto(")
+
+
+def test_the_tangent_that_is_made_for_compilers_is_the_hyperbolic_tangent() -> None:
+    xs = np.linspace(-20, 20, 4001, dtype=np.float32)
+    found = np.array([compiled._tanh(x) for x in xs])
+    np.testing.assert_allclose(found, np.tanh(xs.astype(np.float64)), atol=3e-7)
+
+
+def test_compiled_parts_compute_what_ours_do(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    for part in compiled.parts(tmp_path, ()):
+        compiled.require_alike(part)
