@@ -25,6 +25,7 @@ from nndsl.plan import (
     InPlace,
     Literal,
     Loop,
+    Meet,
     Schedule,
     SetFlat,
     SetGradient,
@@ -36,7 +37,7 @@ from nndsl.plan.schedule import lies_by_time
 from nndsl.runtime.standalone import kernels, random, windows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -173,6 +174,11 @@ class Machine:
 
     def run(self) -> None:
         """All actions, in order."""
+        for _ in self.stops():
+            pass
+
+    def stops(self, *, share: bool = False) -> Generator[Meet | ApplyUpdate]:
+        """All actions, in order: stops at meetings, and after updates. share: of a share, which makes no updates."""
         for action in self.schedule.actions:
             match action:
                 case Compute():
@@ -188,8 +194,12 @@ class Machine:
                     self.flat[name] = self.value(node)
                 case SetFlat(name=name, node=node):
                     self.flat[name][...] = self.value(node)
+                case Meet():
+                    yield action
                 case ApplyUpdate():
-                    self._update(action)
+                    if not share:
+                        self._update(action)
+                    yield action
                 case Loop():
                     self._loop(action)
 
@@ -241,6 +251,8 @@ class Machine:
             return self.memory.weights[str(node["path"])]
         if node.op is ops.state:
             return self.memory.states[str(node["path"])]
+        if node.op is ops.gradient:
+            return self.memory.gradients[str(node["path"])]
         if node.op in (ops.flat_weight, ops.flat_gradient):
             return self.flat["weight" if node.op is ops.flat_weight else "gradient"]
         if node.op is ops.slot:

@@ -124,6 +124,11 @@ class ClockedHeadings(Headings):
         self._sites.work[self._sites.number(site)] += [(node, 1) for node in computed]
         return [*super().update(update, every), *mark]
 
+    def pause(self) -> list[str]:
+        """Until it goes on, the time is spent elsewhere."""
+        self._number = None
+        return [*super().pause(), "mark(0)"]
+
     def before_step(self) -> list[str]:
         """The clock of this workspace: several may be running, on threads of their own."""
         return ["mark = clock(n)", ""]

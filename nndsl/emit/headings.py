@@ -85,6 +85,11 @@ class Headings:
         span = update.origin.span
         return [f"{comment(update.optimizer)}  ({one_line(span.file.name)}:{span.line})"]
 
+    def pause(self) -> list[str]:
+        """Lines where the step waits for what is done elsewhere. What follows goes forward again."""
+        self.current = None
+        return []
+
     def before_step(self) -> list[str]:
         """Lines before the function whose lines stand under these headings."""
         return []

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _HOST, _DEVICE = "nndsl.runtime.standalone.", "nndsl.runtime.device."
 _FIRST = (
     "program",
+    "workers",
     "tiles",
+    "shares",
     "random",
     "kernels",
     "splits",

@@ -40,6 +40,7 @@ from nndsl.plan.schedule import (
     InPlace,
     Literal,
     Loop,
+    Meet,
     SetFlat,
     SetGradient,
     SetState,
@@ -110,7 +111,7 @@ class PlannedCode:
             if isinstance(action, Loop):
                 self._head(action.outputs.chief)
             lines = self.act(action)
-            if lines and not isinstance(action, ApplyUpdate | Loop):
+            if lines and not isinstance(action, ApplyUpdate | Loop | Meet):
                 self._head(action.node)
             self.lines += [self.spelling(line) for line in lines]
         self.lines += self._counts
@@ -158,11 +159,15 @@ class PlannedCode:
             case SetFlat(name, node):
                 return [f"np.copyto({self.surroundings.flat(name)}, {self.operand(node)})"]
             case ApplyUpdate():
-                return self.surroundings.apply_update(action)
+                counts, self._counts = self._counts, []
+                return [*counts, *self.surroundings.apply_update(action)]
             case Loop():
                 from nndsl.emit.loops import planned_loop  # whose steps are code like this
 
                 return planned_loop(self, action)
+            case Meet(nodes):
+                arrays = ", ".join(map(self.array, nodes))
+                return [f"yield [{arrays}]  # to be added up over all shares"]
 
     def _add_total(self, total: str, values: str, remark: str) -> list[str]:
         """Add the sum of `values`, one a sample, in float64: a copy and a dot product beat a sum that casts."""

@@ -18,7 +18,7 @@ from nndsl.ops import field as field_leaf
 from nndsl.plan import ApplyUpdate, is_elementwise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Set
 
     from nndsl.emit.module import Module
     from nndsl.ir.graph import Node
@@ -92,7 +92,9 @@ def counted_step(train: TrainProgram, counts: str) -> str:
 class PlannedStep(Surroundings):
     """The surroundings of a step's schedule: fields, the memory's parts, updates.
 
-    on_threads: whether updates share out over the threads of the step's `tiles`, where they can.
+    on_threads: whether updates share out over the threads of the step's `tiles`, where they can. share: whether it is
+    the step of one share of a batch, which waits where the rest makes an update. going_on: the minimizes after whose
+    updates the shares go on.
     """
 
     module: Module
@@ -101,6 +103,8 @@ class PlannedStep(Surroundings):
     names: Names
     code: PlannedCode | None = None
     on_threads: bool = False
+    share: bool = False
+    going_on: Set[int] = frozenset()
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     uses: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
@@ -163,8 +167,11 @@ class PlannedStep(Surroundings):
     def apply_update(self, action: ApplyUpdate) -> list[str]:
         """Call the update's function; groups that do not lie together are gathered before it and scattered after."""
         assert self.code is not None
+        assert self.code.headings is not None
         update = action.update
         minimize = self.train.training.minimizes[action.minimize]
+        if self.share:
+            return [] if action.number else ["", *self.code.headings.pause(), "yield  # the weights change"]
         function = self.functions[action.minimize, action.number]
         before, arguments, after = self._flat_arguments(update)
         keys = [
@@ -189,7 +196,8 @@ class PlannedStep(Surroundings):
         call = f"{called}({', '.join([counted, 'epoch', *places])})"
         lines = [*before, f"{', '.join(places)} = {call}" if places else call, *after]
         lines = self.conditions.guarded(self.train, minimize, action.number, lines)
-        assert self.code.headings is not None
+        if action.minimize in self.going_on and action.number == len(minimize.updates) - 1:
+            lines += ["", *self.code.headings.pause(), "tiles.go_on()"]
         return ["", ruled("update", inset=8), "", *self.code.headings.update(update, minimize.every), *lines]
 
     def _flat_arguments(self, update: Update) -> tuple[list[str], list[str], list[str]]:

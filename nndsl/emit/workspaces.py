@@ -15,11 +15,11 @@ from nndsl.emit.updates import planned_update
 from nndsl.plan import ApplyUpdate, plan_step, tiled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
 
     from nndsl.emit.module import Module
     from nndsl.ir.program import TrainProgram
-    from nndsl.plan import Tiling
+    from nndsl.plan import Schedule, Tiling
 
 _MANY_DEFINITIONS = 1000
 _SHORT_FIRST_BLOCK = "assert n > 0  # this also lets Python compile a function as long as this one fast"
@@ -31,25 +31,50 @@ _BATCH = "batch"
 
 
 def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
-    """Write a part of a train block as a workspace, over tiles of the batch where that is wanted; its function."""
+    """Write a part of a train block as a workspace, over parts of the batch where that is wanted; its function."""
     tiling = _tiling(module, train)
     apart = None if tiling is None else tiled(part.graph)
-    if tiling is None or apart is None:
+    if tiling is None or apart is None or (apart.meets and tiling.tile is not None):
         return _workspace(module, train, part)
-    title = f"{part.title.rstrip('.')}, as {_BATCH} samples go through in tiles of n."
-    name = _workspace(
-        module, train, Part(f"{part.name}_tile", title, apart.samples, part.fields, part.trains), batch=_BATCH
+    what = "a share of n" if apart.meets else "tiles of n"
+    title = f"{part.title.rstrip('.')}, as {_BATCH} samples go through in {what}."
+    of_part = Part(
+        f"{part.name}_{'share' if apart.meets else 'tile'}", title, apart.samples, part.fields, part.trains
     )
+    schedule = plan_step(of_part.graph)
+    name = _workspace(module, train, of_part, schedule, batch=_BATCH, share=apart.meets)
     trains = bool(part.graph.minimizes)
-    tiles = [
-        "tiles = Tiles(",
-        f"    {name}, n, memory, seed, tile={tiling.size}, threads={tiling.threads}, trains={trains}",
-        ")",
-        "",
+    if apart.meets:
+        made = f"{name}, n, memory, seed, size={tiling.size}, threads={tiling.threads}"
+        tiles = _call("tiles = Shares", made, f"gradients={_ranges(module, part)}")
+    else:
+        made = f"{name}, n, memory, seed, tile={tiling.size}, threads={tiling.threads}, trains={trains}"
+        tiles = _call("tiles = Tiles", made)
+    if not trains:
+        return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])
+    rest = Part(part.name, part.title, apart.rest, (), part.trains)
+    going_on = _going_on(schedule) if apart.meets else frozenset[int]()
+    return _workspace(module, train, rest, plan_step(apart.rest), tiles=tiles, going_on=going_on)
+
+
+def _call(function: str, *lines: str) -> list[str]:
+    return [f"{function}(", *(f"    {line}," for line in lines), ")", ""]
+
+
+def _ranges(module: Module, part: Part) -> str:
+    """Where in the flat vector the gradients of each minimize are, as source."""
+    ranges = [
+        [(place.start, place.stop) for update in minimize.updates for place in module.layout.ranges(update)]
+        for minimize in part.graph.minimizes
     ]
-    if trains:
-        return _workspace(module, train, Part(part.name, part.title, apart.rest, (), part.trains), tiles=tiles)
-    return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])
+    return str(ranges)
+
+
+def _going_on(schedule: Schedule) -> frozenset[int]:
+    """The minimizes after whose updates a share has more to do."""
+    updates = [(k, action.minimize) for k, action in enumerate(schedule.actions) if isinstance(action, ApplyUpdate)]
+    last = {minimize: position for position, minimize in updates}
+    return frozenset(minimize for minimize, position in last.items() if position < len(schedule.actions) - 1)
 
 
 def _tiling(module: Module, train: TrainProgram) -> Tiling | None:
@@ -59,18 +84,30 @@ def _tiling(module: Module, train: TrainProgram) -> Tiling | None:
 
 
 def _workspace(
-    module: Module, train: TrainProgram, part: Part, *, batch: str = "n", tiles: Sequence[str] | None = None
+    module: Module,
+    train: TrainProgram,
+    part: Part,
+    schedule: Schedule | None = None,
+    *,
+    batch: str = "n",
+    share: bool = False,
+    tiles: Sequence[str] | None = None,
+    going_on: Set[int] = frozenset(),
 ) -> str:
     """Write the function of a workspace; its name.
 
-    batch: the number of samples in the batch, "n" or an argument of the function. tiles: lines that define what goes
-    through the samples before this step does the rest.
+    schedule: the part's, where it is known. batch: the number of samples in the batch, "n" or an argument of the
+    function. share: whether it is that of a share of the batch. tiles: lines that define what goes through the samples
+    before this step does the rest. going_on: the minimizes after whose updates that goes on.
     """
     names = Names(module.reserved | LOCALS | ({batch} if tiles is None else {"tiles"}))
     tiling = _tiling(module, train)
     on_threads = tiles is not None and tiling is not None and tiling.threads > 1
-    surroundings = PlannedStep(module, train, part, names, uses=total_uses(part.graph), on_threads=on_threads)
-    code = _written(surroundings, HostNumbers(lambda node: step_leaf(train, node, batch), names, module.node_names))
+    surroundings = PlannedStep(
+        module, train, part, names, uses=total_uses(part.graph), on_threads=on_threads, share=share, going_on=going_on
+    )
+    host = HostNumbers(lambda node: step_leaf(train, node, batch), names, module.node_names)
+    code = _written(surroundings, schedule or plan_step(part.graph), host)
     outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
     lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
     if tiles is None:
@@ -100,15 +137,14 @@ def _workspace(
     return module.function(part.name, "(n, memory, seed)" if batch == "n" else f"(n, memory, seed, {batch})", body)
 
 
-def _written(surroundings: PlannedStep, host: HostNumbers) -> PlannedCode:
+def _written(surroundings: PlannedStep, schedule: Schedule, host: HostNumbers) -> PlannedCode:
     """The code of the step's schedule; the functions of its updates are written before it."""
     module, part, names = surroundings.module, surroundings.part, surroundings.names
-    schedule = plan_step(part.graph)
     headings = step_headings(module, surroundings.train, part)
     code = PlannedCode(schedule, surroundings, names, module.node_names, host, module.spelling, headings)
     surroundings.code = code
     for action in schedule.actions:
-        if isinstance(action, ApplyUpdate):
+        if isinstance(action, ApplyUpdate) and not surroundings.share:
             minimize = part.graph.minimizes[action.minimize]
             function = planned_update(module, minimize, action.update, action.schedule)
             surroundings.functions[action.minimize, action.number] = function

@@ -20,7 +20,7 @@ from nndsl.ops.arithmetic import (
     square,
     subtract,
 )
-from nndsl.ops.broadcasting import batch_sum, broadcast, sum
+from nndsl.ops.broadcasting import batch_sum, broadcast, share_total, sum
 from nndsl.ops.functions import (
     cos,
     erf,
@@ -166,6 +166,7 @@ __all__ = [
     "round",
     "scan",
     "scatter_add",
+    "share_total",
     "sigmoid",
     "sign",
     "sin",

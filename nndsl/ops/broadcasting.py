@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
-from nndsl.ir.device import Pointwise
+from nndsl.ir.device import NotOnDevice, Pointwise
 from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.device import sum_over
@@ -259,4 +259,32 @@ batch_sum = Op(
         Sample((floats(2, 3),)),
         Sample((ints(2),), (Domain(-5, 5, integers=True),)),
     ),
+)
+
+
+def _total_type(types: tuple[TensorType, ...], attributes: Attributes) -> TensorType:
+    counted("share_total", types, 1)
+    (type,) = types
+    takes("share_total", type, NUMBER)
+    if type.kind is not Kind.SHARED:
+        raise RuleError("only what a share has one of is added up over shares", 0)
+    return type
+
+
+share_total = Op(
+    name="share_total",
+    documentation="The sum, over all shares of a batch, of what each share has: the value itself where there is one "
+    "share. Plans make it, of sums over the samples that something reads before the step is over.",
+    type_rule=_total_type,
+    gradient=lambda ct, out: (ct,),
+    numpy=over_arrays(
+        NumpyRule(
+            lambda e: e.operands[0],
+            statements=lambda e: [] if e.operands[0] == e.out else [f"np.copyto({e.out}, {e.operands[0]})"],
+            in_place=(0,),
+        )
+    ),
+    flops=lambda node: 0,
+    cupy=NotOnDevice("a device goes through whole batches"),
+    samples=(Sample((floats(3, kind=Kind.SHARED),)), Sample((ints(2, kind=Kind.SHARED),), (Domain(-5, 5, integers=True),))),
 )

@@ -76,7 +76,12 @@ direction = _leaf("direction", "A solver's direction: its part for the weight at
 state = _leaf("state", "A state of a layer, as it was before this step.", "path")
 flat_weight = _leaf("flat_weight", "All weights of an update's group, one after another.", "update")
 flat_gradient = _leaf("flat_gradient", "The gradients of an update's group, one after another.", "update")
-gradient = _leaf("gradient", "The sum over a batch's tiles of the gradient by the weight at this path.", "path")
+gradient = _leaf(
+    "gradient",
+    "The sum over a batch's tiles of one minimize's gradient by the weight at this path.",
+    "minimize",
+    "path",
+)
 slot = _leaf("slot", "A state of an optimizer, as it was before this step.", "update", "name")
 step = _leaf("step", "The number of this step, from 1: of training, or of one `minimize`.", "counts")
 epoch = _leaf("epoch", "The number of this epoch, from 1.")

@@ -18,6 +18,7 @@ from nndsl.plan.schedule import (
     InPlace,
     Literal,
     Loop,
+    Meet,
     Place,
     Schedule,
     SetFlat,
@@ -27,7 +28,7 @@ from nndsl.plan.schedule import (
 )
 from nndsl.plan.sharing import Sharing, sharing_of, sharings_of
 from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
-from nndsl.plan.tiles import Tiled, Tiling, obstacle, tiled
+from nndsl.plan.tiles import Tiled, Tiling, meeting, obstacle, refusal, tiled
 from nndsl.plan.update import is_elementwise, plan_update
 from nndsl.plan.verify import verify_schedule, verify_update
 from nndsl.plan.work import flops_of, traffic_of
@@ -48,6 +49,7 @@ __all__ = [
     "Loop",
     "LoopOutputs",
     "Machine",
+    "Meet",
     "MemoryReport",
     "Place",
     "PlanOptions",
@@ -63,11 +65,13 @@ __all__ = [
     "flops_of",
     "is_elementwise",
     "loops_of",
+    "meeting",
     "obstacle",
     "plan_nodes",
     "plan_prediction",
     "plan_step",
     "plan_update",
+    "refusal",
     "report",
     "sharing_of",
     "sharings_of",

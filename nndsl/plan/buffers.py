@@ -19,6 +19,7 @@ from nndsl.plan.schedule import (
     InPlace,
     Literal,
     Loop,
+    Meet,
     SetFlat,
     SetGradient,
     SetState,
@@ -44,6 +45,8 @@ def reads(action: Action) -> tuple[Node, ...]:
             return (node,)
         case SetGradient(node=node):
             return () if node is None else (node,)
+        case Meet(nodes=nodes):
+            return nodes
         case ApplyUpdate():
             return ()
 

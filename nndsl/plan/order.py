@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.ops import constant, gradient, state, weight
+from nndsl.ops import constant, gradient, share_total, state, weight
+from nndsl.ops.rules import integer
 from nndsl.plan.loops import loops_of
-from nndsl.plan.schedule import AddTotal, ApplyUpdate, Compute, Loop, SetGradient, SetState
+from nndsl.plan.schedule import AddTotal, ApplyUpdate, Compute, Loop, Meet, SetGradient, SetState
 from nndsl.plan.values import Role, Values, is_zero, survey
 
 if TYPE_CHECKING:
@@ -22,16 +23,25 @@ if TYPE_CHECKING:
 class Sequence:
     """Actions in the making. `visit` appends what a node needs and then the node, each once, deepest operands first.
 
-    `after` names nodes that must come before another although it does not read them. `examined` counts the work done.
+    `after` names nodes that must come before another although it does not read them. `meetings` has for each sum over
+    shares all those that are added up at once. `examined` counts the work done.
     ways_back: of each minimize the actions that compute its gradients, as (first, behind the last).
     """
 
-    def __init__(self, values: Values, after: Mapping[Node, Iterable[Node]] | None = None) -> None:
+    def __init__(
+        self,
+        values: Values,
+        after: Mapping[Node, Iterable[Node]] | None = None,
+        meetings: Mapping[Node, tuple[Node, ...]] | None = None,
+    ) -> None:
         self.values = values
         self.actions: list[Action] = []
         self.ways_back: list[tuple[int, int]] = []
         self.examined = 0
-        self._after = after or {}
+        self._after = dict(after or {})
+        self._meetings = meetings or {}
+        for node, together in self._meetings.items():
+            self._after[node] = [*self._after.get(node, ()), *(each.inputs[0] for each in together)]
         self._done: set[Node] = set()
         self._totals: dict[Node, list[int]] = defaultdict(list)
         self._depth: dict[Node, int] = {}
@@ -65,15 +75,20 @@ class Sequence:
             self._compute(node)
 
     def _compute(self, node: Node) -> None:
-        """Append what computes `node`, and with an output of a loop all others; then the totals of what is there."""
+        """Append what computes `node`, and what comes with it; then the totals of what is there.
+
+        With an output of a loop come all others, with a sum over shares all that are added up at once.
+        """
         from nndsl.plan.body import plan_body  # which plans with this module
 
-        outputs = self._loops.get(node)
+        outputs, together = self._loops.get(node), self._meetings.get(node, ())
         if outputs is not None:
             self.actions.append(Loop(outputs, plan_body(outputs, self.values.by_time)))
+        elif together:
+            self.actions += [*map(Compute, together), Meet(together)]
         elif self.values.acts(node):
             self.actions.append(Compute(node))
-        for made in (node,) if outputs is None else outputs.nodes:
+        for made in (together or (node,)) if outputs is None else outputs.nodes:
             self._done.add(made)
             if made in self._totals:
                 self.actions.extend([AddTotal(index, made) for index in self._totals[made]])
@@ -104,7 +119,7 @@ def order_step(graph: StepGraph, updates: Mapping[tuple[int, int], Schedule]) ->
     early, saved = _reads_before_updates(values, lives, graph)
     if saved:
         values = survey(roots, arrays=arrays, saved=saved)
-    return _sequence(graph, updates, Sequence(values), lives, early)
+    return _sequence(graph, updates, Sequence(values, meetings=_meetings(values, lives)), lives, early)
 
 
 def _sequence(
@@ -143,6 +158,21 @@ def _sequence(
     return sequence
 
 
+def _meetings(values: Values, lives: _Lives) -> dict[Node, tuple[Node, ...]]:
+    """For each sum over shares those that shares can add up when they meet for it: as few meetings as there can be.
+
+    They are the sums that need as many meetings before them, and as many updates: none of them is made of another.
+    """
+    before: dict[Node, int] = {}
+    together: dict[tuple[int, int], list[Node]] = defaultdict(list)
+    for node in values.nodes:
+        before[node] = max([before[operand] for operand in node.inputs], default=0)
+        if node.op is share_total:
+            together[lives.stage[node], before[node]].append(node)
+            before[node] += 1
+    return {node: tuple(nodes) for nodes in together.values() for node in nodes}
+
+
 def _sinks(graph: StepGraph) -> list[Node]:
     """What a step computes for itself: totals, new states and gradients (not losses: their totals are reported)."""
     gradients = [node for minimize in graph.minimizes for _, node in minimize.gradients]
@@ -161,6 +191,8 @@ def _lives(values: Values, minimizes: tuple[Minimize, ...]) -> _Lives:
     lives = _Lives()
     for node in values.nodes:
         lives.stage[node] = max([lives.stage[i] for i in node.inputs], default=0)
+        if node.op is gradient:
+            lives.stage[node] = integer(node, "minimize")
         if node.op is not weight:
             continue
         path, version = str(node["path"]), node["version"]

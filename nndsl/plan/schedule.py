@@ -166,7 +166,8 @@ class SetFlat:
 class ApplyUpdate:
     """Update `number` of minimize `minimize`: runs its own schedule over its weights' parts of the flat vectors.
 
-    After this line every read of those weights sees the new ones.
+    After this line every read of those weights sees the new ones. In the schedule of a share it is where the shares
+    wait for that to be done.
     """
 
     minimize: int
@@ -188,7 +189,17 @@ class Loop:
     carries: tuple[tuple[int, int], ...] = ()
 
 
-Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate | Loop
+@record
+class Meet:
+    """Add up over all shares of the batch what each has computed for `nodes` (`share_total`); then they hold the sums.
+
+    The shares wait for each other here.
+    """
+
+    nodes: tuple[Node, ...]
+
+
+Action = Compute | AddTotal | SetGradient | SetState | SetFlat | ApplyUpdate | Loop | Meet
 
 
 @record

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.plan.options import PlanOptions
+from nndsl.plan.schedule import Meet
 from nndsl.plan.step import plan_step
-from nndsl.plan.tiles import Tiling, obstacle, tiled
+from nndsl.plan.tiles import Tiling, meeting, obstacle, refusal, tiled
 from nndsl.plan.work import Work, work_of
 
 if TYPE_CHECKING:
-    from nndsl.ir.program import Program, TrainProgram
+    from nndsl.ir.program import Program, StepGraph, TrainProgram
     from nndsl.plan.options import Machine
 
 _PRODUCTS = 45e9
@@ -38,6 +39,9 @@ _WAITING = 2e-6
 
 _HAND_OVER = 60e-6
 """Seconds that a step loses by waking threads up and waiting for them."""
+
+_MEETING = 25e-6
+"""Seconds that a step loses where its threads wait for each other to add something up."""
 
 _WORTH_A_THREAD = 600e-6
 """Seconds of work, forward and backward, from which a thread of its own is worth waking up."""
@@ -69,7 +73,7 @@ def sharing_of(train: TrainProgram, options: PlanOptions | None = None, *, float
     work = work_of(train.training.roots(), samples, float_bytes)
     whole = _whole(work)
     if options.divides:
-        why = obstacle(train.training)
+        why = refusal(train.training, tile=options.tile is not None)
         if why is not None:
             return Sharing(None, whole.blas_threads, f"Whole batches: {why}.")
         threads = options.threads or 1
@@ -102,15 +106,32 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
     divided = _time(work, alone, threads)
     if threads > 1 and divided > _CLEARLY * at_once:
         return whole
-    tile = None if "tiles" in options.without else _tile(train, work, samples, threads, machine, float_bytes)
-    if threads == 1 and (tile is None or (whole.blas_threads == 0 and machine.cores > 1)):
-        return whole
     why = obstacle(train.training)
     if why is not None:
-        return Sharing(None, whole.blas_threads, f"{whole.reason.rstrip('.')}; and {why}.")
+        return _whole_because(whole, why)
+    if meeting(train.training) is not None:
+        waits = _waits(train.training) if threads > 1 else 0
+        if divided + waits * _MEETING + len(train.training.minimizes) * _HAND_OVER > _CLEARLY * at_once:
+            return _whole_because(whole, f"threads would wait for each other {waits} times in a step") if waits else whole
+        tile = None
+    else:
+        tile = None if "tiles" in options.without else _tile(train, work, samples, threads, machine, float_bytes)
+    if threads == 1 and (tile is None or (whole.blas_threads == 0 and machine.cores > 1)):
+        return whole
     least = max(1, round(_WORTH_A_THREAD / (alone / samples)))
     tiling = Tiling(tile, threads, min(least, -(-samples // threads)))
     return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, _why(tiling, work, alone, rate))
+
+
+def _whole_because(whole: Sharing, why: str) -> Sharing:
+    return Sharing(None, whole.blas_threads, f"{whole.reason.rstrip('.')}; and {why}.")
+
+
+def _waits(graph: StepGraph) -> int:
+    """How often the threads of a step that goes through in stages wait for each other."""
+    apart = tiled(graph)
+    actions = () if apart is None else plan_step(apart.samples).actions
+    return len(graph.minimizes) + sum(isinstance(action, Meet) for action in actions)
 
 
 def seconds_of(work: Work, float_bytes: int) -> float:

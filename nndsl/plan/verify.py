@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import DType, Kind
-from nndsl.ops import constant, from_step, gradient, state, weight
+from nndsl.ops import constant, from_step, gradient, share_total, state, weight
 from nndsl.plan.loops import apart, array_operands, contiguous_operands, rule_over
 from nndsl.plan.schedule import (
     AddTotal,
@@ -20,6 +20,7 @@ from nndsl.plan.schedule import (
     InPlace,
     Literal,
     Loop,
+    Meet,
     SetFlat,
     SetGradient,
     SetState,
@@ -113,6 +114,7 @@ class _Machine:
         self.totals: dict[int, Node] = {}
         self.updated: list[tuple[int, int]] = []
         self.computed: set[Node] = set()
+        self.met: set[Node] = set()
         self.where = ""
         self.overlapping = _overlapping(schedule)
 
@@ -144,6 +146,8 @@ class _Machine:
                 self._apply(action, graph)
             case Loop():
                 self._loop(action)
+            case Meet():
+                self._meet(action)
 
     def _copy(self, cell: Cell | None, node: Node | None) -> None:
         if node is not None:
@@ -186,6 +190,15 @@ class _Machine:
             self._check_scratch(action, cell)
             self._put(cell, node)
         self.computed.add(node)
+
+    def _meet(self, action: Meet) -> None:
+        """What shares add up is in buffers that hold nothing else."""
+        for node in action.nodes:
+            self.met.add(node)
+            self.read(node, None)
+            cell = self._cell(node)
+            if node.op is not share_total or cell is None or cell[0] != "buffer":
+                self.fail(f"{node!r} is nothing to add up over shares")
 
     def _loop(self, action: Loop) -> None:
         """All inputs must be there at once; the outputs' buffers, and those of carries, are theirs alone."""
@@ -241,6 +254,8 @@ class _Machine:
             case InBuffer() | GradientOf() | InPlace():
                 if base not in self.computed:
                     self.fail(f"{base!r} is read before it is computed")
+                if base.op is share_total and base not in self.met:
+                    self.fail(f"{base!r} is read before shares have met for it")
                 if self.contents.get(self._cell(base) or ("", "")) is not base:
                     self.fail(f"{base!r} is read after its memory was overwritten")
             case _:

@@ -63,7 +63,7 @@ def planned_of(
         if "once" not in plan.without:
             program, rows = _with_once(program, plan, float_bytes)
         if plan.divides:
-            _refuse_undivided(program)
+            _refuse_undivided(program, plan)
         planned = Planned(program, sharings_of(program, plan, float_bytes=float_bytes))
     if plan.memory is not None:
         program = within(program, plan.memory, float_bytes, planned.tiling, rows)
@@ -121,12 +121,17 @@ def _refuse_on_device(checked: Program, plan: PlanOptions, level: int) -> None:
             raise UserError(error("NN653", message, train.span, help=help))
 
 
-def _refuse_undivided(program: Program) -> None:
-    """Raises UserError NN635 where no train block's batches can be divided, though that was asked for."""
-    from nndsl.plan import obstacle
+_UNDIVIDED = "leave `--tile` and `--threads` out"
 
-    found = [(train, obstacle(train.training)) for train in program.trains]
+
+def _refuse_undivided(program: Program, plan: PlanOptions) -> None:
+    """Raises UserError NN635 where no train block's batches can be divided as was asked for."""
+    from nndsl.plan import obstacle, refusal
+
+    found = [(train, refusal(train.training, tile=plan.tile is not None)) for train in program.trains]
     if found and all(why is not None for _, why in found):
         train, why = found[0]
-        message = f"the batches of {train.name} can't be divided: {why}"
-        raise UserError(error("NN635", message, train.span, help="leave `--tile` and `--threads` out"))
+        shares = obstacle(train.training) is None
+        message = f"the batches of {train.name} can't be divided{' into tiles' if shares else ''}: {why}"
+        help = "leave `--tile` out: `--threads` alone gives each thread a share" if shares else _UNDIVIDED
+        raise UserError(error("NN635", message, train.span, help=help))

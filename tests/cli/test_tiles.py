@@ -69,18 +69,38 @@ def test_a_run_goes_on_in_the_tiles_it_was_started_with() -> None:
     assert "the run was started with --tile 2, and can't go on with --tile 1" in refused.output
 
 
-def test_a_standalone_file_shares_batches_out() -> None:
-    built = nndsl("build", "net.nn", "--threads", 2)
+def test_a_run_in_shares_that_meet_goes_on_to_the_same_bits() -> None:
+    assert nndsl("run", "norm.nn", "--out", "whole").exit_code == 0
+    assert nndsl("run", "norm.nn", "--threads", 3, "--out", "straight").exit_code == 0
+    assert "= Shares(" in Path("straight/norm.py").read_text()
+    assert losses("straight") == pytest.approx(losses("whole"), rel=1e-4)
+    assert nndsl("run", "norm.nn", "--threads", 3, "--out", "run", "--epochs", 3).exit_code == 0
+    done = nndsl("run", "norm.nn", "--out", "run", "--resume", "--epochs", 6)
+    assert done.exit_code == 0, done.output
+    assert Path("run/weights.safetensors").read_bytes() == Path("straight/weights.safetensors").read_bytes()
+
+
+def test_gradients_of_several_batches_add_up_in_shares_that_meet() -> None:
+    text = Path("norm.nn").read_text().replace("batch_size = 5", "batch_size = 4\n  gradient_accumulation_steps = 2")
+    Path("norm.nn").write_text(text)
+    assert nndsl("run", "norm.nn", "--out", "whole").exit_code == 0
+    assert nndsl("run", "norm.nn", "--threads", 2, "--out", "shares").exit_code == 0
+    assert losses("shares") == pytest.approx(losses("whole"), rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "size"), [("net", "tile"), ("norm", "size")])
+def test_a_standalone_file_shares_batches_out(name: str, size: str) -> None:
+    built = nndsl("build", f"{name}.nn", "--threads", 2)
     assert built.exit_code == 0, built.output
-    assert "tile=-(-n // 2), threads=2" in Path("net.py").read_text()
-    checked = [sys.executable, "net.py", "check-gradients"]
+    assert f"{size}=-(-n // 2), threads=2" in Path(f"{name}.py").read_text()
+    checked = [sys.executable, f"{name}.py", "check-gradients"]
     assert subprocess.run(checked, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["norm.nn", "--tile", 2], "the batches of Net can't be divided: states are made from the whole batch"),
+        (["norm.nn", "--tile", 2], "the batches of Net can't be divided into tiles: states are made from the whole batch"),
         (["net.nn", "--tile", 2, "-O0"], "textbook code goes through whole batches"),
     ],
 )

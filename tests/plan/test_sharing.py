@@ -70,11 +70,19 @@ def test_each_technique_can_be_left_out(without: tuple[str, ...], tile: bool, th
     assert (found is not None and found.tile is not None, 1 if found is None else found.threads) == (tile, threads)
 
 
-def test_a_batch_that_can_t_be_divided_says_why() -> None:
+def test_threads_that_meet_have_shares_where_that_pays() -> None:
     network = CONVOLUTIONS.replace("MaxPooling2D(2)", "BatchNormalization")
     sharing = sharing_of(block(network, batch=256), PlanOptions(TWO_CORES))
+    assert sharing.tiling is not None
+    assert (sharing.tiling.tile, sharing.tiling.threads) == (None, 2)
+    assert "each with a share of the batch" in sharing.reason
+
+
+def test_threads_that_would_wait_too_often_stay_asleep() -> None:
+    network = "Flatten\n" + "  Dense(64)\n  BatchNormalization\n  relu\n" * 12 + "  Dense(10)"
+    sharing = sharing_of(block(network, batch=1024), PlanOptions(TWO_CORES))
     assert sharing.tiling is None
-    assert sharing.reason.endswith("; and states are made from the whole batch.")
+    assert sharing.reason.endswith("; and threads would wait for each other 49 times in a step.")
 
 
 def test_what_the_user_says_is_done() -> None:

@@ -113,10 +113,12 @@ class Memory:
             return np.full(shape, self.assumed, self.dtype)
         return np.asarray(self.fitted[data][name], self.dtype)
 
-    def twin(self) -> Memory:
-        """This memory with gradients of its own; all else is shared."""
+    def twin(self, *, with_states: bool = False) -> Memory:
+        """This memory with gradients of its own, and where that is wanted states; all else is shared."""
         twin = copy(self)
         twin.gradients = np.zeros_like(self.gradients)
+        if with_states:
+            twin.states = self.states.copy()
         return twin
 
     def begin(self, train: Train) -> None:
@@ -161,13 +163,13 @@ class Step:
 
     run: `run(step, epoch, first)` computes one step over what the caller put into `inputs`. `step` and `epoch` count
         from 1 (`step` is 0 outside of training); `first` is the position of the batch's first sample in its epoch or
-        part, for random draws.
+        part, for random draws. That of a share of a batch is a generator, see `Shares`.
     inputs: for each field a buffer (n, ...) that the caller fills before `run`.
     outputs: what was predicted, (n, ...) each, valid until the next `run`.
     totals: float64 sums over samples; `run` adds to them, the caller zeroes them.
     """
 
-    run: Callable[[int, int, int], None]
+    run: Callable[[int, int, int], Any]
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     totals: NDArray[np.float64]

@@ -1,0 +1,117 @@
+"""Threads that wait for work: what a step does at once for several parts of its batch, or of its flat vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from threading import Lock, Thread
+from typing import Any
+
+import numpy as np
+
+from nndsl.runtime.standalone.program import Array
+
+_LEAST_PART = 1 << 15
+"""The numbers of a flat vector that a thread must have to do before another one is woken for the rest."""
+
+_LINE = 16
+"""Parts of a flat vector begin at multiples of this, so that no two threads write to one line of the cache."""
+
+
+class Workers:
+    """This thread and others: `threads` in all, which all steps share. No two steps run at the same time."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._others = [_worker(number) for number in range(threads - 1)]
+
+    def together(self, tasks: Sequence[Callable[..., Any]], *arguments: float) -> Any:
+        """Calls each task on a thread of its own, the first one on this thread, whose result is given back."""
+        working = [worker.begin(task, arguments) for worker, task in zip(self._others, tasks[1:], strict=False)]
+        failures: list[BaseException | None] = []
+        try:
+            result = tasks[0](*arguments)
+        finally:
+            failures += [worker.finish() for worker in working]
+        for failure in failures:
+            if failure is not None:
+                raise failure
+        return result
+
+    def update(self, make: Callable[..., Callable[..., Any]], *vectors: Array) -> Callable[..., Any]:
+        """An optimizer's update of flat vectors, `make(*vectors)`, on all threads: each takes a part of the vectors."""
+        updates = [
+            make(*(vector[part] for vector in vectors)) for part in vector_parts(vectors[0].size, self.threads)
+        ]
+
+        def update(*numbers: float) -> Any:
+            return self.together(updates, *numbers)
+
+        return update if len(updates) > 1 else updates[0]
+
+
+def vector_parts(size: int, threads: int) -> list[slice]:
+    """Parts of a flat vector for that many threads at most, where it is long enough to gain by it."""
+    count = max(1, min(threads, size // _LEAST_PART))
+    edges = [size * number // count // _LINE * _LINE for number in range(count)] + [size]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
+
+
+def vector_sums(vectors: Sequence[Array], threads: int) -> list[Callable[[], None]]:
+    """For each thread what adds its part of all vectors to the first one."""
+
+    def task(part: slice) -> Callable[[], None]:
+        into, *others = (vector[part] for vector in vectors)
+
+        def add() -> None:
+            for other in others:
+                np.add(into, other, out=into)
+
+        return add
+
+    return [task(part) for part in vector_parts(vectors[0].size, threads)]
+
+
+class _Worker:
+    """A thread that waits for work. It is woken by a lock: a queue's hand-over takes several times as long."""
+
+    def __init__(self) -> None:
+        self._begin, self._end = Lock(), Lock()
+        self._begin.acquire()
+        self._end.acquire()
+        self._task: Callable[..., Any] = int
+        self._arguments: tuple[float, ...] = ()
+        self._failure: BaseException | None = None
+        Thread(target=self._wait, daemon=True).start()
+
+    def begin(self, task: Callable[..., Any], arguments: tuple[float, ...]) -> _Worker:
+        """Sets it to work."""
+        self._task, self._arguments = task, arguments
+        self._begin.release()
+        return self
+
+    def finish(self) -> BaseException | None:
+        """Waits until it is done, and says what was raised there."""
+        self._end.acquire()
+        failure, self._failure = self._failure, None
+        return failure
+
+    def _wait(self) -> None:
+        with np.errstate(all="ignore"):  # which is each thread's own
+            while True:
+                self._begin.acquire()
+                try:
+                    self._task(*self._arguments)
+                except BaseException as failure:  # noqa: BLE001 - raised again in the thread that wants it done
+                    self._failure = failure
+                self._end.release()
+
+
+_WORKERS: list[_Worker] = []
+
+
+def _worker(number: int) -> _Worker:
+    """The thread of that number, which all steps share: no two of them run at the same time."""
+    while len(_WORKERS) <= number:
+        _WORKERS.append(_Worker())
+    return _WORKERS[number]
