@@ -12,7 +12,7 @@ from nndsl.emit.planned import PlannedCode
 from nndsl.emit.steps import LOCALS, Part, PlannedStep, documentation, mapping, step_leaf, total_uses
 from nndsl.emit.text import REAL
 from nndsl.emit.updates import planned_update
-from nndsl.plan import ApplyUpdate, plan_step, tiled
+from nndsl.plan import ApplyUpdate, divided, plan_share, plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -33,15 +33,13 @@ _BATCH = "batch"
 def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     """Write a part of a train block as a workspace, over parts of the batch where that is wanted; its function."""
     tiling = _tiling(module, train)
-    apart = None if tiling is None else tiled(part.graph)
-    if tiling is None or apart is None or (apart.meets and tiling.tile is not None):
+    apart = divided(part.graph, tiling)
+    if tiling is None or apart is None:
         return _workspace(module, train, part)
     what = "a share of n" if apart.meets else "tiles of n"
     title = f"{part.title.rstrip('.')}, as {_BATCH} samples go through in {what}."
-    of_part = Part(
-        f"{part.name}_{'share' if apart.meets else 'tile'}", title, apart.samples, part.fields, part.trains
-    )
-    schedule = plan_step(of_part.graph)
+    of_part = Part(f"{part.name}_{'share' if apart.meets else 'tile'}", title, apart.samples, part.fields, part.trains)
+    schedule = plan_share(apart.samples) if apart.meets else plan_step(apart.samples)
     name = _workspace(module, train, of_part, schedule, batch=_BATCH, share=apart.meets)
     trains = bool(part.graph.minimizes)
     if apart.meets:

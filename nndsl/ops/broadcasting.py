@@ -286,5 +286,8 @@ share_total = Op(
     ),
     flops=lambda node: 0,
     cupy=NotOnDevice("a device goes through whole batches"),
-    samples=(Sample((floats(3, kind=Kind.SHARED),)), Sample((ints(2, kind=Kind.SHARED),), (Domain(-5, 5, integers=True),))),
+    samples=(
+        Sample((floats(3, kind=Kind.SHARED),)),
+        Sample((ints(2, kind=Kind.SHARED),), (Domain(-5, 5, integers=True),)),
+    ),
 )

@@ -27,8 +27,8 @@ from nndsl.plan.schedule import (
     ViewOf,
 )
 from nndsl.plan.sharing import Sharing, sharing_of, sharings_of
-from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
-from nndsl.plan.tiles import Tiled, Tiling, meeting, obstacle, refusal, tiled
+from nndsl.plan.step import plan_nodes, plan_prediction, plan_share, plan_step
+from nndsl.plan.tiles import Tiled, Tiling, divided, meeting, obstacle, refusal, tiled
 from nndsl.plan.update import is_elementwise, plan_update
 from nndsl.plan.verify import verify_schedule, verify_update
 from nndsl.plan.work import flops_of, traffic_of
@@ -62,6 +62,7 @@ __all__ = [
     "Tiling",
     "ViewOf",
     "bytes_of_row",
+    "divided",
     "flops_of",
     "is_elementwise",
     "loops_of",
@@ -69,6 +70,7 @@ __all__ = [
     "obstacle",
     "plan_nodes",
     "plan_prediction",
+    "plan_share",
     "plan_step",
     "plan_update",
     "refusal",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.plan.step import plan_nodes, plan_prediction, plan_step
+from nndsl.plan.step import plan_nodes, plan_prediction, plan_share, plan_step
 from nndsl.plan.tiles import tiled
 from nndsl.plan.verify import verify_schedule
 
@@ -23,8 +23,10 @@ def verify_plans(program: Program) -> None:
         for graph in (train.training, train.evaluation):
             verify_schedule(plan_step(graph), graph)
             parts = tiled(graph)
-            for part in () if parts is None else (parts.samples, parts.rest):
-                verify_schedule(plan_step(part), part)
+            if parts is not None:
+                plan_part = plan_share if parts.meets else plan_step
+                verify_schedule(plan_part(parts.samples), parts.samples)
+                verify_schedule(plan_step(parts.rest), parts.rest)
         verify_schedule(plan_prediction(train.evaluation))
         if train.generation is not None and train.generation.one_time is not None:
             verify_schedule(plan_prediction(train.generation.one_time.first))

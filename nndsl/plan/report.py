@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from nndsl.ir.types import DType, Kind
 from nndsl.ops import field as field_of_data
 from nndsl.plan.loops import rule_over
-from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop, lies_by_time
-from nndsl.plan.step import plan_step
-from nndsl.plan.tiles import tiled
+from nndsl.plan.schedule import ApplyUpdate, Compute, Given, InBuffer, Loop, Meet, lies_by_time
+from nndsl.plan.step import plan_share, plan_step
+from nndsl.plan.tiles import divided
 from nndsl.plan.work import bytes_of, flops_of
 from nndsl.records import record
 
@@ -75,19 +75,22 @@ class MemoryReport:
 
 def step_bytes(graph: StepGraph, samples: int, float_bytes: int, tiling: Tiling | None, gradients: int) -> int:
     """The buffers of a step over a batch; in tiles, those of all threads, whose `gradients` are their own."""
-    parts = None if tiling is None else tiled(graph)
+    parts = divided(graph, tiling)
     if tiling is None or parts is None:
         return plan_step(graph).bytes(samples, float_bytes)
     tile, threads = tiling.divided(samples)
-    schedule = plan_step(parts.samples)
+    schedule = plan_share(parts.samples) if parts.meets else plan_step(parts.samples)
     fields = {node for node, place in schedule.places.items() if isinstance(place, Given) and node.op is field_of_data}
     own = sum(bytes_of(node.type, 1, float_bytes) for node in fields)
     rest = samples % tile
     values = threads * (schedule.bytes(tile, float_bytes) + tile * own) + schedule.bytes(rest, float_bytes) + rest * own
+    meetings = [node for action in schedule.actions if isinstance(action, Meet) for node in action.nodes]
+    values += threads * sum(bytes_of(node.type, 1, float_bytes) for node in meetings)
     if not graph.minimizes:
         return values
+    states = sum(bytes_of(node.type, 1, float_bytes) for _, node in graph.states) if parts.meets else 0
     sums = threads - 1 if tile * threads >= samples else 2 * threads - 1
-    return values + plan_step(parts.rest).bytes(samples, float_bytes) + sums * gradients
+    return values + plan_step(parts.rest).bytes(samples, float_bytes) + sums * gradients + (threads - 1) * states
 
 
 def report(

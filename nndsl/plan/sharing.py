@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.plan.options import PlanOptions
 from nndsl.plan.schedule import Meet
-from nndsl.plan.step import plan_step
+from nndsl.plan.step import plan_share, plan_step
 from nndsl.plan.tiles import Tiling, meeting, obstacle, refusal, tiled
 from nndsl.plan.work import Work, work_of
 
@@ -112,7 +112,9 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
     if meeting(train.training) is not None:
         waits = _waits(train.training) if threads > 1 else 0
         if divided + waits * _MEETING + len(train.training.minimizes) * _HAND_OVER > _CLEARLY * at_once:
-            return _whole_because(whole, f"threads would wait for each other {waits} times in a step") if waits else whole
+            return (
+                _whole_because(whole, f"threads would wait for each other {waits} times in a step") if waits else whole
+            )
         tile = None
     else:
         tile = None if "tiles" in options.without else _tile(train, work, samples, threads, machine, float_bytes)
@@ -130,7 +132,7 @@ def _whole_because(whole: Sharing, why: str) -> Sharing:
 def _waits(graph: StepGraph) -> int:
     """How often the threads of a step that goes through in stages wait for each other."""
     apart = tiled(graph)
-    actions = () if apart is None else plan_step(apart.samples).actions
+    actions = () if apart is None else plan_share(apart.samples).actions
     return len(graph.minimizes) + sum(isinstance(action, Meet) for action in actions)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.ir.types import DType
+from nndsl.ops import weight
 from nndsl.plan.buffers import Allocator, last_reads
 from nndsl.plan.order import Sequence, order_step
-from nndsl.plan.schedule import ApplyUpdate, Compute, GradientOf, Schedule, SetGradient
+from nndsl.plan.schedule import ApplyUpdate, Compute, Given, GradientOf, Schedule, SetGradient, SetState, ViewOf
 from nndsl.plan.update import plan_update
 from nndsl.plan.values import Role, Values, survey
 
@@ -45,6 +47,30 @@ def plan_ordered(graph: StepGraph, sequence: Sequence) -> Schedule:
     direct = _gradients_in_place(sequence.actions, sequence.values, outputs)
     actions = [a for a in sequence.actions if not (isinstance(a, SetGradient) and a.node in direct)]
     return _allocated(actions, sequence.values, outputs, direct)
+
+
+def plan_share(graph: StepGraph) -> Schedule:
+    """The schedule of a share of a batch: states are set before the last update where nothing else comes behind it.
+
+    Shares wait for updates (see `Tiled`), and need not wait for the last one then.
+    """
+    schedule = plan_step(graph)
+    actions = schedule.actions
+    updates = [position for position, action in enumerate(actions) if isinstance(action, ApplyUpdate)]
+    if not updates:
+        return schedule
+    behind = actions[updates[-1] + 1 :]
+    if not all(isinstance(action, SetState) and not _is_weight(action.node, schedule) for action in behind):
+        return schedule
+    first = updates[-1] - len(graph.minimizes[-1].updates) + 1
+    return replace(schedule, actions=(*actions[:first], *behind, *actions[first : updates[-1] + 1]))
+
+
+def _is_weight(node: Node, schedule: Schedule) -> bool:
+    """Is it a weight, or a view of one, which an update changes?"""
+    while isinstance(place := schedule.places[node], ViewOf):
+        node = place.base
+    return node.op is weight and isinstance(place, Given)
 
 
 def plan_prediction(graph: StepGraph) -> Schedule:

@@ -8,10 +8,10 @@ Where something does (the statistics of a batch, a loss that sees the weights wh
 the step falls into stages: all samples have to be through one before any goes through the next, and between them sums
 are added up and weights updated. Then each thread has one share of the batch, and threads meet between stages
 (`Tiled.meets`). A share goes through the very schedule that the whole batch would, with places in it where it waits for
-the others (`Meet`, `ApplyUpdate`); so its values stay in its buffers from stage to stage, and nothing is computed twice.
+the others (`Meet`, `ApplyUpdate`): its values stay in its buffers from stage to stage, and nothing is computed twice.
 The other way, a graph for each stage, would have to hand over or compute again whatever crosses from one to the next.
-Tiles smaller than a share would need buffers for each tile, with which their values no longer stay in the cache: what
-they are for. So such steps know shares only.
+Tiles smaller than a share would each need buffers of their own for the whole step, so that their values would no longer
+stay in the cache, which is what tiles are for. So such steps know shares only.
 """
 
 from __future__ import annotations
@@ -90,10 +90,16 @@ def tiled(graph: StepGraph) -> Tiled | None:
         states=tuple((path, sums.total(node)) for path, node in graph.states),
         minimizes=tuple(samples for samples, _ in apart),
     )
-    rest = replace(
-        graph, totals=(), reported=(), predictions=(), states=(), minimizes=tuple(rest for _, rest in apart)
-    )
+    rest = replace(graph, totals=(), reported=(), predictions=(), states=(), minimizes=tuple(rest for _, rest in apart))
     return Tiled(samples, rest, meets)
+
+
+def divided(graph: StepGraph, tiling: Tiling | None) -> Tiled | None:
+    """The two parts of a step whose batches are divided like that; None where they go through whole."""
+    parts = None if tiling is None else tiled(graph)
+    if tiling is None or parts is None or (parts.meets and tiling.tile is not None):
+        return None
+    return parts
 
 
 def obstacle(graph: StepGraph) -> str | None:

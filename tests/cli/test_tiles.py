@@ -100,7 +100,10 @@ def test_a_standalone_file_shares_batches_out(name: str, size: str) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["norm.nn", "--tile", 2], "the batches of Net can't be divided into tiles: states are made from the whole batch"),
+        (
+            ["norm.nn", "--tile", 2],
+            "the batches of Net can't be divided into tiles: states are made from the whole batch",
+        ),
         (["net.nn", "--tile", 2, "-O0"], "textbook code goes through whole batches"),
     ],
 )

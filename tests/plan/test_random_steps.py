@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nndsl.passes.pipeline import fold, share, simplify
 from nndsl.ir.types import Kind
-from nndsl.plan import ApplyUpdate, Meet, plan_nodes, plan_prediction, plan_step, tiled, verify_schedule
+from nndsl.passes.pipeline import fold, share, simplify
+from nndsl.plan import ApplyUpdate, Meet, plan_nodes, plan_prediction, plan_share, plan_step, tiled, verify_schedule
 from tests.executor import Machine, Memory
 from tests.random_graphs import Maker, graphs
 from tests.random_steps import SAMPLES, Outcome, expected, first_memory, leaf_values, steps
@@ -66,7 +66,7 @@ def test_optimised_and_planned_steps_do_what_their_statements_say(graph: StepGra
 
 def in_shares(graph: StepGraph, parts: Tiled, sizes: tuple[int, ...]) -> Outcome:
     """The step, its samples in shares of these sizes that go through it in turn, a stage at a time."""
-    of_samples, of_rest = plan_step(parts.samples), plan_step(parts.rest)
+    of_samples, of_rest = plan_share(parts.samples), plan_step(parts.rest)
     verify_schedule(of_samples, parts.samples)
     verify_schedule(of_rest, parts.rest)
     memory = first_memory()

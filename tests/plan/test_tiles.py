@@ -173,8 +173,9 @@ def test_the_same_shares_give_the_same_bits_every_time(text: str) -> None:
             "a solver works on all samples at once",
         ),
         (
-            PLAIN.replace("cross_entropy(scores, y)", "cross_entropy(scores, y) + exp(batch_mean(scores[0]) + sum(Net.p))")
-            .replace("input x\n", "input x\n  weight p: [2] = ones\n"),
+            PLAIN.replace(
+                "cross_entropy(scores, y)", "cross_entropy(scores, y) + exp(batch_mean(scores[0]) + sum(Net.p))"
+            ).replace("input x\n", "input x\n  weight p: [2] = ones\n"),
             "a gradient is not a sum over the samples",
         ),
     ],
@@ -210,7 +211,9 @@ def test_what_a_thread_raises_reaches_the_caller() -> None:
 
 
 def test_what_a_share_raises_reaches_the_caller_while_others_wait_for_it() -> None:
-    generated = Generated(emit(program(NORMALISED), sharings=sharings_of(program(NORMALISED), PlanOptions(threads=3))), "<shares>")
+    generated = Generated(
+        emit(program(NORMALISED), sharings=sharings_of(program(NORMALISED), PlanOptions(threads=3))), "<shares>"
+    )
     make = generated.names["Step"]
 
     def fails(n: int, memory: object, seed: int, batch: int) -> object:

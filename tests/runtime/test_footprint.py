@@ -10,8 +10,10 @@ import pytest
 import nndsl
 from nndsl.diagnostics import UserError
 from nndsl.diagnostics.amounts import in_bytes
+from nndsl.plan import PlanOptions
 from nndsl.runtime import footprint as footprints
 from nndsl.runtime.footprint import footprint, refuse_training, refuse_weights
+from nndsl.runtime.load import compiled, read_program
 from nndsl.runtime.machine import FreeMemory
 
 DENSE = """\
@@ -62,6 +64,23 @@ def test_the_plan_says_what_numpy_allocates(tmp_path, text, shape):
     finally:
         tracemalloc.stop()
     needed = said.bytes - said.weights  # no data, so nothing is evaluated: the buffers for that are not made
+    assert 0.5 * needed < peak < 1.5 * needed
+
+
+def test_the_plan_says_what_shares_that_meet_allocate(tmp_path):
+    """Buffers of each share, gradients and states of their own, and what they bring to each meeting."""
+    text = CONVOLUTIONS.replace("  Flatten", "  BatchNormalization\n  Flatten")
+    file = read_program(program(tmp_path, text, "[16, 16, 3]"), ())
+    model = compiled(file, sets={}, plan=PlanOptions(threads=2))
+    said = footprint(model.checked, model.checked.trains[0], 4, 256, tiling=model.sharings["T"].tiling)
+    tracemalloc.start()
+    try:
+        model.fit()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert "Shares(" in model.generated.source
+    needed = said.bytes - said.weights
     assert 0.5 * needed < peak < 1.5 * needed
 
 

@@ -213,9 +213,10 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN635",
         "batches that can't be divided",
-        "`--tile` and `--threads` take parts of a batch through the network one by one, which gives the same where "
-        "samples meet only in sums: in gradients and in what is reported. `BatchNormalization`, several `minimize`s "
-        "and solvers need the batch as a whole. Fix: leave the options out.",
+        "`--tile` and `--threads` take parts of a batch through the network. Where samples meet on the way, at the "
+        "statistics of `BatchNormalization` or between two `minimize`s, all parts have to be through one stage before "
+        "the next begins: threads wait for each other there, tiles smaller than a thread's share can't. Solvers need "
+        "the batch as a whole. Fix: leave `--tile` out, or both.",
         "nndsl run resnet.nn --tile 16",
         None,
     ),

@@ -33,6 +33,7 @@ from nndsl.plan.schedule import (
     InBuffer,
     InPlace,
     Loop,
+    Meet,
     SetFlat,
     SetGradient,
     SetState,
@@ -130,6 +131,8 @@ class _Planning:
                         roots.append(node)
                 case ApplyUpdate():
                     segment += 1
+                case Meet():
+                    pass
         roots = [node for node in roots if node.type.kind is not Kind.STEP]
         return device_values(roots, self.outputs, segments, sinks, copied)
 
@@ -147,6 +150,8 @@ class _Planning:
                     self._visit(node, regions, values, copied)
             case Loop(outputs=loop):
                 raise InternalError(f"plan: loops on a device: {loop.chief!r}")
+            case Meet(nodes=nodes):
+                raise InternalError(f"plan: shares of a batch on a device: {nodes!r}")
             case AddTotal(index, node):
                 self._visit(node, regions, values, copied)
                 regions.total(node, index)

@@ -132,11 +132,13 @@ class DeviceMemory(Memory):
     def directions(self, value: Array) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self.twins["directions"] = Twins(value)
 
-    def twin(self) -> DeviceMemory:
-        """This memory with gradients of its own; all else is shared."""
+    def twin(self, *, with_states: bool = False) -> DeviceMemory:
+        """This memory with gradients of its own, and where that is wanted states; all else is shared."""
         made = copy(self)
         made.twins = dict(self.twins)
         made.gradients = np.zeros_like(self.gradients)
+        if with_states:
+            made.states = self.states.copy()
         return made
 
     def vectors(self) -> Iterator[Twins]:

@@ -1,8 +1,8 @@
 """A step over a batch in stages: each thread goes through one share of the samples, and all meet between stages.
 
 The `run` of a share's workspace is a generator. It yields arrays where something reads the sums of them over all
-shares, and goes on when they hold those; it yields None where the gradients of one `minimize` are complete, and goes on
-when the weights have changed.
+shares, and goes on when they hold those; it yields None where the gradients of one `minimize` are complete, and goes
+on when the weights have changed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,14 @@ class _Crossing:
         self._locks = [[[Lock() for _ in range(count)] for _ in range(count)] for _ in range(2)]
         for lock in self._all():
             lock.acquire()
-        self._own = [[[locks[me][other] for other in range(count) if other != me] for locks in self._locks]
-                     for me in range(count)]
-        self._others = [[[locks[other][me] for other in range(count) if other != me] for locks in self._locks]
-                        for me in range(count)]
+        self._own = [
+            [[locks[me][other] for other in range(count) if other != me] for locks in self._locks]
+            for me in range(count)
+        ]
+        self._others = [
+            [[locks[other][me] for other in range(count) if other != me] for locks in self._locks]
+            for me in range(count)
+        ]
 
     def wait(self, me: int, turn: int) -> None:
         """Thread `me` waits until all others are here too, at their crossing number `turn`."""
@@ -148,16 +152,16 @@ class Shares(Divided):
         if len(self._shares) == 1:
             return True
         if share.meetings == len(share.brought):
-            share.brought.append([np.empty_like(array) for array in arrays])
-        for array, kept in zip(arrays, share.brought[share.meetings], strict=True):
-            np.copyto(kept, array)
+            share.brought.append([np.empty_like(own) for own in arrays])
+        for own, kept in zip(arrays, share.brought[share.meetings], strict=True):
+            np.copyto(kept, own)
         if not self._met(share):
             return False
-        for number, array in enumerate(arrays):
+        for number, own in enumerate(arrays):
             first, second, *others = (other.brought[share.meetings][number] for other in self._shares)
-            np.add(first, second, out=array)
+            np.add(first, second, out=own)
             for other in others:
-                np.add(array, other, out=array)
+                np.add(own, other, out=own)
         share.meetings += 1
         return True
 

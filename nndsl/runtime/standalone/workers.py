@@ -40,9 +40,7 @@ class Workers:
 
     def update(self, make: Callable[..., Callable[..., Any]], *vectors: Array) -> Callable[..., Any]:
         """An optimizer's update of flat vectors, `make(*vectors)`, on all threads: each takes a part of the vectors."""
-        updates = [
-            make(*(vector[part] for vector in vectors)) for part in vector_parts(vectors[0].size, self.threads)
-        ]
+        updates = [make(*(vector[part] for vector in vectors)) for part in vector_parts(vectors[0].size, self.threads)]
 
         def update(*numbers: float) -> Any:
             return self.together(updates, *numbers)
