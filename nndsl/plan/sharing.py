@@ -40,8 +40,9 @@ _WAITING = 2e-6
 _HAND_OVER = 60e-6
 """Seconds that a step loses by waking threads up and waiting for them."""
 
-_MEETING = 25e-6
-"""Seconds that a step loses where its threads wait for each other to add something up."""
+_MEETING = 40e-6
+"""Seconds that a step loses where its threads wait for each other to add something up: half to the waking, half
+because one is always later."""
 
 _WORTH_A_THREAD = 600e-6
 """Seconds of work, forward and backward, from which a thread of its own is worth waking up."""
@@ -108,21 +109,19 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
         return whole
     why = obstacle(train.training)
     if why is not None:
-        return _whole_because(whole, why)
-    if meeting(train.training) is not None:
-        waits = _waits(train.training) if threads > 1 else 0
-        if divided + waits * _MEETING + len(train.training.minimizes) * _HAND_OVER > _CLEARLY * at_once:
-            return (
-                _whole_because(whole, f"threads would wait for each other {waits} times in a step") if waits else whole
-            )
-        tile = None
-    else:
-        tile = None if "tiles" in options.without else _tile(train, work, samples, threads, machine, float_bytes)
+        return _whole_because(whole, why) if threads > 1 else whole
+    meets = meeting(train.training) is not None
+    waits = _waits(train.training) if threads > 1 and meets else 0
+    if waits and divided + waits * _MEETING + len(train.training.minimizes) * _HAND_OVER > _CLEARLY * at_once:
+        return _whole_because(whole, f"threads would wait for each other {waits} times in a step")
+    tile = None
+    if "tiles" not in options.without and not meets:
+        tile = _tile(train, work, samples, threads, machine, float_bytes)
     if threads == 1 and (tile is None or (whole.blas_threads == 0 and machine.cores > 1)):
         return whole
     least = max(1, round(_WORTH_A_THREAD / (alone / samples)))
     tiling = Tiling(tile, threads, min(least, -(-samples // threads)))
-    return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, _why(tiling, work, alone, rate))
+    return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, _why(tiling, work, alone, rate, waits))
 
 
 def _whole_because(whole: Sharing, why: str) -> Sharing:
@@ -189,11 +188,13 @@ def _tile(
     return -(-share // tiles) if gained > lost else None
 
 
-def _why(tiling: Tiling, work: Work, alone: float, rate: float) -> str:
-    """What the machine does, and why that is fastest."""
+def _why(tiling: Tiling, work: Work, alone: float, rate: float, waits: int) -> str:
+    """What the machine does, and why that is fastest. waits: how often threads wait for each other on the way."""
     part = round(100 * (1 - work.products / rate / alone))
     who = f"{tiling.threads} threads, each with a share of the batch" if tiling.threads > 1 else "One thread"
     how = "" if tiling.tile is None else f", {tiling.tile} samples at a time so that their values stay in the cache"
+    if waits:
+        how = f" (they wait for each other {waits} times in a step)"
     why = f": some {part} % of a step is in work that BLAS does not share out" if tiling.threads > 1 else ""
     return f"{who}{how}{why}."
 
