@@ -178,6 +178,15 @@ def test_the_same_shares_give_the_same_bits_every_time(text: str) -> None:
             ).replace("input x\n", "input x\n  weight p: [2] = ones\n"),
             "a gradient is not a sum over the samples",
         ),
+        (
+            PLAIN.replace(
+                "Dense(6, activation=tanh)",
+                "w = x -> Dense(6)\n"
+                "  scan w_t in w with h = 0 { h = tanh(h + w_t - batch_mean(h + w_t)) }\n"
+                "  reshape(last(h), [1]) -> Dense(6)",
+            ),
+            "samples meet inside of a loop",
+        ),
     ],
 )
 def test_what_needs_the_whole_batch_at_once_is_not_divided(text: str, why: str) -> None:
