@@ -253,6 +253,8 @@ def _max_gradient(ct: Node, out: Node) -> tuple[Node]:
 
 def _write_max(e: Emission, define: Define) -> list[str]:
     parts = define_parts(e, define, "pool", e.out, e.out, e.operands[0], sizes_text(e.node))
+    if not pooling(e.node, e.node.inputs[0].type).reach_outside:
+        return [f"largest_of_parts({parts})"]
     return [f"{e.out}.fill(-np.inf)", f"maximum_parts({parts})"]
 
 
@@ -263,7 +265,12 @@ window_max = Op(
     type_rule=lambda types, attributes: _pooled_type("window_max", types, attributes),
     gradient=_max_gradient,
     numpy=windows_rule(
-        call_text("window_max", "sizes", "counts"), _write_max, "window_max", "pool_parts", "maximum_parts"
+        call_text("window_max", "sizes", "counts"),
+        _write_max,
+        "window_max",
+        "pool_parts",
+        "maximum_parts",
+        "largest_of_parts",
     ),
     flops=_pooling_flops,
     cupy=Pointwise(lambda e: max_element(e, pooling(e.node, e.node.inputs[0].type)), repeats=True),

@@ -1,4 +1,4 @@
-"""What grows with its input moves behind the maximum of windows, to work on fewer elements.
+"""What grows with its input moves behind the maximum of windows, to work on fewer elements; and no others are computed.
 
 Before differentiation, so that the gradient has fewer to go through as well.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl import ops
+from nndsl.ops.products import parse_equation
+from nndsl.ops.rules import text
 from nndsl.passes.match import full, integers, is_number, kind_word
 from nndsl.passes.rewrite import table
 
@@ -52,5 +54,56 @@ def maximum_of_sum(node: Node) -> Node | None:
     return None
 
 
+def maximum_of_some(node: Node, read_once: Callable[[Node], bool]) -> Node | None:
+    """window_max(y) -> window_max(y[:m]), where no window sees what is behind m, and y is a convolution"""
+    (y,) = node.inputs
+    sizes, strides, dilations, before, counts = (
+        integers(node, name) for name in ("sizes", "strides", "dilations", "before", "counts")
+    )
+    axes = zip(y.type.shape, sizes, strides, dilations, before, counts, strict=False)
+    seen = tuple(
+        min(length, (count - 1) * stride + (size - 1) * dilation + 1 - outside)
+        for length, size, stride, dilation, outside, count in axes
+    )
+    if seen == y.type.shape[: len(seen)]:
+        return None
+    part = _beginning(y, seen, read_once)
+    return None if part is None else _pooled(node, part)
+
+
+def _beginning(node: Node, lengths: tuple[int, ...], read_once: Callable[[Node], bool]) -> Node | None:
+    """The first `lengths` elements of `node` along its leading axes, computed alone; None where that is no less work.
+
+    It comes from where `node` comes from, and is called so.
+    """
+    if not read_once(node):
+        return None
+    with node.builder.at(*node.origins):
+        part = _part(node, lengths, read_once)
+    if part is not None and not part.names:
+        for name in node.names:
+            part.named(name)
+    return part
+
+
+def _part(node: Node, lengths: tuple[int, ...], read_once: Callable[[Node], bool]) -> Node | None:
+    leading = len(lengths)
+    if node.op is ops.windows and len(integers(node, "counts")) == leading:
+        numbers = {name: integers(node, name) for name in ("before", "dilations", "sizes", "strides")}
+        return ops.windows(node.inputs[0], counts=lengths, **numbers)
+    if node.op is ops.reshape and node.inputs[0].type.shape[:leading] == node.type.shape[:leading]:
+        source = _beginning(node.inputs[0], lengths, read_once)
+        return None if source is None else ops.reshape(source, shape=(*lengths, *node.type.shape[leading:]))
+    if node.op is ops.einsum:
+        patches, kernel = node.inputs
+        equation = text(node, "equation")
+        left, right, out = parse_equation(equation)
+        if left[:leading] != out[:leading] or set(out[:leading]) & set(right):
+            return None
+        source = _beginning(patches, lengths, read_once)
+        return None if source is None else ops.einsum(source, kernel, equation=equation, kind=text(node, "kind"))
+    return None
+
+
 POOLING = table((ops.window_max, maximum_of_sum))
-SPARING_POOLING = {ops.window_max: (maximum_of_relu,)}
+SPARING_POOLING = {ops.window_max: (maximum_of_relu, maximum_of_some)}

@@ -136,6 +136,16 @@ def maximum_parts(parts: list[Part]) -> None:
         np.maximum(small, large, out=small)
 
 
+def largest_of_parts(parts: list[Part]) -> None:
+    """The largest of large parts into small ones, which are whole: no window reaches outside."""
+    (small, first), *others = parts
+    if not others:
+        np.copyto(small, first)
+        return
+    np.maximum(first, others[0][1], out=small)
+    maximum_parts(others[1:])
+
+
 def mark_first_maxima(parts: list[Part], marked: list[Array], marks: Array, largest: Array, taken: Array) -> None:
     """True in `marks`, [n, places, counts, rest], where a place holds its window's first maximum.
 
