@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from nndsl.ir.types import TensorType
     from nndsl.plan.schedule import Action, Schedule
 
+_SMALL = 256
+"""Elements of a sample below which going through samples one by one takes longer than what is done to them."""
+
 _UFUNC_CALL = re.compile(r"np\.[a-z_0-9]+\([^()=]*, out=\w+\)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -191,6 +194,8 @@ class PlannedCode:
             return [self._copy(node)]
         if node.op.elementwise and rule.scratch is None:
             operands = tuple(self._operand(operand, lines, whole=False) for operand in node.inputs)
+            if rule.spread:
+                operands = tuple(self._spread(*each, node) for each in zip(node.inputs, operands, strict=True))
             emission = Emission(node, operands, self.array(node), dtype=REAL)
             if rule.prepare is None or not rule.prepare(emission):
                 statements = rule.statements(emission)
@@ -290,6 +295,18 @@ class PlannedCode:
         if source.type.kind is not Kind.SAMPLE or not missing:
             return text
         return self.define(Definition("views", f"{text}_column", f"{text}[:{', None' * missing}]"))
+
+    def _spread(self, operand: Node, text: str, node: Node) -> str:
+        """A constant among the operands of `node` as an array: for one sample, or for all where a sample is small."""
+        while isinstance(place := self.schedule.places[operand], ViewOf):
+            operand = place.base
+        if not isinstance(place, Literal) or self.surroundings.all_alike or self._lies_by_time(node):
+            return text
+        per_sample = node.type.kind is Kind.SAMPLE and node.type.size < _SMALL
+        sizes = array_shape(node.type) if per_sample else shape(node.type.shape)
+        value = number(operand["value"], operand.type.dtype.value).strip("()")
+        name = f"all_{number_name(operand)}"
+        return self.define(Definition("numbers", name, f"np.full({sizes}, {value}, {DTYPES[operand.type.dtype]})"))
 
     def _number(self, node: Node) -> str:
         """A constant, as an array without axes: ufuncs take it twice as fast as a Python number."""

@@ -134,6 +134,7 @@ maximum = elementwise(
     "larger({0}, {1})",
     operands=2,
     accepted=NUMBER,
+    spread=True,
     domains=(_APART, Domain(low=-2.05, high=1.95, distinct=True)),
 )
 minimum = elementwise(
@@ -146,6 +147,7 @@ minimum = elementwise(
     "smaller({0}, {1})",
     operands=2,
     accepted=NUMBER,
+    spread=True,
     domains=(_APART, Domain(low=-2.05, high=1.95, distinct=True)),
 )
 

@@ -88,13 +88,14 @@ def elementwise(
     scratch: bool = False,
     in_place: tuple[int, ...] | None = None,
     runtime: tuple[str, ...] = (),
+    spread: bool = False,
 ) -> Op:
     """An elementwise op over `operands` operands of one type.
 
     expression, host, device: format strings over the operands (`device` in C), or the rule. planned: a ufunc's name, or
     the rule. result: the result's number type, None for the operands'. domains: one for each operand (the last for the
     rest). scratch: whether the planned form needs a buffer like the result. in_place: None for every operand of its
-    type.
+    type. spread: as `NumpyRule` has it.
     """
     line = from_template(expression) if isinstance(expression, str) else expression
     domains = [*domains, *[(domains or [Domain()])[-1]] * (operands - len(domains))]
@@ -112,6 +113,7 @@ def elementwise(
             scratch=(lambda node: (like(node.type),)) if scratch else None,
             in_place=in_place,
             host=None if host is None else from_template(host),
+            spread=spread,
             runtime=runtime + (() if host is None else host_functions(host)),
         ),
         flops=lambda node: flops * node.type.size,

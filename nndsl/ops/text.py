@@ -157,6 +157,7 @@ def workspace_rule(
     host: Line | None = None,
     runtime: tuple[str, ...] = (),
     by_time: Callable[[Node, tuple[bool, ...]], NumpyRule | None] | None = None,
+    spread: bool = False,
 ) -> NumpyRule:
     """A rule whose planned form is written by one function: it defines what is made once as it goes."""
 
@@ -175,7 +176,9 @@ def workspace_rule(
         names = iter(e.prepared)
         return write(e, lambda name, text: next(names))
 
-    return NumpyRule(expression, statements, scratch, prepare, in_place, False, contiguous, host, runtime, by_time)
+    return NumpyRule(
+        expression, statements, scratch, prepare, in_place, False, contiguous, host, runtime, by_time, spread
+    )
 
 
 def reshaped(array: str, shape: Iterable[int | str]) -> str:
