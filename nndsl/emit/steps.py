@@ -94,7 +94,7 @@ class PlannedStep(Surroundings):
 
     on_threads: whether updates share out over the threads of the step's `tiles`, where they can. share: whether it is
     the step of one share of a batch, which waits where the rest makes an update. going_on: the minimizes after whose
-    updates the shares go on.
+    updates the shares go on. adding: whether updates on threads add up the gradients of all shares as well.
     """
 
     module: Module
@@ -105,6 +105,7 @@ class PlannedStep(Surroundings):
     on_threads: bool = False
     share: bool = False
     going_on: Set[int] = frozenset()
+    adding: bool = False
     inputs: dict[str, str] = field(default_factory=dict[str, str])
     uses: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     functions: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
@@ -181,7 +182,10 @@ class PlannedStep(Surroundings):
         ]
         arguments += [f"memory.slots[{string(key)}]" for key in keys]
         call = f"{function}("
-        if self.on_threads and is_elementwise(action.schedule):
+        if self.adding:
+            (part,) = self.module.layout.ranges(update)
+            call, arguments = "tiles.update_of_sums(", [function, str(part.start), str(part.stop), *arguments[2:]]
+        elif self.on_threads and is_elementwise(action.schedule):
             call, arguments = "tiles.update(", [function, *arguments]
         value = f"{call}{', '.join(arguments)})"
         if len(value) > _LONGEST_CALL:

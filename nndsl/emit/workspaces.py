@@ -9,10 +9,10 @@ from nndsl.emit.host import HostNumbers
 from nndsl.emit.module import indented
 from nndsl.emit.names import Names
 from nndsl.emit.planned import PlannedCode
-from nndsl.emit.steps import LOCALS, Part, PlannedStep, documentation, mapping, step_leaf, total_uses
+from nndsl.emit.steps import LOCALS, Part, PlannedStep, accumulates, documentation, mapping, step_leaf, total_uses
 from nndsl.emit.text import REAL
 from nndsl.emit.updates import planned_update
-from nndsl.plan import ApplyUpdate, divided, plan_share, plan_step
+from nndsl.plan import ApplyUpdate, divided, is_elementwise, plan_share, plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -52,7 +52,7 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
         return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])
     rest = Part(part.name, part.title, apart.rest, (), part.trains)
     going_on = _going_on(schedule) if apart.meets else frozenset[int]()
-    return _workspace(module, train, rest, plan_step(apart.rest), tiles=tiles, going_on=going_on)
+    return _workspace(module, train, rest, plan_step(apart.rest), tiles=tiles, going_on=going_on, adds=not apart.meets)
 
 
 def _call(function: str, *lines: str) -> list[str]:
@@ -75,6 +75,21 @@ def _going_on(schedule: Schedule) -> frozenset[int]:
     return frozenset(minimize for minimize, position in last.items() if position < len(schedule.actions) - 1)
 
 
+def _only_updates(module: Module, train: TrainProgram, schedule: Schedule) -> bool:
+    """Is a step nothing but updates on all threads, in every step, each of weights that lie together?"""
+    unconditional = len(train.training.minimizes) == 1 and train.training.minimizes[0].every == 1
+    return (
+        unconditional
+        and not accumulates(train)
+        and all(
+            isinstance(action, ApplyUpdate)
+            and is_elementwise(action.schedule)
+            and len(module.layout.ranges(action.update)) == 1
+            for action in schedule.actions
+        )
+    )
+
+
 def _tiling(module: Module, train: TrainProgram) -> Tiling | None:
     """How the batches of a block are divided."""
     sharing = module.sharings.get(train.name)
@@ -91,21 +106,32 @@ def _workspace(
     share: bool = False,
     tiles: Sequence[str] | None = None,
     going_on: Set[int] = frozenset(),
+    adds: bool = False,
 ) -> str:
     """Write the function of a workspace; its name.
 
     schedule: the part's, where it is known. batch: the number of samples in the batch, "n" or an argument of the
     function. share: whether it is that of a share of the batch. tiles: lines that define what goes through the samples
-    before this step does the rest. going_on: the minimizes after whose updates that goes on.
+    before this step does the rest. going_on: the minimizes after whose updates that goes on. adds: whether updates may
+    add up the gradients of all shares.
     """
     names = Names(module.reserved | LOCALS | ({batch} if tiles is None else {"tiles"}))
     tiling = _tiling(module, train)
     on_threads = tiles is not None and tiling is not None and tiling.threads > 1
+    schedule = schedule or plan_step(part.graph)
     surroundings = PlannedStep(
-        module, train, part, names, uses=total_uses(part.graph), on_threads=on_threads, share=share, going_on=going_on
+        module,
+        train,
+        part,
+        names,
+        uses=total_uses(part.graph),
+        on_threads=on_threads,
+        share=share,
+        going_on=going_on,
+        adding=on_threads and adds and _only_updates(module, train, schedule),
     )
     host = HostNumbers(lambda node: step_leaf(train, node, batch), names, module.node_names)
-    code = _written(surroundings, schedule or plan_step(part.graph), host)
+    code = _written(surroundings, schedule, host)
     outputs = {name: code.array(node) for name, node, _ in part.graph.predictions}
     lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
     if tiles is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from threading import Lock, Thread
@@ -70,11 +72,47 @@ def vector_sums(vectors: Sequence[Array], threads: int) -> list[Callable[[], Non
     return [task(part) for part in vector_parts(vectors[0].size, threads)]
 
 
+class _SpinLock:
+    """A lock of the C library that is waited for with the core busy, and without Python's own lock.
+
+    Waking a thread up whose core sleeps takes 25 microseconds where this takes one. It is for waits that are sure to be
+    short. Raises AttributeError, OSError or TypeError where the library has none.
+    """
+
+    def __init__(self) -> None:
+        library = ctypes.CDLL(None)
+        self._memory = ctypes.c_int()
+        self._place = ctypes.c_void_p(ctypes.addressof(self._memory))
+        self._lock, self._unlock = library.pthread_spin_lock, library.pthread_spin_unlock
+        library.pthread_spin_init(self._place, 0)
+
+    def acquire(self) -> None:
+        """Waits until it is open, and closes it."""
+        self._lock(self._place)
+
+    def release(self) -> None:
+        """Opens it."""
+        self._unlock(self._place)
+
+
+def _finish_lock(number: int) -> _SpinLock | Any:
+    """The lock that is waited for until thread `number` has done what others have done in the same time.
+
+    Where there are fewer cores than threads, the core is better left to one that works.
+    """
+    if number + 2 > (os.cpu_count() or 1):
+        return Lock()
+    try:
+        return _SpinLock()
+    except (AttributeError, OSError, TypeError):
+        return Lock()
+
+
 class _Worker:
     """A thread that waits for work. It is woken by a lock: a queue's hand-over takes several times as long."""
 
-    def __init__(self) -> None:
-        self._begin, self._end = Lock(), Lock()
+    def __init__(self, number: int) -> None:
+        self._begin, self._end = Lock(), _finish_lock(number)
         self._begin.acquire()
         self._end.acquire()
         self._task: Callable[..., Any] = int
@@ -111,5 +149,5 @@ _WORKERS: list[_Worker] = []
 def _worker(number: int) -> _Worker:
     """The thread of that number, which all steps share: no two of them run at the same time."""
     while len(_WORKERS) <= number:
-        _WORKERS.append(_Worker())
+        _WORKERS.append(_Worker(len(_WORKERS)))
     return _WORKERS[number]
