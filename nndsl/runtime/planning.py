@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from nndsl.plan import PlanOptions, Sharing, Tiling
 
 
+NOT_ON_DEVICE = ("join", "turn")
+"""Techniques that a GPU is better off without: its products read matrices sideways as fast, and it adds for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A program as it is going to run. sharings: how the steps of each train block use the processor, by its name."""
@@ -53,7 +57,7 @@ def planned_of(
     rows: Mapping[str, int] = {}
     if device == "gpu":
         _refuse_on_device(checked, plan, level)
-        plan = PlanOptions(without=plan.without)
+        plan = PlanOptions(without=(*plan.without, *NOT_ON_DEVICE))
     if level == 0:
         _refuse_textbook(plan)
         program = differentiated(checked, verify=verify)

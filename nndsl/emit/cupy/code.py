@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.emit.cupy.kernels import Arrays, KernelWriter
+from nndsl.emit.cupy.kernel_text import Arrays
+from nndsl.emit.cupy.kernels import written
 from nndsl.emit.definitions import array_shape, number_name
 from nndsl.emit.headings import Headings, heading_line
 from nndsl.emit.host import HostNumbers
@@ -30,6 +31,7 @@ from nndsl.ops import field as field_leaf
 from nndsl.plan.device import (
     Call,
     ClearGradient,
+    DeviceLoop,
     DeviceSchedule,
     Fused,
     Multiply,
@@ -53,6 +55,9 @@ DTYPES = {DType.FLOAT: "real", DType.INT: "np.int32", DType.BOOL: "np.bool_"}
 STORED = {DType.FLOAT: "value", DType.INT: "int", DType.BOOL: "bool"}
 """What kernels call the elements of buffers."""
 
+GIVEN = {DType.FLOAT: "real", DType.INT: "int", DType.BOOL: "bool"}
+"""What kernels call the elements of everything else."""
+
 SECTIONS = {
     "inputs": "what the caller fills before each step",
     "weights": "weights, states and gradients: parts of the flat vectors",
@@ -61,6 +66,7 @@ SECTIONS = {
     "aliases": "what shares them",
     "kernels": "kernels, and how many threads they have",
     "products": "products of matrices",
+    "loops": "what loops go through: for each time its number, the carries before and after it, its products",
     "updates": "the optimizers, over whole flat vectors",
 }
 
@@ -89,14 +95,20 @@ class DeviceCode(Arrays):
         """Count who reads and shares what."""
         places = self.schedule.places
         self._users.update(place.buffer for place in places.values() if isinstance(place, InBuffer))
+        loops = [action for action in self.schedule.actions if isinstance(action, DeviceLoop)]
+        self._users.update(buffer for loop in loops for _, buffers in loop.carries for buffer in buffers)
         roots: list[Node] = []
         for action in self.schedule.actions:
             match action:
                 case Fused(stores=stores, reductions=reductions):
+                    firsts = [store.target for store in stores if store.target != places.get(store.node)]
+                    self._users.update(target.buffer for target in firsts if isinstance(target, InBuffer))
                     roots += [store.node for store in stores]
                     roots += reductions
                 case Multiply(node=node) | Call(node=node):
                     roots.append(node)
+                case DeviceLoop(outputs=outputs):
+                    roots += outputs.nodes
                 case _:
                     pass
         nodes = reachable([*roots, *self.schedule.outputs])
@@ -116,15 +128,15 @@ class DeviceCode(Arrays):
         source = source_of(node)
         return self.target(self.schedule.places[source], source)
 
-    def original(self, node: Node) -> str:
-        """The array of a leaf, where a copy of it has the leaf's place."""
-        return self.given(node)
+    def original(self, node: Node) -> tuple[str, str, int]:
+        """The array of a leaf, where a copy of it has the leaf's place; the type of its elements; its times."""
+        return self.given(node), GIVEN[node.type.dtype], 0
 
     def target(self, target: Target, node: Node) -> str:
         """The array at a place."""
         match target:
             case InBuffer(buffer):
-                return self._buffered(buffer, node)
+                return self.buffered(buffer, node.type.dtype, self.module.node_names.wish(node), node)
             case GradientOf(path):
                 return self._gradient(path)
             case StateOf(path):
@@ -162,12 +174,17 @@ class DeviceCode(Arrays):
             case TotalOf():
                 return "double"
             case _:
-                return {DType.FLOAT: "real", DType.INT: "int", DType.BOOL: "bool"}[node.type.dtype]
+                return GIVEN[node.type.dtype]
 
-    def layout(self, node: Node) -> bool:
-        """Does a sequence lie time by time?"""
-        place = self.schedule.places.get(source_of(node))
-        return isinstance(place, InBuffer) and place.by_time
+    def times(self, target: Target, node: Node) -> int:
+        """Arrays of steps hold their own value alone."""
+        del target, node
+        return 0
+
+    def times_of(self, node: Node) -> int:
+        """As `times`, of the array that holds a node."""
+        source = source_of(node)
+        return self.times(self.schedule.places[source], source)
 
     def name(self, node: Node) -> str:
         """What to call an element."""
@@ -192,12 +209,13 @@ class DeviceCode(Arrays):
         """A whole vector of the memory."""
         return self._defined("updates", f"all_{vector}", f"space.vector({string(vector)})")
 
-    def _buffered(self, buffer: int, node: Node) -> str:
-        key = ("node", node)
+    def buffered(self, buffer: int, dtype: DType, wish: str, value: object) -> str:
+        """The variable of a buffer where it holds a value, called as is wished where there is none yet."""
+        key = ("value", value, buffer)
         if key in self._variables:
             return self._variables[key]
         made = self.schedule.buffers[buffer]
-        wish = self.module.node_names.wish(node)
+        assert made.dtype is dtype
         count = count_text((made.per_sample, made.size))
         if self._users[buffer] == 1:
             name = self.names.unique(wish)
@@ -256,6 +274,11 @@ class DeviceCode(Arrays):
             case Call(node):
                 self._head(node)
                 self._call(node)
+            case DeviceLoop():
+                from nndsl.emit.cupy.loops import written_loop  # which writes code with this class
+
+                self._head(action.outputs.chief)
+                self.lines += written_loop(self, action)
             case ClearGradient(path):
                 self.lines.append(f"{self._gradient(path)}.fill(0)")
             case _:
@@ -270,7 +293,7 @@ class DeviceCode(Arrays):
         if wish is None:
             wish = "totals_sum" if fused.kind == "totals" else f"{self.module.node_names.wish(chief)}_kernel"
         name = self.names.unique(wish)
-        made = KernelWriter(fused, self, self._readers, name).written(self._origin(chief))
+        made = written(fused, self, self._readers, name, self._origin(chief))
         self.kernel_texts += [each.text for each in made]
         maker, numbers = made[0].launch
         arguments = ", ".join([string(name), *([numbers] if numbers else [])])
@@ -286,11 +309,10 @@ class DeviceCode(Arrays):
 
     def _product(self, node: Node) -> str:
         """The variable of a product."""
-        by_time = tuple(self.layout(each) for each in (*node.inputs, node))
-        found = matrix_product(node, by_time)
-        a, b = (self.memory(operand) for operand in node.inputs)
+        a, b, out = (self.times_of(each) for each in (*node.inputs, node))
+        found = matrix_product(node, (a, b, out))
+        a, b, out = (self.one_time(each) for each in (*node.inputs, node))
         left, right = (b, a) if found.swapped else (a, b)
-        out = self.memory(node)
         sizes = ", ".join(count_text(each) for each in (found.rows, found.columns, found.inner))
         operands = (found.left, found.right, found.out)
         text = f"products.of({left}, {right}, {out}, ({sizes})"
@@ -305,7 +327,15 @@ class DeviceCode(Arrays):
         if found.stack != (False, 1):
             strides = ", ".join(count_text(each.stride) for each in operands)
             text += f", stack={count_text(found.stack)}, strides=({strides})"
-        return self._defined("products", f"{self.module.node_names.wish(node)}_product", f"{text})")
+        return self.product(f"{self.module.node_names.wish(node)}_product", f"{text})")
+
+    def product(self, wish: str, text: str) -> str:
+        """The variable of a product that `text` makes."""
+        return self._defined("products", wish, text)
+
+    def one_time(self, node: Node) -> str:
+        """The array that holds a node, from its first element on."""
+        return self.memory(node)
 
     def _call(self, node: Node) -> None:
         from nndsl.ir.device import Call as CallForm

@@ -93,13 +93,14 @@ def _function(
         if code.sections[section]:
             definitions += [f"# {title}", *code.sections[section], ""]
     key = f"({', '.join(updates.arguments)}{',' * (len(updates.arguments) == 1)})"
+    multiplies = any("products.of(" in line for name in ("products", "loops") for line in code.sections[name])
     changes = bool(part.graph.minimizes or part.graph.states)
     body = [
         *documentation(part),
         "real = memory.dtype.type",
         f"space = Space(memory, n, seed, numbers={code.count}, largest=n * {code.largest})",
         *([f"kernels = space.kernels({kernels})"] if text else []),
-        *(["products = space.machine.products"] if code.sections["products"] else []),
+        *(["products = space.machine.products"] if multiplies else []),
         *(["numbers, given = space.numbers, space.host_numbers"] if code.count else []),
         *(["seed, position = space.seed, space.position"] if "(seed, " in text else []),
         f"totals = space.zeros({len(part.graph.totals)})",

@@ -1,7 +1,8 @@
 """From graphs to schedules for a device: which values share a kernel, and where every array lives."""
 
 from nndsl.plan.device.pulling import Index, Pulling, Split, array_dims, count_text, extent
-from nndsl.plan.device.regions import Reducing, reducing, row_split
+from nndsl.plan.device.reducing import Reducing, reducing
+from nndsl.plan.device.regions import row_split
 from nndsl.plan.device.schedule import (
     Call,
     ClearGradient,
@@ -16,7 +17,7 @@ from nndsl.plan.device.schedule import (
     Target,
     TotalOf,
 )
-from nndsl.plan.device.step import device_nodes, device_step, device_update
+from nndsl.plan.device.step import device_body, device_nodes, device_step, device_update
 from nndsl.plan.device.values import source_of
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "TotalOf",
     "array_dims",
     "count_text",
+    "device_body",
     "device_nodes",
     "device_step",
     "device_update",

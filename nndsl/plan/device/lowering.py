@@ -6,7 +6,6 @@ way. What sums nothing, or gives one number for each stack, is a kernel's busine
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from nndsl.ops import body_of, einsum, scan
 from nndsl.ops.contraction import Contraction, Matrix
 from nndsl.ops.products import contraction_of
 from nndsl.ops.rules import kind_name
+from nndsl.passes.loops import settled
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 def lowered(graph: StepGraph) -> StepGraph:
     """The step over products that a device can compute."""
-    return graph.with_roots(lowered_nodes(graph.roots()))
+    return graph.with_roots(settled(_lowered(graph.roots())))
 
 
-def lowered_nodes(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+def _lowered(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     """The same values over products that a device can compute."""
     made: dict[Node, Node] = {}
     for node in reachable(roots):
@@ -48,8 +48,7 @@ def lowered_nodes(roots: tuple[Node, ...]) -> tuple[Node, ...]:
 def _loop(node: Node, inputs: tuple[Node, ...]) -> Node:
     body = body_of(node)
     attributes = tuple(
-        (name, body.with_roots(lowered_nodes(body.roots)) if name == "body" else value)
-        for name, value in node.attributes
+        (name, body.with_roots(_lowered(body.roots)) if name == "body" else value) for name, value in node.attributes
     )
     made = node.builder.like(node, inputs, attributes)
     made.names += [name for name in node.names if name not in made.names]
@@ -161,12 +160,32 @@ class MatrixProduct:
     out: Operand
 
 
-def matrix_product(node: Node, by_time: tuple[bool, ...] = (False, False, False)) -> MatrixProduct:
-    """The product that a lowered `einsum` is."""
-    c = contraction_of(node, by_time)
+def takes_one_time(node: Node, position: int) -> bool:
+    """Can a lowered product take one time out of an array [samples, time, ...]? position: of the operand; 2: into one.
+
+    It can where rows or whole matrices of the samples lie further apart then, but nothing else does.
+    """
+    c = contraction_of(node)
+    gemm, samples = c.gemm, _samples(c)
+    matrix = (*((gemm.right, gemm.left) if gemm.swapped else (gemm.left, gemm.right)), gemm.out)[position]
+    if samples not in matrix.axes:
+        return True
+    return samples == matrix.batch or (
+        samples in (matrix.first, matrix.second) and bool(matrix.first and matrix.second)
+    )
+
+
+def matrix_product(node: Node, times: tuple[int, int, int] = (0, 0, 0)) -> MatrixProduct:
+    """The product that a lowered `einsum` is.
+
+    times: of how many the arrays of the node's operands and of its result hold one; 0: they hold no others.
+    """
+    c = contraction_of(node)
     gemm = c.gemm
     sizes = dict(c.sizes)
+    samples = _samples(c)
     left, right = (c.right, c.left) if gemm.swapped else (c.left, c.right)
+    first, second, third = (times[1], times[0], times[2]) if gemm.swapped else times
 
     def count(letters: str) -> tuple[bool, int]:
         number = 1
@@ -174,8 +193,11 @@ def matrix_product(node: Node, by_time: tuple[bool, ...] = (False, False, False)
             number *= sizes[letter] or 1
         return any(sizes[letter] is None for letter in letters), number
 
-    def operand(matrix: Matrix, axes: str) -> Operand:
-        behind: Callable[[str], tuple[bool, int]] = lambda group: count(axes[axes.index(group) + len(group) :])  # noqa: E731
+    def operand(matrix: Matrix, axes: str, times: int) -> Operand:
+        def behind(group: str) -> tuple[bool, int]:
+            found = count(axes[axes.index(group) + len(group) :])
+            return (found[0], found[1] * times) if times and group == samples else found
+
         stride = behind(matrix.batch) if matrix.batch else (False, 0)
         if not matrix.first or not matrix.second:
             group = matrix.first or matrix.second
@@ -191,7 +213,7 @@ def matrix_product(node: Node, by_time: tuple[bool, ...] = (False, False, False)
         count(gemm.right.second),
         count(gemm.left.second),
         count(gemm.out.batch),
-        operand(gemm.left, left),
-        operand(gemm.right, right),
-        operand(gemm.out, c.out),
+        operand(gemm.left, left, first),
+        operand(gemm.right, right, second),
+        operand(gemm.out, c.out, third),
     )

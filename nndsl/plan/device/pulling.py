@@ -36,7 +36,7 @@ RESERVED = frozenset(
     abs absolute ceil cos erf exp expm1 floor floor_divide keep_larger keep_smaller larger log log1p max min
     normal_quantile pow remainder_of rint sign_of sin smaller sqrt tan tanh
     begin block blocks count end group inside k_all lane other part r_all step tiles
-    y0 y1 yn j0 j1 jn gamma div numbers position seed n i row column c r k total
+    y0 y1 yn j0 j1 jn gamma div numbers position seed n i row column c r k t total
     """.split()  # noqa: SIM905 - a list of words
 )
 """What no variable of a kernel is called."""

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nndsl.diagnostics import InternalError
 from nndsl.ir.device import Pointwise, Reduction, device_form
-from nndsl.ir.types import Kind
-from nndsl.ops import batch_sum
-from nndsl.ops import sum as sum_op
-from nndsl.plan.device.pulling import Index, Pulling, Shape, Split, array_dims, extent
+from nndsl.plan.device.pulling import Index, Pulling, Split, array_dims, extent
+from nndsl.plan.device.reducing import Reducing, reducing
 from nndsl.plan.device.schedule import Extent, Fused, KernelKind, Store, TotalOf
 from nndsl.plan.device.values import is_number, source_of
+from nndsl.records import record
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -30,77 +28,6 @@ _MOST_UNITS = 16
 
 _LOOKED_AT = 4
 """Kernels over the same positions that a value may join, the latest first."""
-
-_SHORT = 32
-"""Rows of up to so many elements are gone through by one thread each."""
-
-
-# ------------------------------------------------------------------------------------------------ reductions
-
-
-@dataclass(frozen=True, slots=True)
-class Reducing:
-    """A reduction as a kernel does it: over `operand`, whose axes `axes` (the samples' is 0 of a value per sample) go.
-
-    form: how. shape: the operand's.
-    """
-
-    node: Node
-    operand: Node
-    axes: tuple[int, ...]
-    form: Reduction
-    shape: Shape
-
-    @property
-    def kept(self) -> tuple[int, ...]:
-        """The axes that stay."""
-        return tuple(axis for axis in range(len(self.shape)) if axis not in self.axes)
-
-    def part(self, axes: tuple[int, ...]) -> Extent:
-        """How many elements some axes have."""
-        return extent(tuple(self.shape[axis] for axis in axes))
-
-    @property
-    def by_rows(self) -> bool:
-        """Are the last axes reduced, so that each result is of one row?"""
-        real = [axis for axis in range(len(self.shape)) if self.shape[axis] != 1]
-        last = [axis for axis in real if axis in self.axes]
-        return bool(real) and real[len(real) - len(last) :] == last and not self.part(self.axes)[0]
-
-    @property
-    def whole(self) -> bool:
-        """Is nothing kept?"""
-        return self.part(self.kept) == (False, 1)
-
-    @property
-    def by_columns(self) -> bool:
-        """Is what is reduced one stretch of axes, between those that stay?"""
-        real = [axis for axis in range(len(self.shape)) if self.shape[axis] != 1]
-        places = [place for place, axis in enumerate(real) if axis in self.axes]
-        return bool(places) and places == list(range(places[0], places[-1] + 1))
-
-    @property
-    def columns(self) -> tuple[Extent, Extent]:
-        """(groups before what is reduced, elements behind it), where it is one stretch of axes."""
-        first, last = min(self.axes), max(self.axes)
-        return extent(self.shape[:first]), extent(self.shape[last + 1 :])
-
-
-def reducing(node: Node, readers: Mapping[Node, int]) -> Reducing:
-    """A reduction with what it reduces. A sum over the samples of sums that nobody else reads is one over all."""
-    form = device_form(node)
-    if not isinstance(form, Reduction):
-        raise InternalError(f"plan: {node!r} is no reduction")
-    (operand,) = node.inputs
-    if node.op is batch_sum and operand.op is sum_op and readers.get(operand, 0) == 1:
-        inner = device_form(operand)
-        assert isinstance(inner, Reduction)
-        axes = (0, *(axis + 1 for axis in inner.axes))
-        return Reducing(node, operand.inputs[0], axes, form, array_dims(operand.inputs[0].type))
-    first = 1 if operand.type.kind is Kind.SAMPLE else 0
-    axes = (*((0,) if form.samples else ()), *(axis + first for axis in form.axes))
-    return Reducing(node, operand, axes, form, array_dims(operand.type))
-
 
 # ------------------------------------------------------------------------------------------------ tracing
 
@@ -142,9 +69,6 @@ class Tracing(Pulling):
         return "x"
 
 
-ROWS = Split("i", "row", "c", (False, 1))
-
-
 def row_split(inner: Extent) -> Split:
     """How positions of a kernel over rows are made."""
     return Split("i", "row", "c", inner)
@@ -177,6 +101,14 @@ class Region:
         return row_split(self.inner) if self.kind == "rows" else None
 
 
+@record
+class CarryOf:
+    """Where the carry `number` of a loop is before its first step; loop: an output of it."""
+
+    loop: Node
+    number: int
+
+
 @dataclass(slots=True)
 class Unit:
     """A value that a kernel computes. target: where it is stored instead of memory of its own.
@@ -186,7 +118,7 @@ class Unit:
 
     node: Node
     reducing: Reducing | None = None
-    target: Target | None = None
+    target: Target | CarryOf | None = None
     of_row: bool = False
     made: bool = True
     copies: bool = False
@@ -238,6 +170,10 @@ class Regions:
     def store(self, node: Node, target: Target) -> None:
         """A value is written to a place that is not memory of its own."""
         self._map(Unit(node, target=target, made=False))
+
+    def start(self, node: Node, carry: CarryOf) -> None:
+        """The first value of a carry is copied to where the loop's first step reads it."""
+        self._map(Unit(node, target=carry, made=False))
 
     def store_together(self, stores: Iterable[tuple[Node, Target]]) -> None:
         """Values are written over what all of them are made of: one kernel reads it all before it writes."""
@@ -398,13 +334,22 @@ class Regions:
 
     # -------------------------------------------------------------------------------------------- finished
 
-    def fused(self, region: Region, stored: set[Node], place: Mapping[Node, Target]) -> Fused:
-        """A kernel. stored: values that others read from memory."""
-        stores = [
-            Store(unit.node, unit.target if unit.target is not None else place[unit.node])
-            for unit in region.units
-            if unit.target is not None or unit.node in stored
-        ]
+    def fused(
+        self,
+        region: Region,
+        stored: set[Node],
+        place: Mapping[Node, Target],
+        carries: Mapping[CarryOf, Target],
+    ) -> Fused:
+        """A kernel. stored: values that others read from memory. carries: where loops' carries begin."""
+        stores: list[Store] = []
+        for unit in region.units:
+            if isinstance(unit.target, CarryOf):
+                stores.append(Store(unit.node, carries[unit.target]))
+            elif unit.target is not None:
+                stores.append(Store(unit.node, unit.target))
+            elif unit.node in stored:
+                stores.append(Store(unit.node, place[unit.node]))
         reductions = tuple(unit.node for unit in region.units if unit.reducing is not None)
         return Fused(region.kind, region.extent, tuple(stores), reductions, region.inner, region.outer)
 

@@ -31,7 +31,11 @@ class TotalOf:
 
 
 Target = InBuffer | GradientOf | InPlace | Given | StateOf | TotalOf
-"""Where arrays are. Given: a leaf that the workspace holds."""
+"""Where arrays are. Given: a leaf that the workspace holds, or a parameter of a loop's body.
+
+InPlace: a flat vector of an update; in a loop's body "carry:0" is the array of a carry behind the step, and "stack:1"
+the output that has one value of each time.
+"""
 
 KernelKind = Literal["map", "rows", "columns", "apart", "whole", "totals"]
 
@@ -86,9 +90,10 @@ class ClearGradient:
 
 @record
 class DeviceLoop:
-    """The steps of a loop, one after another; `schedule` is that of one step.
+    """The steps of a loop, one after another; `schedule` is that of one step, over the parameters of the body.
 
-    carries: for each carry its two buffers: a step reads one and writes the other.
+    carries: (its number, its two buffers) of each carry. A step reads it in one of them, the first step in the first,
+    and writes it into the other. Outputs lie sample by sample, as all sequences do: `[n, time, ...]`.
     """
 
     outputs: LoopOutputs

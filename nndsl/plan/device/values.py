@@ -15,6 +15,7 @@ from nndsl.ir.device import ByPlan, Call, NotOnDevice, Pointwise, Product, devic
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.ops import constant, from_step, reshape, scan, stop_gradient, weight
+from nndsl.plan.loops import array_operands
 from nndsl.plan.work import bytes_of
 
 if TYPE_CHECKING:
@@ -118,8 +119,10 @@ def _arrays(nodes: Iterable[Node], arrays: Collection[Node]) -> set[Node]:
     for node in nodes:
         if node.type.kind is Kind.STEP:
             continue
-        if isinstance(device_form(node), Product | Call) or node.op is scan:
+        if isinstance(device_form(node), Product | Call):
             found.update(source_of(operand) for operand in node.inputs)
+        elif node.op is scan:  # the first values of its carries are copied, whatever they are
+            found.update(source_of(operand) for operand in array_operands(node))
     return found
 
 

@@ -43,7 +43,7 @@ def _drawn(random: np.random.Generator, n: int, type: TensorType, field: Any) ->
 
 def assert_alike(program: Program, fields: Values, *, steps: int = 10) -> None:
     """The CuPy module does what the NumPy module does: gradients, updates, totals, predictions; in float64."""
-    planned = planned_of(program, precision="float64", level=1).program
+    planned = planned_of(program, precision="float64", device="gpu").program
     host = trained(emit(planned, precision="float64"), fields, steps=steps)
     there = trained(emit_cupy(planned, precision="float64"), fields, steps=steps)
     assert host.keys() == there.keys()
