@@ -122,6 +122,7 @@ class _Running:
         setting: Any = dict(train.settings).get("checkpoint_every")
         self.every: float | None = checkpoint_every if checkpoint_every is not None else setting
         self.saved: str | None = None
+        self.told = 0
         self.failing = False
         self.fitting: Fitting = model.fitting(train, epochs=epochs)
         program = model.generated.program
@@ -244,6 +245,9 @@ class _Running:
         outcome.rows.append(event.row())
         outcome.epochs, outcome.steps = event.epoch, event.step
         self.progress.epoch(event)
+        for note in self.model.memory.notes[self.told :]:
+            self.progress.note(note)
+        self.told = len(self.model.memory.notes)
         if event.save:
             self._own()
             about = {"train": outcome.train, "steps": event.step}

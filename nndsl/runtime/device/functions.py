@@ -27,6 +27,12 @@ __device__ __forceinline__ real floor_divide(real a, real b) {
 }
 __device__ __forceinline__ int floor_divide(int a, int b) { return b == 0 ? 0 : (a - remainder_of(a, b)) / b; }
 
+// One rounding each, as on the host: never one for both.
+__device__ __forceinline__ float rounded_product(float a, float b) { return __fmul_rn(a, b); }
+__device__ __forceinline__ double rounded_product(double a, double b) { return __dmul_rn(a, b); }
+__device__ __forceinline__ float rounded_sum(float a, float b) { return __fadd_rn(a, b); }
+__device__ __forceinline__ double rounded_sum(double a, double b) { return __dadd_rn(a, b); }
+
 // The first of the largest, or smallest; the first nan before all numbers. `at` is -1 where there was nothing yet.
 template <typename T> __device__ __forceinline__ void keep_larger(T &best, int &at, T x, int place) {
     const bool better = x > best || (x != x && best == best), worse = best > x || (best != best && x == x);

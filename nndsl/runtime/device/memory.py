@@ -6,15 +6,28 @@ what the host may have changed goes back. So nothing is copied while steps follo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Any
 
 import numpy as np
 
+from nndsl.runtime.device.feeding import MOST_ROWS, Held
 from nndsl.runtime.device.kernels import Kernels, cupy
 from nndsl.runtime.device.products import Products
-from nndsl.runtime.standalone.program import Array, Memory, Program
+from nndsl.runtime.standalone.program import Array, Memory, Program, Table
+
+FREE_SHARE = 0.95
+"""Of the device's free memory what is counted on: CUDA keeps some for itself, and pools are made of large pieces."""
+
+AVERAGE = """
+extern "C" __global__ void __launch_bounds__(256) average_in(
+        real* __restrict__ average, const real* __restrict__ weights, const real old, const real fresh,
+        const index count, const int n) {
+    const index i = (index)blockIdx.x * 256 + threadIdx.x;
+    if (i < count) average[i] = rounded_sum(rounded_product(average[i], old), rounded_product(weights[i], fresh));
+}
+"""
 
 
 class Twins:
@@ -34,6 +47,13 @@ class Twins:
         self._newer_here = True
         return self._host
 
+    def look(self) -> Array:
+        """The vector on the host, only to be read."""
+        newer_here = self._newer_here
+        found = self.host()
+        self._newer_here = newer_here
+        return found
+
     def device(self) -> Any:
         """The vector on the device, always the same memory there."""
         if self._device is None:
@@ -43,6 +63,11 @@ class Twins:
             self._device.set(self._host)
         self._newer_here = False
         return self._device
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self._host.nbytes
 
     @property
     def is_there(self) -> bool:
@@ -86,6 +111,7 @@ class DeviceMemory(Memory):
     def __init__(self, program: Program, dtype: str) -> None:
         self.twins: dict[str, Twins] = {}
         self._machine: Machine | None = None
+        self._held: list[Held] = []
         super().__init__(program, dtype)
         self.slots = TwinSlots()
 
@@ -146,6 +172,42 @@ class DeviceMemory(Memory):
         yield from self.twins.values()
         if isinstance(self.slots, TwinSlots):
             yield from self.slots.twins.values()
+
+    def hold(self, parts: Sequence[Table], room: int) -> None:
+        """Keeps those parts on the device that fit there beside `room` bytes, the first ones first."""
+        before, self._held = self._held, []
+        stream = self.machine.stream
+        room += sum(twins.size for twins in self.vectors() if not twins.is_there)
+        free = int(FREE_SHARE * cupy.cuda.runtime.memGetInfo()[0]) - room
+        for part in parts:
+            samples = len(next(iter(part.values())))
+            held = next((each for each in before if each.part is part), None)
+            size = sum(values.nbytes for values in part.values()) + 4 * samples
+            if held is None and size <= free and 0 < samples <= MOST_ROWS:
+                free -= size
+                held = Held(part, stream)
+            if held is not None:
+                self._held.append(held)
+
+    def held(self, part: Table) -> Held | None:
+        """A part of the data as the device has it, if it has."""
+        return next((each for each in self._held if each.part is part), None)
+
+    def weight_range(self) -> tuple[float, float]:
+        """The least and the largest weight; nan where one is."""
+        weights = self.twins["weights"].look()
+        return (float(weights.min()), float(weights.max())) if weights.size else (0.0, 0.0)
+
+    def average_in(self, slot: str, momentum: float) -> None:
+        """As on the host, with its roundings."""
+        assert isinstance(self.slots, TwinSlots)
+        twins = self.slots.twins[slot]
+        with self.machine.stream:
+            weights, average = self.twins["weights"].device(), twins.device()
+            kernels = self.machine.kernels(AVERAGE, self.dtype, 1, weights.size)
+            factors = (self.dtype.type(momentum), self.dtype.type(1.0 - momentum))
+            kernels.over("average_in", weights.size)(average, weights, *factors, kernels.index(weights.size))
+        twins.changed()
 
     def part(self, name: str, path: str) -> Any:
         """A part of the vector `name` on the device: the weight, gradient, state or direction at `path`, flat."""

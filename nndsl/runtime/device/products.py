@@ -17,11 +17,12 @@ _EXACT, _EXACT_DOUBLE = 68, 70
 
 
 class Products:
-    """Makes products on one stream. capturable: they may be part of a captured graph."""
+    """Makes products on one stream. capturable: they may be part of a captured graph. mistake: what it raises."""
 
     def __init__(self, stream: Any) -> None:
         self._cublas = _cublas()
         self.capturable = self._cublas is not None
+        self.mistake: type[Exception] = RuntimeError if self._cublas is None else self._cublas.cuBLASError
         self._handle = 0
         self._room: Any = None
         if self._cublas is not None:

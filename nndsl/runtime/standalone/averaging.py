@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from nndsl.runtime.standalone.program import Memory, Train, average_slot
 
 
@@ -19,17 +17,13 @@ class WeightAverage:
         self._momentum = float(train.settings["ema_momentum"] or 0.0)
         self._memory = memory
         self._slot = average_slot(train)
-        self._scratch = np.empty_like(memory.weights)
 
     def take_in(self, step: int) -> None:
         """Moves the average towards the weights that update number `step` of this training has made."""
-        weights, average = self._memory.weights, self._memory.slots[self._slot]
         if step == 1:
-            average[...] = weights
+            self._memory.slots[self._slot][...] = self._memory.weights
             return
-        average *= self._momentum
-        np.multiply(weights, 1.0 - self._momentum, out=self._scratch)
-        average += self._scratch
+        self._memory.average_in(self._slot, self._momentum)
 
     def place(self) -> None:
         """Puts the average in the weights' place, to be used."""
@@ -43,9 +37,9 @@ class WeightAverage:
 
     def _exchange(self) -> None:
         weights, average = self._memory.weights, self._memory.slots[self._slot]
-        self._scratch[...] = weights
+        kept = weights.copy()
         weights[...] = average
-        average[...] = self._scratch
+        average[...] = kept
         self.placed = not self.placed
 
 

@@ -83,22 +83,13 @@ def filled_batches(
         yield from _read_ahead(part, order, batch_size, workspace_of, first)
         return
     samples = len_of(part)
-    take = np.take
     workspace: Step | None = None
-    inputs: list[tuple[Array, Array]] = []
     for start in range(first, samples, batch_size):
         n = min(batch_size, samples - start)
         if workspace is None or n < batch_size:
             workspace = workspace_of(n)
-            inputs = [(part[name], target) for name, target in workspace.inputs.items()]
-        if order is None:
-            for source, target in inputs:
-                target[...] = source[start : start + n]
-        else:
-            rows = order[start : start + n]
-            for source, target in inputs:
-                # Indices are in range; "clip" spares the copy that NumPy makes of `target` to be safe against others.
-                take(source, rows, 0, target, "clip")
+            take = workspace.taking(part, order)
+        take(start)  # pyright: ignore[reportPossiblyUnboundVariable] - there is one with the first workspace
         yield start, n, workspace
 
 
@@ -117,8 +108,7 @@ def _read_ahead(
             for offset in range(0, count, batch_size):
                 n = min(batch_size, count - offset)
                 workspace = workspace_of(n)
-                for name, target in workspace.inputs.items():
-                    target[...] = buffers[name][offset : offset + n]
+                workspace.taking(buffers, None)(offset)
                 yield start + offset, n, workspace
     finally:
         reading.stop()

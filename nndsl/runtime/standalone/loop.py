@@ -180,6 +180,8 @@ class Fitting:
         that step made them.
         """
         self._keep()
+        held = [part for part in (self._fields, self._held_out) if isinstance(part, dict) and part]
+        self.memory.hold(held, self.train.room[0] + self.train.room[1] * self.batch_size)
         with blas_threads(self.train.blas_threads):
             if self.train.solver is not None and self._solving is None:
                 self._solving = solving_of(self.train, self._training, self._fields, self.batch_size)

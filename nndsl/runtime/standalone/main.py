@@ -260,6 +260,7 @@ def _fitted(
                         sys.stdout.write(f"{epoch_line(event, epochs)}\n")
                         sys.stdout.flush()
                 case FitDone():
+                    sys.stdout.writelines(f"{note}\n" for note in memory.notes)
                     return event
     return None
 

@@ -81,13 +81,15 @@ def _behind(once: Once, workspace: Workspace) -> Workspace:
         inputs = {**step.inputs, **before.inputs}
         for name in before.outputs:
             inputs.pop(name, None)
-        read = [(target, before.inputs[name]) for name, target in step.inputs.items() if name in before.inputs]
-        read += [(step.inputs[name], values) for name, values in before.outputs.items() if name in step.inputs]
+        same = [(target, before.inputs[name]) for name, target in step.inputs.items() if name in before.inputs]
+        made = [(step.inputs[name], name) for name in before.outputs if name in step.inputs]
 
         def run(number: int, epoch: int, first: int) -> None:
             before.run(number, epoch, first)
-            for target, source in read:
+            for target, source in same:
                 np.copyto(target, source)
+            for target, name in made:
+                np.copyto(target, before.outputs[name])
             step.run(number, epoch, first)
 
         return Step(run, inputs, step.outputs, step.totals)

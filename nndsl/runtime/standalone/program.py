@@ -34,6 +34,7 @@ class Memory:
     After a training step `gradients` still holds the gradients as differentiation gave them, before any clipping.
     fitted: for each data block what was learnt from its training rows, by name. assumed: what stands for it where
     gradients are checked on drawn inputs, without any data.
+    notes: what users should be told of how the steps run.
     last_of_step: whether the next batch is the last one of its step; where gradients are accumulated, the others only
     add theirs up, and it makes the update with their mean.
 
@@ -52,11 +53,13 @@ class Memory:
         self.scalars: dict[str, float] = {}
         self.fitted: dict[str, Table] = {}
         self.assumed: float | None = None
+        self.notes: list[str] = []
         self.updating = True
         self.last_of_step = True
         self._sums: Array = np.zeros(0, self.dtype)
         self._summed = 0.0
         self._batches = 0
+        self._scratch: Array = np.zeros(0, self.dtype)
 
     def weight(self, path: str) -> Array:
         """The weight at `path`, a view in its own shape."""
@@ -121,6 +124,34 @@ class Memory:
             twin.states = self.states.copy()
         return twin
 
+    def note(self, text: str) -> None:
+        """Something to tell, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def hold(self, parts: Sequence[Table], room: int) -> None:
+        """Says that steps will go through these parts again and again, and that they need `room` bytes themselves.
+
+        Where steps run on a device, it may keep the parts there.
+        """
+
+    def weight_range(self) -> tuple[float, float]:
+        """The least and the largest weight; nan where one is."""
+        weights = self.weights
+        return (float(weights.min()), float(weights.max())) if weights.size else (0.0, 0.0)
+
+    def average_in(self, slot: str, momentum: float) -> None:
+        """Moves a slot towards the weights: momentum * slot + (1 - momentum) * weights."""
+        average = self.slots[slot]
+        average *= momentum
+        average += np.multiply(self.weights, 1.0 - momentum, out=self._averaged())
+
+    def _averaged(self) -> Array:
+        """A vector as long as the weights, for what is computed on the way."""
+        if self._scratch.size != self.weights.size:
+            self._scratch = np.empty_like(self.weights)
+        return self._scratch
+
     def begin(self, train: Train) -> None:
         """Gives the optimizers of `train` their initial slots and numbers. Comes before its workspaces are made."""
         self.last_of_step = True
@@ -173,6 +204,26 @@ class Step:
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     totals: NDArray[np.float64]
+
+    def taking(self, part: Table, order: NDArray[np.int64] | None) -> Callable[[int], None]:
+        """What gives the step the samples from a position on, before its `run` with that position as `first`.
+
+        part: fields by name. order: in which their rows are gone through; None as they lie.
+        """
+        take = np.take
+        inputs = [(part[name], target) for name, target in self.inputs.items()]
+
+        def lying(first: int) -> None:
+            for source, target in inputs:
+                target[...] = source[first : first + len(target)]
+
+        def ordered(first: int) -> None:
+            assert order is not None
+            for source, target in inputs:
+                # Indices are in range; "clip" spares the copy that NumPy makes of `target` to be safe against others.
+                take(source, order[first : first + len(target)], 0, target, "clip")
+
+        return lying if order is None else ordered
 
 
 Workspace = Callable[[int, Memory, int], Step]
@@ -277,6 +328,7 @@ class Train:
     losses: for each weight whose gradient is of a later minimize's loss that loss's name; of the others it is "loss".
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
     blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
+    room: bytes that its steps take on a device: those that they always do, and those for each sample of a batch.
     one_workspace: memory is short, so that only the workspace in use is kept, not one for each batch size and one for
         validation.
     callbacks: (name, arguments). expectations: (part, metric, operator, bound), as ("test", "accuracy", ">=", 0.9).
@@ -302,6 +354,7 @@ class Train:
     slots: tuple[tuple[str, int, float], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
     blas_threads: int = 0
+    room: tuple[int, int] = (0, 0)
     one_workspace: bool = False
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()
     expectations: tuple[tuple[str, str, str, float], ...] = ()

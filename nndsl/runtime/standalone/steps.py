@@ -207,7 +207,6 @@ def check_losses(train: Train, done: StepDone, reported: Mapping[str, float]) ->
 
 def check_weights(memory: Memory, done: StepDone) -> None:
     """Raises DivergedError where a weight became infinite or nan although the losses did not."""
-    if memory.weights.size:
-        lowest, highest = float(memory.weights.min()), float(memory.weights.max())
-        if not isfinite(lowest) or not isfinite(highest):
-            raise DivergedError(lowest if not isfinite(lowest) else highest, done.epoch, done.step, "a weight")
+    lowest, highest = memory.weight_range()
+    if not isfinite(lowest) or not isfinite(highest):
+        raise DivergedError(lowest if not isfinite(lowest) else highest, done.epoch, done.step, "a weight")

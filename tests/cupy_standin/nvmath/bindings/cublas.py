@@ -204,7 +204,8 @@ def gemm_strided_batched_ex(
         left = left.transpose(0, 2, 1) if transa else left
         right = right.transpose(0, 2, 1) if transb else right
         target = result.view("c")
-        product = np.matmul(left, right) * scale
+        with np.errstate(all="ignore"):
+            product = np.matmul(left, right) * scale
         if keep:
             product = product + keep * _numbers_of(target, ctype, ComputeType.COMPUTE_32F if not double else compute)
         _store(target, ctype, product)
