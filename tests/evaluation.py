@@ -24,7 +24,9 @@ def shape_of(type: TensorType, n: int = SAMPLES) -> tuple[int, ...]:
 
 
 def dtype_of(dtype: DType, floats: str = "float64") -> Any:
-    return {DType.FLOAT: np.dtype(floats), DType.INT: np.dtype(np.int32), DType.BOOL: np.dtype(np.bool_)}[dtype]
+    real = np.dtype(floats)
+    whole, truth = np.dtype(np.int32), np.dtype(np.bool_)
+    return {DType.FLOAT: real, DType.NARROW: real, DType.INT: whole, DType.BOOL: truth}[dtype]
 
 
 def scope(n: int = SAMPLES) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def workspace(
 
 def garbage(type: TensorType, n: int = SAMPLES, floats: str = "float64") -> Array:
     """A buffer as the op finds it."""
-    value = {DType.FLOAT: math.nan, DType.INT: -(1 << 30), DType.BOOL: True}[type.dtype]
+    value = {DType.FLOAT: math.nan, DType.NARROW: math.nan, DType.INT: -(1 << 30), DType.BOOL: True}[type.dtype]
     return np.full(shape_of(type, n), value, dtype_of(type.dtype, floats))
 
 

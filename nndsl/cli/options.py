@@ -12,6 +12,7 @@ import click
 
 from nndsl.cli.files import remember_allowed
 from nndsl.cli.output import remember_json
+from nndsl.ir.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from nndsl.plan import PlanOptions
@@ -85,10 +86,11 @@ train_option = click.option("--train", metavar="NAME", help="Only the train bloc
 
 precision_option = click.option(
     "--precision",
-    type=click.Choice(["float32", "float64"]),
+    type=click.Choice(PRECISIONS),
     default="float32",
     show_default=True,
-    help="The floating-point numbers that the network computes with.",
+    help="The floating-point numbers that the network computes with; on a GPU also float32 with matrix products of "
+    "tf32 or bfloat16, which are quicker and rougher.",
 )
 
 device_option = click.option(

@@ -120,7 +120,7 @@ def command(
     if resume and weights is not None:
         raise click.UsageError("--resume goes on from the run's own weights: leave --weights out")
     program = open_program(file)
-    choice = choose(device)
+    choice = choose(device, precision)
     if choice.told is not None and not as_json:
         click.echo(choice.told)
     started = Started(seed, sets, precision, level, epochs, weights and str(weights.resolve()), plan)

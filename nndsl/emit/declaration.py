@@ -90,6 +90,7 @@ def program_lines(
         f"        source_hash={string(source_hash)},",
         f"        version={string(version)},",
         f"        dtype={string(module.precision)},",
+        *([] if module.products is None else [f"        products={string(module.products)},"]),
         "        weights=WEIGHTS,",
         "        states=STATES,",
         f"        initialize={initialize},",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nndsl.ir.types import TensorType
     from nndsl.plan.schedule import ApplyUpdate, Buffer
 
-DTYPES = {DType.FLOAT: REAL, DType.INT: "np.int32", DType.BOOL: "bool"}
+DTYPES = {DType.FLOAT: REAL, DType.INT: "np.int32", DType.BOOL: "bool", DType.NARROW: REAL}
 """How the source calls each kind of number; `real` is a local variable, the type of the memory's floats."""
 
 SECTIONS = {

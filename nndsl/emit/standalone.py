@@ -20,6 +20,7 @@ from nndsl.emit.steps import Part, field_types, report
 from nndsl.emit.text import WIDTH, Spelling, literal, plain, ruled, wrapped
 from nndsl.emit.textbook_steps import textbook_step
 from nndsl.emit.workspaces import planned_step
+from nndsl.ir.precision import float_bytes, floats_of, products_of
 from nndsl.plan import bytes_of_row, sharing_of
 from nndsl.version import __version__
 
@@ -88,12 +89,13 @@ def written(
     sharings: Mapping[str, Sharing],
     sites: Sites | None = None,
 ) -> str:
-    """The module of a program, for a target."""
+    """The module of a program, for a target. precision: one of PRECISIONS."""
     pasted = target.pasted
     reserved = pasted.names | _OWN_NAMES | (frozenset[str]() if sites is None else CLOCK_NAMES)
     module = Module(
         program=program,
-        precision=precision,
+        precision=floats_of(precision),
+        products=products_of(precision),
         layout=layout(program),
         names=Names(reserved - _OWN_NAMES),
         node_names=NodeNames(program),
@@ -207,7 +209,7 @@ def _once_lines(
     fields = tuple(sorted(_read_fields(once.graph).items()))
     function = step(module, train, Part(f"{snake_case(train.name)}_once", title, once.graph, fields))
     threads = sharing_of(replace(train, training=once.graph)).blas_threads
-    width = bytes_of_row(once, 8 if module.precision == "float64" else 4)
+    width = bytes_of_row(once, float_bytes(module.precision))
     names = literal(tuple(name for name, _ in fields))
     held = [f"    blas_threads={threads},"] if threads else []
     return ("once=Once(", f"    workspace={function},", f"    fields={names},", f"    width={width},", *held, "),")

@@ -10,11 +10,16 @@ from nndsl.records import record
 
 
 class DType(Enum):
-    """The kind of number. FLOAT is float32 or float64, as the program is emitted; INT is int32."""
+    """The kind of number.
+
+    FLOAT is float32 or float64, as the program is emitted; INT is int32. NARROW is only in programs for devices: a
+    FLOAT in the fewer bits that products of matrices are given there, bfloat16.
+    """
 
     FLOAT = "float"
     INT = "int"
     BOOL = "bool"
+    NARROW = "narrow"
 
     __hash__ = object.__hash__  # members are single objects: what Enum has instead is a function in Python
 
@@ -27,6 +32,8 @@ class DType(Enum):
                 return 4
             case DType.BOOL:
                 return 1
+            case DType.NARROW:
+                return 2
 
 
 class Kind(IntEnum):

@@ -50,6 +50,7 @@ from nndsl.ops.leaves import (
     flat_weight,
     gradient,
     learnt,
+    narrow_weight,
     slot,
     splat,
     state,
@@ -75,6 +76,7 @@ from nndsl.ops.logic import (
 )
 from nndsl.ops.loops import Body, LoopParameters, body_of, loop_parameter, scan
 from nndsl.ops.movement import concatenate, pad, reshape, reverse, slice, transpose
+from nndsl.ops.narrowing import narrow
 from nndsl.ops.random import random_bernoulli, random_normal, random_uniform
 from nndsl.ops.reductions import argmax, argmin, max, min
 from nndsl.ops.structure import grad
@@ -147,6 +149,8 @@ __all__ = [
     "min",
     "minimum",
     "multiply",
+    "narrow",
+    "narrow_weight",
     "negate",
     "normal_quantile",
     "not_equal",

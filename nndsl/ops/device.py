@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.device import Element
 
-C_TYPES = {DType.FLOAT: "real", DType.INT: "int", DType.BOOL: "bool"}
+C_TYPES = {DType.FLOAT: "real", DType.INT: "int", DType.BOOL: "bool", DType.NARROW: "narrow"}
 """What kernels call each kind of number."""
 
 

@@ -72,6 +72,9 @@ fitted = _leaf("fitted", "A number or array learnt from the training split, by i
 learnt = _leaf("learnt", "In a step: what a data block learnt from its training rows, by its name.", "data", "name")
 field = _leaf("field", "A field of the data: what each sample brings.", "name")
 weight = _leaf("weight", "A weight, after as many updates in this step as its version says.", "path", "version")
+narrow_weight = _leaf(
+    "narrow_weight", "In a step on a device: a weight as it is before this step, in fewer bits, by its path.", "path"
+)
 direction = _leaf("direction", "A solver's direction: its part for the weight at this path.", "path")
 state = _leaf("state", "A state of a layer, as it was before this step.", "path")
 flat_weight = _leaf("flat_weight", "All weights of an update's group, one after another.", "update")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nndsl.diagnostics import InternalError
 from nndsl.ir.device import ByPlan, Pointwise
 from nndsl.ir.op import Domain, NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
@@ -210,6 +211,8 @@ def _cast_host(e: Emission) -> str:
             return f"int(host(np.trunc, {x}))"
         case DType.BOOL:
             return f"{x} != 0"
+        case DType.NARROW:
+            raise InternalError("ops: `cast` is not to fewer bits: see `narrow`")
 
 
 def _cast_on_device(e: Element) -> str:
@@ -221,6 +224,8 @@ def _cast_on_device(e: Element) -> str:
             return f"int({x})"
         case DType.BOOL:
             return f"({x} != 0)"
+        case DType.NARROW:
+            raise InternalError("ops: `cast` is not to fewer bits: see `narrow`")
 
 
 cast = Op(

@@ -28,7 +28,7 @@ Scratch = tuple[tuple[int, ...], str, bool]
 def dtype_name(dtype: DType, float_name: str) -> str:
     """`np.float32`: NumPy's name of a number type, where floats are `float_name`."""
     match dtype:
-        case DType.FLOAT:
+        case DType.FLOAT | DType.NARROW:  # the host has no narrower one
             return f"np.{float_name}"
         case DType.INT:
             return "np.int32"
@@ -51,7 +51,7 @@ def literal(value: Attribute, dtype: DType) -> str:
             return "np.nan"
         case DType.FLOAT if value in (inf, -inf):
             return "np.inf" if value > 0 else "-np.inf"
-        case DType.FLOAT:
+        case DType.FLOAT | DType.NARROW:
             return repr(float(value))
 
 

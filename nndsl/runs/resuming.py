@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, error
+from nndsl.ir.precision import PRECISIONS
 from nndsl.plan import PlanOptions
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Started:
         values = {name: said.get(name) for name in (*kinds, "precision")}
         right = all(isinstance(values[name], kind) for name, kind in kinds.items())
         values["plan"] = PlanOptions.read(said.get("plan"))
-        if not right or values["plan"] is None or values["precision"] not in ("float32", "float64"):
+        if not right or values["plan"] is None or values["precision"] not in PRECISIONS:
             return None
         values["sets"] = {str(name): str(value) for name, value in cast("dict[Any, Any]", values["sets"]).items()}
         return cls(**cast("dict[str, Any]", values))
@@ -120,7 +121,7 @@ def declared(train: Train, memory: Memory, model: Model, parts: Mapping[str, Dat
     """What training's state is for, in JSON values: layouts, data, what is reported."""
     program = model.generated.program
     found: dict[str, Any] = {
-        "dtype": program.dtype,
+        "dtype": program.products or program.dtype,
         "weights": dict(program.weights),
         "states": dict(program.states),
         "slots": {name: values.size for name, values in memory.slots.items() if _is_of(name, train.name, program)},

@@ -72,7 +72,7 @@ def run(
     blocks = [model.train_named(train)] if train or not model.checked.trains else list(model.checked.trains)
     if not blocks:
         model.train_named(None)
-    started = started or Started(model.seed, model.sets, model.generated.program.dtype, epochs=epochs)
+    started = started or Started(model.seed, model.sets, precision_of(model), epochs=epochs)
     progress = progress or Silence()
     folders = {block.name: folder_for(block.name, out, len(blocks)) for block in blocks}
     command = ["nndsl", "run", model.checked.file.name, *(["--train", train] if train else [])]
@@ -94,6 +94,12 @@ def run(
             if running.outcome.interrupted:
                 break
     return outcomes
+
+
+def precision_of(model: Model) -> str:
+    """What a model computes in: one of PRECISIONS."""
+    program = model.generated.program
+    return program.products or program.dtype
 
 
 class _Running:

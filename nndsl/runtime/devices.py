@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
 from nndsl.diagnostics.amounts import in_bytes
+from nndsl.ir.precision import products_of
 
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic
@@ -58,15 +59,16 @@ class Found:
     free: int = 0
 
 
-def choose(asked: str) -> Choice:
+def choose(asked: str, precision: str = "float32") -> Choice:
     """The device for what the user asked for, one of DEVICES.
 
-    Raises UserError NN607, NN650, NN651 or NN652 where a GPU was asked for and something that it needs is missing.
+    Raises UserError NN607, NN650, NN651, NN652 or NN654 where a GPU was asked for and something that it needs, or that
+    the precision needs there, is missing.
     """
     if asked == "cpu":
         return Choice("cpu")
     found = look()
-    mistake = lacking(found)
+    mistake = lacking(found) or _no_products(found, precision)
     if mistake is None:
         return Choice("gpu", _on_the_gpu(found))
     if asked == "gpu":
@@ -202,6 +204,14 @@ def _no_device(found: Found) -> Diagnostic:
     notes = () if found.refusal is None else (f"it says: {found.refusal}",)
     help = "`nvidia-smi` lists what the driver sees; CUDA_VISIBLE_DEVICES hides devices; or leave `--device` out"
     return error("NN607", "NVIDIA's driver is there, and finds no GPU that it can use", notes=notes, help=help)
+
+
+def _no_products(found: Found, precision: str) -> Diagnostic | None:
+    """NN654: narrow products without what makes them."""
+    if found.nvmath or products_of(precision) is None:
+        return None
+    message = f"products of {precision} are made through nvmath-python, which is not installed"
+    return error("NN654", message, help=_pip(_fitting(found.driver)))
 
 
 def _generation(driver: int | None) -> int:

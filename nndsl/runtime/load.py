@@ -81,11 +81,12 @@ def model_of(
     device: str = "cpu",
 ) -> Model:
     """The model of a checked program; device: where it computes, "cpu" or "gpu"."""
+    from nndsl.ir.precision import float_bytes
     from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
     from nndsl.runtime.planning import planned_of
 
-    refuse_weights(checked, 8 if precision == "float64" else 4)
+    refuse_weights(checked, float_bytes(precision))
     planned = planned_of(checked, precision=precision, level=level, verify=verify, plan=plan, device=device)
     source = _source(planned, precision, level, device)
     generated = Generated(source, f"<compiled {checked.file.name}>", run_folders(checked))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import UserError, error
+from nndsl.ir.precision import float_bytes as bytes_of_float
+from nndsl.ir.precision import products_of
 from nndsl.runtime.footprint import batch_size, planned_footprint
 from nndsl.runtime.sources import kept_rows
 
@@ -44,8 +46,9 @@ def planned_of(
 
     level: 0 leaves the formulas as they are written and takes whole batches, 1 optimises. verify: every graph is
     checked after each pass, and every plan. plan: what the plans are to be like; None: as is best on this machine.
-    device: "cpu" or "gpu". Raises UserError NN635 where batches are to be divided and no train block's can be, NN641
-    where training can't be made to fit into the memory that `plan` says, NN653 for what a GPU's programs have not.
+    precision: one of PRECISIONS. device: "cpu" or "gpu". Raises UserError NN635 where batches are to be divided and no
+    train block's can be, NN641 where training can't be made to fit into the memory that `plan` says, NN653 for what a
+    GPU's programs have not, NN654 for a precision that only they have.
     """
     from nndsl.passes.pipeline import differentiated, optimise
     from nndsl.plan import PlanOptions, sharings_of, verify_plans
@@ -53,9 +56,11 @@ def planned_of(
     from nndsl.runtime.machine import this_machine
 
     plan = plan or PlanOptions(this_machine())
-    float_bytes = 8 if precision == "float64" else 4
+    float_bytes = bytes_of_float(precision)
     rows: Mapping[str, int] = {}
-    if device == "gpu":
+    if device != "gpu":
+        _refuse_off_device(precision)
+    else:
         _refuse_on_device(checked, plan, level)
         plan = PlanOptions(without=(*plan.without, *NOT_ON_DEVICE))
     if level == 0:
@@ -106,6 +111,14 @@ def _refuse_textbook(plan: PlanOptions) -> None:
         raise UserError(error("NN635", "textbook code goes through whole batches", help="leave `-O0` out"))
     if plan.memory is not None:
         raise UserError(error("NN641", "textbook code keeps every value that it computes", help="leave `-O0` out"))
+
+
+def _refuse_off_device(precision: str) -> None:
+    """Raises UserError NN654 for a precision that a CPU has not."""
+    if products_of(precision) is not None:
+        message = f"products of {precision} are a GPU's: a CPU has no arithmetic that would make them quicker"
+        help = "`--device gpu`; or leave `--precision` out, and the numbers are those of float32"
+        raise UserError(error("NN654", message, help=help))
 
 
 def _refuse_on_device(checked: Program, plan: PlanOptions, level: int) -> None:

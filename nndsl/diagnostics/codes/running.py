@@ -277,4 +277,14 @@ CODES: tuple[Code, ...] = (
         "nndsl run digits.nn --device gpu -O0",
         None,
     ),
+    Code(
+        "NN654",
+        "a precision that is a GPU's alone",
+        "`--precision tf32` and `--precision bfloat16` let a GPU multiply matrices of numbers with 11 and with 8 "
+        "significant bits, on units of its own that are many times as quick; all else stays float32. A CPU would only "
+        "lose digits. They need nvmath-python, which the extras `cuda12` and `cuda13` bring. Fix: `--device gpu`, or "
+        "leave `--precision` out.",
+        "nndsl run digits.nn --precision bfloat16",
+        None,
+    ),
 )

@@ -24,6 +24,7 @@ from nndsl.ops import (
     from_step,
     gradient,
     learnt,
+    narrow_weight,
     state,
     weight,
 )
@@ -49,13 +50,13 @@ if TYPE_CHECKING:
     from nndsl.ir.types import TensorType
     from nndsl.plan.device import DeviceAction, Target
 
-DTYPES = {DType.FLOAT: "real", DType.INT: "np.int32", DType.BOOL: "np.bool_"}
+DTYPES = {DType.FLOAT: "real", DType.INT: "np.int32", DType.BOOL: "np.bool_", DType.NARROW: "space.narrow"}
 """How the source calls each kind of number."""
 
-STORED = {DType.FLOAT: "value", DType.INT: "int", DType.BOOL: "bool"}
+STORED = {DType.FLOAT: "value", DType.INT: "int", DType.BOOL: "bool", DType.NARROW: "narrow"}
 """What kernels call the elements of buffers."""
 
-GIVEN = {DType.FLOAT: "real", DType.INT: "int", DType.BOOL: "bool"}
+GIVEN = {DType.FLOAT: "real", DType.INT: "int", DType.BOOL: "bool", DType.NARROW: "narrow"}
 """What kernels call the elements of everything else."""
 
 SECTIONS = {
@@ -250,6 +251,10 @@ class DeviceCode(Arrays):
         for op, vector in ((weight, "weights"), (gradient, "gradients"), (state, "states"), (direction, "directions")):
             if node.op is op:
                 return self._part(vector, str(node["path"]), shape(node.type.shape))
+        if node.op is narrow_weight:
+            path = str(node["path"])
+            wish = f"{self.module.node_names.path(path)}_narrow"
+            return self._defined("weights", wish, f"space.narrow_part({string(path)})", shape(node.type.shape))
         if node.op is learnt:
             return self._defined("weights", str(node["name"]), f"space.array({learnt_text(node)})")
         if node.op is constant:

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 def emit_cupy(program: Program, *, precision: str = "float32") -> str:
     """The module that trains, evaluates and predicts `program` on a GPU with CuPy, as Python source.
 
-    precision: the program's floats, "float32" or "float64". `program` is differentiated and optimised. The same program
-    gives the same text.
+    precision: one of PRECISIONS. `program` is differentiated and optimised. The same program gives the same text.
     """
     target = Target(_documentation(program), runtime(device=True), device_workspace, memory="DeviceMemory")
     return written(program, target, precision, {train.name: sharing_of(train) for train in program.trains})

@@ -18,6 +18,7 @@ from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
 from nndsl.plan.device import device_step
 from nndsl.plan.device.lowering import lowered
+from nndsl.plan.device.narrowing import narrowed
 from nndsl.plan.schedule import ApplyUpdate
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ DEVICE_LOCALS = LOCALS | {
 
 def device_workspace(module: Module, train: TrainProgram, part: Part) -> str:
     """Write the function of a step; its name."""
-    part = replace(part, graph=lowered(part.graph))
+    graph = lowered(part.graph)
+    part = replace(part, graph=narrowed(graph) if module.products == "bfloat16" else graph)
     names = Names(module.reserved | DEVICE_LOCALS)
     host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
     code = DeviceCode(module, device_step(part.graph), names, host, step_headings(module, train, part))
@@ -87,6 +89,9 @@ def _function(
     """Write the function, and its kernels before it."""
     kernels = f"{part.name.upper()}_KERNELS"
     lines = code.lines[1:] if code.lines and not code.lines[0] else code.lines
+    if any("space.narrow_part(" in line for line in code.sections["weights"]):
+        code.sections["kernels"].append("narrow_weights = space.narrowing()")
+        lines = ["# all weights, as products take them", "narrow_weights()", "", *lines]
     text = "\n".join(code.kernel_texts)
     definitions: list[str] = []
     for section, title in SECTIONS.items():

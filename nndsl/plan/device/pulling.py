@@ -34,7 +34,7 @@ RESERVED = frozenset(
     register return short signed sizeof static struct switch template this throw true try typedef typename union
     unsigned using value virtual void volatile while xor
     abs absolute ceil cos erf exp expm1 floor floor_divide keep_larger keep_smaller larger log log1p max min
-    normal_quantile pow remainder_of rint sign_of sin smaller sqrt tan tanh
+    narrow normal_quantile pow remainder_of rint sign_of sin smaller sqrt tan tanh to_narrow
     begin block blocks count end group inside k_all lane other part r_all step tiles
     y0 y1 yn j0 j1 jn gamma div numbers position seed n i row column c r k t total
     """.split()  # noqa: SIM905 - a list of words
@@ -290,6 +290,8 @@ def literal(node: Node) -> str:
             return "real(INFINITY)" if value > 0 else "real(-INFINITY)"
         case DType.FLOAT:
             return f"real({float(value)!r})"
+        case DType.NARROW:
+            raise InternalError(f"plan: {node!r} is no operand of a product")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,22 @@ template <typename T> __device__ __forceinline__ void keep_smaller(T &best, int 
 }
 """
 
+NARROWING = {
+    "float32": r"""
+// bfloat16: the upper half of a float, rounded to the nearest, of two to the even one. CUDA's header is not needed.
+typedef unsigned short narrow;
+__device__ __forceinline__ narrow to_narrow(float x) {
+    const unsigned bits = __float_as_uint(x);
+    return x != x ? narrow(0x7fff) : narrow((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+""",
+    "float64": r"""
+// Gradients are checked in float64, in which products are exact.
+typedef double narrow;
+__device__ __forceinline__ narrow to_narrow(double x) { return x; }
+""",
+}
+
 QUANTILE = r"""
 // Where a standard normal distribution has a share of its values below.
 __device__ __forceinline__ real normal_quantile(real share) { return real(normcdfinv(double(share))); }

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nndsl.runtime.device.functions import FUNCTIONS, QUANTILE
+from nndsl.runtime.device.functions import FUNCTIONS, NARROWING, QUANTILE
 from nndsl.runtime.device.philox import PHILOX
 
 cupy: Any = import_module("cupy")
@@ -38,6 +38,7 @@ class Kernels:
         head = f"typedef {real} real;\ntypedef {real} value;\ntypedef {index} index;\n"
         parts = [head, FUNCTIONS]
         parts += [PHILOX] if "_at(seed" in source else []
+        parts += [NARROWING[dtype]] if "narrow" in source else []
         parts += [QUANTILE] if "normal_quantile(" in source else []
         self._module = compiled("".join((*parts, source)))
 

@@ -6,7 +6,7 @@ what the host may have changed goes back. So nothing is copied while steps follo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from typing import Any
 
@@ -26,6 +26,15 @@ extern "C" __global__ void __launch_bounds__(256) average_in(
         const index count, const int n) {
     const index i = (index)blockIdx.x * 256 + threadIdx.x;
     if (i < count) average[i] = rounded_sum(rounded_product(average[i], old), rounded_product(weights[i], fresh));
+}
+"""
+
+
+NARROW = """
+extern "C" __global__ void __launch_bounds__(256) narrow_all(
+        narrow* __restrict__ copies, const real* __restrict__ weights, const index count, const int n) {
+    const index i = (index)blockIdx.x * 256 + threadIdx.x;
+    if (i < count) copies[i] = to_narrow(weights[i]);
 }
 """
 
@@ -70,6 +79,11 @@ class Twins:
         return self._host.nbytes
 
     @property
+    def count(self) -> int:
+        """Its numbers."""
+        return self._host.size
+
+    @property
     def is_there(self) -> bool:
         """Whether it has memory on the device."""
         return self._device is not None
@@ -109,6 +123,8 @@ class DeviceMemory(Memory):
     """A `Memory` whose vectors are on a device; the machine that runs its steps is made with the first of them."""
 
     def __init__(self, program: Program, dtype: str) -> None:
+        self.products = program.products if dtype == program.dtype else None
+        self._narrow: Any = None
         self.twins: dict[str, Twins] = {}
         self._machine: Machine | None = None
         self._held: list[Held] = []
@@ -119,7 +135,7 @@ class DeviceMemory(Memory):
     def machine(self) -> Machine:
         """What its steps run on."""
         if self._machine is None:
-            self._machine = Machine()
+            self._machine = Machine(self.products)
         return self._machine
 
     @property
@@ -215,6 +231,33 @@ class DeviceMemory(Memory):
         start, stop, _ = places[path]
         return self.twins[name].device()[start:stop]
 
+    @property
+    def narrow(self) -> Any:
+        """NumPy's type of what products are given, of which it only knows the bits: bfloat16's, or the memory's own."""
+        return np.uint16 if self.products == "bfloat16" else self.dtype.type
+
+    def narrow_weights(self) -> Any:
+        """The narrow copy of the weights; where products are exact the weights themselves."""
+        if self.products != "bfloat16":
+            return self.twins["weights"].device()
+        if self._narrow is None:
+            self._narrow = cupy.empty(self.twins["weights"].count, np.uint16)
+        return self._narrow
+
+    def narrow_part(self, path: str) -> Any:
+        """The part of the narrow weights that is at `path`, flat."""
+        start, stop, _ = self._weight_places[path]
+        return self.narrow_weights()[start:stop]
+
+    def narrowing(self) -> Callable[[], None]:
+        """What copies the weights, narrowed."""
+        weights, narrow = self.twins["weights"].device(), self.narrow_weights()
+        if narrow is weights:
+            return lambda: None
+        kernels = self.machine.kernels(NARROW, self.dtype, 1, weights.size)
+        launch, count = kernels.over("narrow_all", weights.size), kernels.index(weights.size)
+        return lambda: launch(narrow, weights, count)
+
     def slot(self, name: str) -> Any:
         """A slot on the device."""
         assert isinstance(self.slots, TwinSlots)
@@ -224,10 +267,10 @@ class DeviceMemory(Memory):
 class Machine:
     """A device's stream, on which all steps of a memory run, and what makes products on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, products: str | None) -> None:
         self.stream = cupy.cuda.Stream(non_blocking=True)
         with self.stream:
-            self.products = Products(self.stream)
+            self.products = Products(self.stream, products)
 
     def kernels(self, source: str, dtype: Any, n: int, largest: int) -> Kernels:
         """The kernels of a source."""

@@ -1,4 +1,8 @@
-"""Products of matrices: cuBLAS on a handle of our own, which a captured graph may hold; else CuPy's, uncaptured."""
+"""Products of matrices: cuBLAS on a handle of our own, which a captured graph may hold; else CuPy's, uncaptured.
+
+Sums are in float32, or in float64 for arrays of that. Narrowed to "tf32" or "bfloat16", what is multiplied has 11 or 8
+significant bits; arrays may already hold it as bfloat16 (16 bits, which NumPy counts as whole numbers).
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,33 @@ from nndsl.runtime.device.kernels import cupy
 WORKSPACE = 32 << 20
 """Bytes that cuBLAS may use, as it wants them on large devices."""
 
-_FLOAT, _DOUBLE = 0, 1
-_EXACT, _EXACT_DOUBLE = 68, 70
+_FLOAT, _DOUBLE, _BFLOAT16 = 0, 1, 14
+"""cudaDataType: CUDA_R_32F, CUDA_R_64F, CUDA_R_16BF."""
+
+_EXACT_DOUBLE = 70
+_COMPUTE = {None: 68, "bfloat16": 75, "tf32": 77}
+"""cublasComputeType_t: CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_16BF, CUBLAS_COMPUTE_32F_FAST_TF32."""
+
+_DEFAULT = -1
+"""CUBLAS_GEMM_DEFAULT: cuBLAS chooses the algorithm."""
+
+
+class PrecisionError(Exception):
+    """A precision that the products here can't have; str() says why."""
 
 
 class Products:
-    """Makes products on one stream. capturable: they may be part of a captured graph. mistake: what it raises."""
+    """Makes products on one stream.
 
-    def __init__(self, stream: Any) -> None:
+    narrowed: to "tf32" or "bfloat16", of floats in float32. capturable: they may be part of a captured graph. mistake:
+    what they raise. Raises PrecisionError.
+    """
+
+    def __init__(self, stream: Any, narrowed: str | None = None) -> None:
         self._cublas = _cublas()
+        self._compute = _COMPUTE[narrowed]
+        if self._cublas is None and narrowed is not None:
+            raise PrecisionError(f"products of {narrowed} are made through nvmath-python, which is not installed")
         self.capturable = self._cublas is not None
         self.mistake: type[Exception] = RuntimeError if self._cublas is None else self._cublas.cuBLASError
         self._handle = 0
@@ -50,7 +72,9 @@ class Products:
         rows, columns, inner = sizes
         stored = [(rows, inner), (inner, columns), (rows, columns)]
         widths = tuple(shape[0] if turn else shape[1] for shape, turn in zip(stored, turned, strict=True))
-        return Product(self._cublas, self._handle, (left, right, out), sizes, turned, leading or widths, stack, strides)
+        arrays = (left, right, out)
+        call = (self._cublas, self._handle, self._compute)
+        return Product(call, arrays, sizes, turned, leading or widths, stack, strides)
 
 
 class Product:
@@ -58,8 +82,7 @@ class Product:
 
     def __init__(
         self,
-        cublas: Any,
-        handle: int,
+        call: tuple[Any, int, int],
         arrays: tuple[Any, Any, Any],
         sizes: tuple[int, int, int],
         turned: tuple[bool, bool, bool],
@@ -67,15 +90,18 @@ class Product:
         stack: int,
         strides: tuple[int, int, int],
     ) -> None:
-        self._cublas = cublas
+        self._cublas, handle, compute = call
         self._arrays = arrays
         self._given = (sizes, turned, leading, stack, strides)
-        if cublas is None:
+        if self._cublas is None:
             return
-        double = arrays[0].dtype == np.float64
-        real: Any = np.float64 if double else np.float32
+        kind, into = _FLOAT, _FLOAT
+        if arrays[0].dtype == np.float64:
+            kind, into, compute = _DOUBLE, _DOUBLE, _EXACT_DOUBLE
+        elif arrays[0].dtype == np.uint16:
+            kind, compute = _BFLOAT16, _COMPUTE[None]
+        real: Any = np.float64 if kind == _DOUBLE else np.float32
         self._factors = (np.ones(1, real), np.zeros(1, real))
-        kind, compute = (_DOUBLE, _EXACT_DOUBLE) if double else (_FLOAT, _EXACT)
         one, none = (factor.ctypes.data for factor in self._factors)
         rows, columns, inner = sizes
         (a, b, c), (lda, ldb, ldc), (sa, sb, sc) = (tuple(each.data.ptr for each in arrays), leading, strides)
@@ -89,13 +115,13 @@ class Product:
         (x, ldx, sx), (y, ldy, sy) = operands
         head = (handle, *first, one)
         if stack == 1:
-            self._call = cublas.gemm_ex
-            self._arguments = (*head, x, kind, ldx, y, kind, ldy, none, c, kind, ldc, compute, -1)
+            self._call = self._cublas.gemm_ex
+            self._arguments = (*head, x, kind, ldx, y, kind, ldy, none, c, into, ldc, compute, _DEFAULT)
         else:
-            self._call = cublas.gemm_strided_batched_ex
+            self._call = self._cublas.gemm_strided_batched_ex
             self._arguments = (
-                *(*head, x, kind, ldx, sx, y, kind, ldy, sy, none, c, kind, ldc, sc),
-                *(stack, compute, -1),
+                *(*head, x, kind, ldx, sx, y, kind, ldy, sy, none, c, into, ldc, sc),
+                *(stack, compute, _DEFAULT),
             )
 
     def __call__(self) -> None:

@@ -71,6 +71,21 @@ class Space:
         with self.stream:
             return self.memory.twins[name].device()
 
+    @property
+    def narrow(self) -> Any:
+        """NumPy's type of what products are given."""
+        return self.memory.narrow
+
+    def narrow_part(self, path: str) -> Any:
+        """A weight, as products are given it."""
+        with self.stream:
+            return self.memory.narrow_part(path)
+
+    def narrowing(self) -> Callable[[], None]:
+        """What copies all weights for the products of a step."""
+        with self.stream:
+            return self.memory.narrowing()
+
     def slot(self, name: str) -> Any:
         """What an optimizer remembers."""
         with self.stream:

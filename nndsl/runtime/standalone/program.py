@@ -496,7 +496,8 @@ class Program:
     """All of a generated module.
 
     name: the `.nn` file's name without its ending. source: that file's name. source_hash: of all the texts it was made
-    from. version: of the nndsl that wrote it. dtype: "float32" or "float64".
+    from. version: of the nndsl that wrote it. dtype: "float32" or "float64". products: what these are narrowed to in
+    products of matrices, "tf32" or "bfloat16"; None: they are not.
     weights, states: layouts of the flat vectors. initialize: `initialize(memory, seed)` writes every initial weight and
     state in place.
     data, trains: the blocks by name, in the file's order. networks: the models on their own, by name. memory_class:
@@ -514,6 +515,7 @@ class Program:
     data: Mapping[str, Data]
     trains: Mapping[str, Train]
     networks: Mapping[str, Network] = field(default_factory=dict[str, Network])
+    products: str | None = None
     memory_class: Callable[[Program, str], Memory] = Memory
 
     def memory(self, seed: int, dtype: str | None = None) -> Memory:
