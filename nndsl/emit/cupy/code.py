@@ -69,6 +69,7 @@ SECTIONS = {
     "products": "products of matrices",
     "loops": "what loops go through: for each time its number, the carries before and after it, its products",
     "updates": "the optimizers, over whole flat vectors",
+    "calls": "what has kernels of its own",
 }
 
 
@@ -350,7 +351,7 @@ class DeviceCode(Arrays):
         assert isinstance(form, CallForm)
         operands = [self.memory(operand) for operand in node.inputs]
         arguments = ", ".join([*operands, self.memory(node), *form.arguments(node)])
-        name = self._defined("kernels", self.module.node_names.wish(node), f"{form.name}(space, {arguments})")
+        name = self._defined("calls", self.module.node_names.wish(node), f"{form.name}(space, {arguments})")
         self.lines.append(f"{name}()")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nndsl.emit.cupy.kernel_text import THREADS, Arrays, KernelText, Written
 from nndsl.emit.cupy.sum_kernels import ApartSums, BlockSums, Totals
 from nndsl.ir.device import Pointwise, device_form
-from nndsl.plan.device import Fused, Index, array_dims, count_text, extent, reducing, row_split
+from nndsl.plan.device import Fused, Index, array_dims, count_text, extent, reducing, row_split, source_of
 
 if TYPE_CHECKING:
     from nndsl.ir.graph import Node
@@ -134,7 +134,8 @@ def _stages(fused: Fused, arrays: Arrays, readers: dict[Node, int]) -> dict[Node
             if top in known:
                 stack.pop()
                 continue
-            pulled = top in made or (isinstance(device_form(top), Pointwise) and not arrays.available(top))
+            moved = isinstance(device_form(top), Pointwise)
+            pulled = source_of(top) in made or (moved and not arrays.available(top))
             inputs = (reducing(top, readers).operand,) if top in fused.reductions else top.inputs if pulled else ()
             pending = [each for each in inputs if each not in known]
             if pending:

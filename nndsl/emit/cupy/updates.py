@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
-from nndsl.emit.cupy.code import DeviceCode
+from nndsl.emit.cupy.code import GIVEN, DeviceCode
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostLeaf, HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nndsl.emit.steps import Part
     from nndsl.ir.graph import Node
     from nndsl.ir.program import Minimize, TrainProgram, Update
+    from nndsl.plan.device import Target
     from nndsl.plan.schedule import ApplyUpdate
 
 
@@ -34,6 +35,11 @@ class UpdateCode(DeviceCode):
     def flat(self, name: str) -> str:
         """A flat vector of the update's weights, or a slot."""
         return self.flats[name]
+
+    def stored(self, target: Target, node: Node) -> str:
+        """Updates are computed as exactly as weights are kept."""
+        del target
+        return GIVEN[node.type.dtype]
 
     def given(self, node: Node) -> str:
         """The flat vectors are what an update reads."""
