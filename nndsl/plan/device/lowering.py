@@ -61,13 +61,14 @@ def _product(node: Node) -> Node:
     c = contraction_of(node)
     a, b = node.inputs
     if not c.summed:
-        return ops.multiply(_aligned(a, c.left, c, node), _aligned(b, c.right, c, node))
+        return _multiplied(node, c)
     gemm = c.gemm
-    if not gemm.out.first and not gemm.out.second:
-        return _summed(node, c)
+    samples = _samples(c)
+    vectors = not gemm.out.first or not gemm.out.second
+    if vectors and (not (gemm.out.first or gemm.out.second) or (gemm.out.batch and samples not in gemm.out.batch)):
+        return _multiplied(node, c)
     left, right = (c.right, c.left) if gemm.swapped else (c.left, c.right)
     first, second = (b, a) if gemm.swapped else (a, b)
-    samples = _samples(c)
     wanted = [stored(matrix, axes, samples) for matrix, axes in ((gemm.left, left), (gemm.right, right))]
     out = stored(gemm.out, c.out, samples)
     if wanted == [left, right] and out == c.out:
@@ -80,13 +81,17 @@ def _product(node: Node) -> Node:
 
 
 def stored(matrix: Matrix, axes: str, samples: str) -> str:
-    """How an array's axes should be stored: as they are, or, where they do not stand together, one group at a time."""
+    """How an array's axes should be stored: as they are, or, where they do not stand together, one group at a time.
+
+    The samples come first, whichever group they are in.
+    """
     groups = [group for group in (matrix.batch, matrix.first, matrix.second) if group]
     if all(group in axes for group in groups) and not (matrix.batch and axes.endswith(matrix.batch)):
         return axes
     own = [group for group in (matrix.first, matrix.second) if group]
-    if any(samples in group for group in own) and not matrix.batch:
+    if any(samples in group for group in own):
         own.sort(key=lambda group: samples not in group)
+        return "".join((own[0], matrix.batch, *own[1:]))
     return "".join((matrix.batch, *own))
 
 
@@ -101,33 +106,32 @@ def _turned(node: Node, axes: str, wanted: str, samples: str) -> Node:
     return node if own == new else ops.transpose(node, permutation=tuple(own.index(letter) for letter in new))
 
 
-def _aligned(node: Node, axes: str, c: Contraction, out: Node) -> Node:
-    """A factor in the shape of a result in which nothing is summed."""
+def _aligned(node: Node, axes: str, c: Contraction, wanted: str) -> Node:
+    """A factor with all axes that are wanted, in their order; where it lacks some, it is the same along them."""
     samples = _samples(c)
-    letters = c.out.replace(samples, "")
-    present = "".join(letter for letter in letters if letter in axes)
-    turned = _turned(node, axes, present, samples)
+    letters = wanted.replace(samples, "")
+    turned = _turned(node, axes, "".join(letter for letter in letters if letter in axes), samples)
     sizes = dict(c.sizes)
     shape = tuple([(sizes[letter] or 1) if letter in axes else 1 for letter in letters])
     if shape != turned.type.shape:
         turned = ops.reshape(turned, shape=shape)
-    if turned.type == out.type:
+    full = tuple([sizes[letter] or 1 for letter in letters])
+    kind = Kind.SAMPLE if samples in wanted else Kind.SHARED
+    if shape == full and kind is node.type.kind:
         return turned
-    return ops.broadcast(turned, shape=out.type.shape, kind=kind_name(out.type.kind))
+    return ops.broadcast(turned, shape=full, kind=kind_name(kind))
 
 
-def _summed(node: Node, c: Contraction) -> Node:
-    """One number for each stack: factors multiplied and summed."""
+def _multiplied(node: Node, c: Contraction) -> Node:
+    """The product as numbers multiplied and summed."""
     samples = _samples(c)
-    order = c.out.replace(samples, "") + c.summed.replace(samples, "")
+    order = c.out + c.summed
     a, b = node.inputs
-    products = ops.multiply(_turned(a, c.left, order, samples), _turned(b, c.right, order, samples))
-    kept = len(c.out.replace(samples, ""))
-    axes = tuple(range(kept, len(order)))
-    found = ops.sum(products, axes=axes) if axes else products
-    if node.type.kind is Kind.SHARED and found.type.kind is Kind.SAMPLE:
-        found = ops.batch_sum(found)
-    return found
+    found = ops.multiply(_aligned(a, c.left, c, order), _aligned(b, c.right, c, order))
+    kept, rank = len(c.out.replace(samples, "")), len(order.replace(samples, ""))
+    if kept < rank:
+        found = ops.sum(found, axes=tuple(range(kept, rank)))
+    return ops.batch_sum(found) if samples in c.summed else found
 
 
 # ------------------------------------------------------------------------------------------------ strides

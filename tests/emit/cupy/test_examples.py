@@ -31,9 +31,7 @@ def bytes_of_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.usefixtures("device")
 @pytest.mark.parametrize("precision", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_examples_train_on_a_device_as_on_the_host(
-    name: str, precision: str, bytes_of_images: dict[str, str]
-) -> None:
+def test_examples_train_on_a_device_as_on_the_host(name: str, precision: str, bytes_of_images: dict[str, str]) -> None:
     file = f"{name}.nn"
     sets = {each: bytes_of_images[each] for each in NAMED_FILES.get(file, ())} | SMALLER.get(file, {})
     program = check(read_program(FOLDER / file), sets=sets)
