@@ -108,7 +108,7 @@ def _candidates(example: str) -> list[str]:
     blocks: list[str] = []
     for names in ("scores = Digits(image)", "scores = Survival(x)"):
         shared = [names, "prediction = price(x)", "loss = mse(price(x), target)"]
-        for statements in (
+        endings = (
             [example],
             [f"minimize loss using {example}"],
             [f"minimize sum({example}) using SGD(learning_rate=0.01)"],
@@ -116,8 +116,9 @@ def _candidates(example: str) -> list[str]:
             ["minimize cross_entropy(scores, label) using Adam()", example],
             ["minimize mse(scores, target) using Adam()", example],
             ["minimize loss using Adam()", example],
-        ):
-            blocks.append(_MODELS + _BLOCK.format(model="First", statements="\n  ".join([*shared, *statements])))
+        )
+        texts = ["\n  ".join([*shared, *statements]) for statements in endings]
+        blocks += [_MODELS + _BLOCK.format(model="First", statements=text) for text in texts]
     return [*steps, *blocks]
 
 
