@@ -61,7 +61,7 @@ def planned_of(
     if device != "gpu":
         _refuse_off_device(precision)
     else:
-        _refuse_on_device(checked, plan, level)
+        _refuse_on_device(plan, level)
         plan = PlanOptions(without=(*plan.without, *NOT_ON_DEVICE))
     if level == 0:
         _refuse_textbook(plan)
@@ -121,7 +121,7 @@ def _refuse_off_device(precision: str) -> None:
         raise UserError(error("NN654", message, help=help))
 
 
-def _refuse_on_device(checked: Program, plan: PlanOptions, level: int) -> None:
+def _refuse_on_device(plan: PlanOptions, level: int) -> None:
     """Raises UserError NN653 where a program for a GPU is to have what it has not."""
     if level == 0:
         raise UserError(error("NN653", "textbook code is NumPy's: there is none for a GPU", help="leave `-O0` out"))
@@ -131,11 +131,6 @@ def _refuse_on_device(checked: Program, plan: PlanOptions, level: int) -> None:
     if plan.memory is not None:
         message = "on a GPU no values are computed again to save memory"
         raise UserError(error("NN653", message, help="leave `--memory` out; a smaller `batch_size` takes less"))
-    for train in checked.trains:
-        if dict(train.settings).get("gradient_accumulation_steps", 1) != 1:
-            message = f"{train.name} adds the gradients of several batches up, which programs for a GPU do not"
-            help = "a larger `batch_size` without `gradient_accumulation_steps`, or the CPU"
-            raise UserError(error("NN653", message, train.span, help=help))
 
 
 _UNDIVIDED = "leave `--tile` and `--threads` out"

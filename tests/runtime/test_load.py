@@ -153,13 +153,6 @@ def test_what_programs_for_a_gpu_have_not_is_said(line, options):
     assert raised.value.diagnostics[0].code == "NN653"
 
 
-def test_a_gpu_does_not_add_the_gradients_of_batches_up(line):
-    line.write_text(line.read_text().replace("  epochs = 20\n", "  epochs = 20\n  gradient_accumulation_steps = 2\n"))
-    with pytest.raises(UserError) as raised:
-        compiled(read_program(line), sets={}, device="gpu")
-    assert raised.value.diagnostics[0].code == "NN653"
-
-
 def test_warnings_of_the_check_are_pythons_warnings(line):
     line.write_text(LINE.replace("  value = Line(x)\n", "  value = Line(x)\n  unused = value + 1\n"))
     with pytest.warns(UserWarning, match="unused"):

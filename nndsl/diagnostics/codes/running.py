@@ -271,9 +271,9 @@ CODES: tuple[Code, ...] = (
     Code(
         "NN653",
         "not for a GPU",
-        "Programs for a GPU go through whole batches, keep what they compute until it is used, and make an update of "
-        "each batch. So textbook code (`-O0`), `--tile`, `--threads`, `--memory` and `gradient_accumulation_steps` are "
-        "for the CPU. Fix: leave them out, or leave `--device gpu` out.",
+        "Programs for a GPU go through whole batches and keep what they compute until it is used. So textbook code "
+        "(`-O0`), `--tile`, `--threads` and `--memory` are for the CPU. Fix: leave them out, or leave `--device gpu` "
+        "out.",
         "nndsl run digits.nn --device gpu -O0",
         None,
     ),

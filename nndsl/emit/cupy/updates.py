@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import InternalError
 from nndsl.emit.cupy.code import GIVEN, DeviceCode
+from nndsl.emit.definitions import count_text
 from nndsl.emit.headings import Headings
 from nndsl.emit.host import HostLeaf, HostNumbers, tidy
 from nndsl.emit.module import indented, snake_case
@@ -14,7 +15,7 @@ from nndsl.emit.steps import accumulates, counted_step, update_key
 from nndsl.emit.text import ruled, string
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import Kind
-from nndsl.ops import epoch, flat_gradient, flat_weight, slot, step
+from nndsl.ops import constant, epoch, flat_gradient, flat_weight, slot, step
 from nndsl.plan.device import device_update
 from nndsl.plan.update import new_values
 
@@ -54,13 +55,17 @@ class UpdateCode(DeviceCode):
 
 @dataclass(slots=True)
 class Updates:
-    """The updates of a step: lines of the step, arguments that say which of them act, lines of the host before it."""
+    """The updates of a step: lines of the step, arguments that say which of them act, lines of the host before it.
+
+    first_lines: lines at the start of the step.
+    """
 
     train: TrainProgram
     part: Part
     code: DeviceCode
     arguments: list[str] = field(default_factory=list[str])
     host_lines: list[str] = field(default_factory=list[str])
+    first_lines: list[str] = field(default_factory=list[str])
 
     def apply(self, action: ApplyUpdate) -> list[str]:
         """The lines that update one group of weights."""
@@ -75,15 +80,17 @@ class Updates:
         whole = [*before, *lines, *after]
         guarded = [f"if {flag}:", *indented(whole)] if flag else whole
         heading = self.code.headings.update(update, minimize.every)
+        if accumulates(self.train) and action.number == 0:
+            guarded = [f"accumulation.take_in(batch_{minimize.index + 1})", *guarded]
         return ["", ruled("update", inset=8), "", *heading, *guarded]
 
     def _flag(self, minimize: Minimize, number: int) -> str | None:
         """The argument that says whether the updates of a minimize act; None: they always do."""
-        if accumulates(self.train):
-            raise InternalError("emit: gradients are accumulated on the host")
         conditions = ["memory.updating"] if len(self.part.graph.minimizes) > 1 else []
         if minimize.every > 1:
             conditions.append(f"step % {minimize.every} == 0")
+        if accumulates(self.train):
+            return self._accumulated(minimize, number, conditions)
         if not conditions:
             return None
         name = f"update_{minimize.index + 1}"
@@ -91,6 +98,26 @@ class Updates:
             self.arguments.append(name)
             self.host_lines.append(f"{name} = {' and '.join(conditions)}")
         return name
+
+    def _accumulated(self, minimize: Minimize, number: int, conditions: list[str]) -> str:
+        """The gradients of a batch among others are taken in before the first update; what that depends on."""
+        name = f"batch_{minimize.index + 1}"
+        if number == 0:
+            self.arguments.append(name)
+            left_out = f" if {' and '.join(conditions)} else BATCH_LEFT_OUT" if conditions else ""
+            self.host_lines.append(f"{name} = memory.batch(){left_out}")
+            self.code.sections["updates"] += ["memory.accumulating()", f"accumulation = {self._accumulation(minimize)}"]
+            self.first_lines.append("accumulation.begin()")
+        return f"{name} in BATCHES_WHOLE"
+
+    def _accumulation(self, minimize: Minimize) -> str:
+        """What makes the sums of gradients."""
+        if minimize.counted is None:
+            return "Accumulation(space, n)"
+        node = self.part.graph.totals[minimize.counted].node
+        if node.op is constant:
+            return f"Accumulation(space, {count_text(node)})"
+        return f"Accumulation(space, total=totals[{minimize.counted}:])"
 
     def _code(self, action: ApplyUpdate, minimize: Minimize) -> UpdateCode:
         """The kernels of an update, written into the step's."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nndsl.ir.program import TrainProgram
 
 DEVICE_LOCALS = LOCALS | {
+    "accumulation",
     "space",
     "kernels",
     "products",
@@ -92,6 +93,7 @@ def _function(
     if any("space.narrow_part(" in line for line in code.sections["weights"]):
         code.sections["kernels"].append("narrow_weights = space.narrowing()")
         lines = ["# all weights, as products take them", "narrow_weights()", "", *lines]
+    lines = [*updates.first_lines, *([""] if updates.first_lines else []), *lines]
     text = "\n".join(code.kernel_texts)
     definitions: list[str] = []
     for section, title in SECTIONS.items():

@@ -39,6 +39,13 @@ extern "C" __global__ void __launch_bounds__(256) narrow_all(
 """
 
 
+BATCH_LEFT_OUT, BATCH_ALONE, BATCH_FIRST, BATCH_BETWEEN, BATCH_LAST = range(5)
+"""Where a batch stands among those that make an update."""
+
+BATCHES_WHOLE = (BATCH_ALONE, BATCH_LAST)
+"""Batches that make an update, alone or with those before them."""
+
+
 class Twins:
     """A vector on the device and on the host. `host()` and `device()` give it where it is wanted, as it is now."""
 
@@ -208,6 +215,20 @@ class DeviceMemory(Memory):
     def held(self, part: Table) -> Held | None:
         """A part of the data as the device has it, if it has."""
         return next((each for each in self._held if each.part is part), None)
+
+    def batch(self) -> int:
+        """Where the next batch stands among those that make an update; it counts as done from then on."""
+        first, last = not self._batches, self.last_of_step
+        self._batches = 0 if last else self._batches + 1
+        if first:
+            return BATCH_ALONE if last else BATCH_FIRST
+        return BATCH_LAST if last else BATCH_BETWEEN
+
+    def accumulating(self) -> None:
+        """Makes what sums of gradients need: their vector, and the weights of the batches in them."""
+        if "sums" not in self.twins:
+            self.twins["sums"] = Twins(np.zeros(self.twins["gradients"].count, self.dtype))
+            self.twins["summed"] = Twins(np.zeros(2))
 
     def weight_range(self) -> tuple[float, float]:
         """The least and the largest weight; nan where one is."""
