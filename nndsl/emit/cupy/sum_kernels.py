@@ -129,7 +129,7 @@ class BlockSums(KernelText):
         if fused.outer == (False, 1):
             self.line("const index k = (index)blockIdx.x * 32 + threadIdx.x;")
             self.line(f"const bool inside = k < {inner};")
-            self.line("const index k_all = k, group = 0;")
+            self.line("const index k_all = k;")
         else:
             self.line(f"const index tiles = ({inner} + 31) / 32, group = blockIdx.x / tiles;")
             self.line("const index k = blockIdx.x % tiles * 32 + threadIdx.x;")

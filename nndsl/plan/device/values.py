@@ -30,6 +30,9 @@ _MOST_AGAIN = 24
 _MOST_AT_ALL = 160
 """Operations of a value that is computed where it is read."""
 
+_OF_DRAW = 100
+"""Operations of a random number: ten rounds of products of 64 bits."""
+
 _FEW = 8
 """Operations of a value that windows read, each element many times."""
 
@@ -103,7 +106,7 @@ def device_values(
             changing[node] = node.op is weight and node not in copied
             continue
         loads = frozenset(load for operand in node.inputs for load in values.loads[operand])
-        operations = 1 + sum(values.operations[operand] for operand in node.inputs)
+        operations = (_OF_DRAW if node.op.leaf else 1) + sum(values.operations[operand] for operand in node.inputs)
         changes = any(changing[operand] for operand in node.inputs)
         late = changes and last[node] > segments.get(node, last[node])
         if node in must or late or not _again(node, form, loads, operations, readers):

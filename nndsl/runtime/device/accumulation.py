@@ -1,4 +1,4 @@
-"""Gradients of several batches that make one update, added up on the device as `Memory.accumulated` does on the host."""
+"""Gradients of several batches make one update: added up on the device as `Memory.accumulated` does on the host."""
 
 from __future__ import annotations
 

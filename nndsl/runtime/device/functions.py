@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 FUNCTIONS = r"""
+#ifndef INFINITY  // NVRTC includes no header that defines them
+#define INFINITY __int_as_float(0x7f800000)
+#define NAN __int_as_float(0x7fffffff)
+#endif
 __device__ __forceinline__ real larger(real a, real b) { return a > b || a != a ? a : b; }  // nan wins, as in NumPy
 __device__ __forceinline__ real smaller(real a, real b) { return a < b || a != a ? a : b; }
 __device__ __forceinline__ int larger(int a, int b) { return a > b ? a : b; }
