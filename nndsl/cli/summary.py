@@ -22,6 +22,8 @@ from nndsl.cli.options import (
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics.amounts import scaled
+from nndsl.ir.precision import float_bytes as bytes_of_float
+from nndsl.ir.precision import products_of
 from nndsl.runtime.budget import told
 from nndsl.runtime.devices import choose
 from nndsl.runtime.once import once_told
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from nndsl.ir.program import LayerInfo, ModelInfo, Program, TrainProgram
     from nndsl.plan import LayerCost, MemoryReport, PlanOptions
+    from nndsl.runtime.footprint import Footprint
     from nndsl.runtime.planning import Planned
 
 
@@ -64,9 +67,10 @@ def command(
     Activations, memory and arithmetic are those of one batch in training, as the compiler has planned it.
     """
     program = checked(file, sets, train)
-    choice = choose(device)
-    float_bytes = 8 if precision == "float64" else 4
-    planned = _planned(program, plan, precision)
+    choice = choose(device, precision)
+    float_bytes = bytes_of_float(precision)
+    planned = _planned(program, plan, precision, choice.device)
+    there = _on_device(planned, precision) if choice.device == "gpu" else {}
     reports = {train.name: _report(planned, train, float_bytes) for train in planned.program.trains}
     recomputing = {train.name: train.recomputing for train in planned.program.trains if train.recomputing is not None}
     once = {
@@ -88,6 +92,7 @@ def command(
                     | {"data": reading[name], "sharing": planned.sharings[name].reason}
                     | ({"recomputing": asdict(recomputing[name])} if name in recomputing else {})
                     | ({"once": once[name]} if name in once else {})
+                    | ({"gpu_bytes": there[name].bytes} if name in there else {})
                     for name, report in reports.items()
                 },
                 "writes": {name: writing_data(how) for name, how in writers(program).items()},
@@ -99,7 +104,11 @@ def command(
         _print_model(model, models[model.name])
     for name, report in reports.items():
         _print_report(name, report)
-        click.echo(f"  processor   {planned.sharings[name].reason}")
+        if name in there:
+            click.echo(f"  on the GPU  {in_bytes(there[name].bytes)}, and its data if that fits beside them:")
+            click.echo(there[name].table().strip("\n"))
+        else:
+            click.echo(f"  processor   {planned.sharings[name].reason}")
         if name in recomputing:
             click.echo(f"  --memory    training {told(recomputing[name])}")
         if name in once:
@@ -112,11 +121,30 @@ def command(
         click.echo(choice.told)
 
 
-def _planned(program: Program, plan: PlanOptions, precision: str) -> Planned:
+def _on_device(planned: Planned, precision: str) -> dict[str, Footprint]:
+    """What training each block takes of a GPU's memory, its data apart."""
+    from nndsl.plan.device.room import room_of_block
+    from nndsl.runtime.footprint import on_device
+
+    return {
+        train.name: on_device(
+            planned.program,
+            train,
+            _batch_size(train),
+            room_of_block(train, products_of(precision), bytes_of_float(precision)),
+            precision,
+        )
+        for train in planned.program.trains
+    }
+
+
+def _planned(program: Program, plan: PlanOptions, precision: str, device: str) -> Planned:
     """The program as it would run. Raises UserError NN641 where it does not fit into the memory that `plan` says."""
     from nndsl.runtime.planning import Planned, planned_of
 
-    return planned_of(program, precision=precision, plan=plan) if program.trains else Planned(program, {})
+    if not program.trains:
+        return Planned(program, {})
+    return planned_of(program, precision=precision, plan=plan, device=device)
 
 
 def _report(planned: Planned, train: TrainProgram, float_bytes: int) -> MemoryReport:

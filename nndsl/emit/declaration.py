@@ -244,7 +244,10 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
         lines.append(_argument("prediction_fields", names.prediction_fields))
         classes = {name: classes for name, _, classes in train.evaluation.predictions}
         lines.append(_argument("prediction_classes", classes))
+    rooms = [module.rooms.get(name, (0, 0)) for name in (names.training, names.evaluation)]
+    room = (sum(always for always, _ in rooms), sum(each for _, each in rooms))
     optional = (
+        ("room", room if any(room) else ()),
         ("blas_threads", module.sharings[train.name].blas_threads),
         ("one_workspace", train.recomputing is not None),
         ("trained", _trained(module, train)),

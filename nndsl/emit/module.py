@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Module:
     """A module in the making.
 
+    rooms: what steps take on a device, by the names of their functions: bytes always, and for each sample.
     precision: the program's floats. products: what they are narrowed to in matrix products, None where these are exact.
     sharings: how each train block uses the processor, by name. sites: where training steps spend their time, where they
     are to tell. names: those of its functions and constants. functions: what was written so far that others may call,
@@ -38,6 +39,7 @@ class Module:
     sharings: dict[str, Sharing] = field(default_factory=dict[str, "Sharing"])
     sites: Sites | None = None
     products: str | None = None
+    rooms: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     blocks: list[str] = field(default_factory=list[str])
     functions: dict[str, str] = field(default_factory=dict[str, str])
 

@@ -243,7 +243,9 @@ def refuse_on_device(needed: Footprint, train: TrainProgram) -> None:
     from nndsl.runtime.footprint import too_large
     from nndsl.runtime.machine import FreeMemory
 
-    runtime: Any = importlib.import_module("cupy").cuda.runtime
+    cupy: Any = importlib.import_module("cupy")
+    cupy.get_default_memory_pool().free_all_blocks()  # what was used before, and is kept for what comes
+    runtime = cupy.cuda.runtime
     free = int(runtime.memGetInfo()[0])
     name = str(runtime.getDeviceProperties(0)["name"].decode())
     if needed.bytes > free:

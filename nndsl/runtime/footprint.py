@@ -10,6 +10,7 @@ from nndsl import ops
 from nndsl.diagnostics import UserError, error
 from nndsl.diagnostics.amounts import in_bytes
 from nndsl.ir import Kind, reachable
+from nndsl.ir.precision import float_bytes, products_of
 from nndsl.runtime.machine import free_memory
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ LOOK_CLOSER = 0.25
 DRAWING = 3
 """Numbers that drawing a weight takes for each of its own: random bits, uniform numbers, and what is made of them."""
 
+PRODUCTS = 32 << 20
+"""The workspace that cuBLAS is given, as `nndsl.runtime.device.products` has it."""
+
 _NAMES = 3
 
 
@@ -36,6 +40,7 @@ class Footprint:
     updating: what the optimizers compute with. activations: all values of a batch, in training and (other buffers) in
     evaluation; the larger of both where memory was limited. kept: copies of the weights. once: what is computed once
     for the data set, for all rows. largest: the steps whose values take most, each as if it had memory of its own.
+    products: what matrix products take on a device besides.
     """
 
     weights: int
@@ -50,6 +55,7 @@ class Footprint:
     once: int = 0
     batch_size: int = 1
     largest: tuple[tuple[str, int], ...] = ()
+    products: int = 0
 
     @property
     def bytes(self) -> int:
@@ -69,6 +75,7 @@ class Footprint:
             + self.batch
             + self.kept
             + self.once
+            + self.products
         )
 
     def table(self) -> str:
@@ -83,6 +90,7 @@ class Footprint:
             (f"activations of {self.batch_size:,} samples", self.activations),
             ("the batch itself", self.batch),
             ("values that are computed once for all rows", self.once),
+            ("matrix products: their workspace, narrow weights", self.products),
             ("data", self.data),
         ]
         told = [(name, in_bytes(count)) for name, count in rows if count]
@@ -201,6 +209,19 @@ def planned_footprint(
         samples,
         tuple((layer.scope, layer.activations) for layer in largest if layer.scope),
     )
+
+
+def on_device(planned: Program, train: TrainProgram, samples: int, room: tuple[int, int], precision: str) -> Footprint:
+    """What training a block takes of a device's memory, its data apart.
+
+    planned: the program as it was planned. room: what its steps take there, as `room_of_block` has it.
+    """
+    size = float_bytes(precision)
+    found = planned_footprint(planned, block_of(planned, train), size, samples)
+    kept = found.weights + found.states if dict(train.settings).get("use_ema") else 0
+    narrow = found.weights // 2 if products_of(precision) == "bfloat16" else 0
+    steps = room[0] + room[1] * samples
+    return replace(found, updating=0, activations=steps, batch=0, kept=kept, once=0, products=PRODUCTS + narrow)
 
 
 def batch_size(train: TrainProgram) -> int:

@@ -97,6 +97,7 @@ def model_of(
         seed,
         sharings=planned.sharings,
         planned=planned.program,
+        device=device,
     )
 
 

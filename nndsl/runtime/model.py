@@ -32,7 +32,8 @@ class Model:
 
     checked: its graphs. generated: its NumPy source, executed. sets: the `let`s that were given other values. seed:
     what its weights were drawn by, its rows split by and its samples shuffled by; `fit` may give another.
-    sharings: how each train block uses the processor. planned: its graphs as its source was written from them.
+    sharings: how each train block uses the processor. planned: its graphs as its source was written from them. device:
+    where it computes, "cpu" or "gpu".
 
     The first `fit` of a model begins with weights drawn by the seed, later ones go on from the weights that there are.
     """
@@ -46,7 +47,9 @@ class Model:
         *,
         sharings: Mapping[str, Sharing] | None = None,
         planned: Program | None = None,
+        device: str = "cpu",
     ) -> None:
+        self.device = device
         self.checked = checked
         self.sharings = dict(sharings or {})
         self.planned = planned

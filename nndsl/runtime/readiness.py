@@ -30,6 +30,9 @@ def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPa
     """Raises UserError NN640 where training would not fit beside what is there. parts: its data; none without data."""
     from nndsl.runtime.standalone.batches import len_of
 
+    if model.device == "gpu":
+        _require_room(model, train, parts)
+        return
     memory = model.memory
     rows = sum(values.nbytes for part in parts.values() for values in _arrays(part).values())
     made = rows + memory.weights.nbytes + memory.states.nbytes
@@ -39,6 +42,26 @@ def require_memory(model: Model, train: TrainProgram, parts: Mapping[str, DataPa
     tiling = None if sharing is None else sharing.tiling
     kept = sum(len_of(parts.get(name)) for name in KEPT_PARTS) if keeps(model, train, parts) else 0
     refuse_training(model.checked, train, memory.dtype.itemsize, samples, rows, made, model.planned, tiling, kept)
+
+
+def _require_room(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> None:
+    """As `require_memory`, on a device. Data that does not fit there beside the rest goes there batch by batch."""
+    from nndsl.runtime.devices import refuse_on_device
+    from nndsl.runtime.footprint import on_device
+
+    program = model.generated.program
+    planned = model.checked if model.planned is None else model.planned
+    needed = on_device(
+        planned, train, _batch_of(train, parts), program.trains[train.name].room, program.products or program.dtype
+    )
+    refuse_on_device(needed, train)
+
+
+def _batch_of(train: TrainProgram, parts: Mapping[str, DataPart]) -> int:
+    """The size of batches, none of which is larger than the largest part."""
+    from nndsl.runtime.standalone.batches import len_of
+
+    return min(batch_size(train), max(map(len_of, parts.values()), default=batch_size(train)))
 
 
 def keeps(model: Model, train: TrainProgram, parts: Mapping[str, DataPart]) -> bool:

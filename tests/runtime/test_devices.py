@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,6 +43,25 @@ def test_what_is_missing_is_said_with_what_to_do(name: str, compare_with_snapsho
     mistake = lacking(FOUND[name])
     assert mistake is not None
     compare_with_snapshot(Path(__file__).parent / "devices" / f"{name}.txt", render(mistake) + "\n")
+
+
+def test_precisions_that_can_not_be_had_are_said(
+    monkeypatch: pytest.MonkeyPatch, compare_with_snapshot: Callable[[Path, str], None]
+):
+    from nndsl.runtime.load import compiled
+    from nndsl.source import SourceFile
+
+    monkeypatch.setattr(devices, "look", lambda: replace(WHOLE, nvmath=False))
+    text = "model M {\n  input x: []\n  output x\n}\n"
+    asked = {
+        "precision_without_nvmath": lambda: choose("gpu", "bfloat16"),
+        "precision_on_a_cpu": lambda: compiled(SourceFile("m.nn", text), sets={}, precision="tf32"),
+    }
+    for name, ask in asked.items():
+        with pytest.raises(UserError) as raised:
+            ask()
+        (mistake,) = raised.value.diagnostics
+        compare_with_snapshot(Path(__file__).parent / "devices" / f"{name}.txt", render(mistake) + "\n")
 
 
 def test_nothing_is_missing_where_all_is_there():

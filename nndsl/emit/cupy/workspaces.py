@@ -15,10 +15,10 @@ from nndsl.emit.names import Names
 from nndsl.emit.steps import LOCALS, documentation, step_leaf
 from nndsl.emit.text import string
 from nndsl.ir.graph import reachable
+from nndsl.ir.precision import float_bytes
 from nndsl.ir.types import Kind
 from nndsl.plan.device import device_step
-from nndsl.plan.device.lowering import lowered
-from nndsl.plan.device.narrowing import narrowed
+from nndsl.plan.device.room import on_device, room_of
 from nndsl.plan.schedule import ApplyUpdate
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ DEVICE_LOCALS = LOCALS | {
 
 def device_workspace(module: Module, train: TrainProgram, part: Part) -> str:
     """Write the function of a step; its name."""
-    graph = lowered(part.graph)
-    part = replace(part, graph=narrowed(graph) if module.products == "bfloat16" else graph)
+    part = replace(part, graph=on_device(part.graph, module.products))
     names = Names(module.reserved | DEVICE_LOCALS)
     host = HostNumbers(lambda node: step_leaf(train, node), names, module.node_names)
     code = DeviceCode(module, device_step(part.graph), names, host, step_headings(module, train, part))
@@ -61,7 +60,9 @@ def device_workspace(module: Module, train: TrainProgram, part: Part) -> str:
     outputs = [
         f"{string(name)}: ({code.memory(node)}, {array_shape(node.type)})" for name, node, _ in part.graph.predictions
     ]
-    return _function(module, part, code, updates, once, always, outputs)
+    name = _function(module, part, code, updates, once, always, outputs)
+    module.rooms[name] = room_of(part.graph, code.schedule, float_bytes(module.precision))
+    return name
 
 
 def _numbers(code: DeviceCode, host: HostNumbers) -> tuple[list[str], list[str]]:

@@ -201,6 +201,7 @@ class DeviceMemory(Memory):
         before, self._held = self._held, []
         stream = self.machine.stream
         room += sum(twins.size for twins in self.vectors() if not twins.is_there)
+        cupy.get_default_memory_pool().free_all_blocks()  # what was used before, and is kept for what comes
         free = int(FREE_SHARE * cupy.cuda.runtime.memGetInfo()[0]) - room
         for part in parts:
             samples = len(next(iter(part.values())))

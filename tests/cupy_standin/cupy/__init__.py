@@ -6,6 +6,7 @@ from numpy import bool_, float32, float64, int32, int64, uint8, uint16, uint32, 
 
 from . import cuda
 from .arrays import asarray, asnumpy, empty, matmul, ndarray, zeros
+from .cuda.memory import get_default_memory_pool
 from .kernels import RawKernel, RawModule
 
 __version__ = "14.2.0"
@@ -20,6 +21,7 @@ __all__ = [
     "empty",
     "float32",
     "float64",
+    "get_default_memory_pool",
     "int32",
     "int64",
     "matmul",

@@ -25,7 +25,7 @@ model Net {{
 }}
 train Net on rows {{
   epochs = 4
-  batch_size = 16
+  batch_size = {batch}
 {settings}
   scores = Net(x)
   minimize cross_entropy(scores, label) using {optimizer}
@@ -40,6 +40,7 @@ def model_of(
     device: str,
     *,
     rows: int = 150,
+    batch: int = 16,
     precision: str = "float32",
     settings: str = "",
     optimizer: str = "Adam(learning_rate=1e-2)",
@@ -48,7 +49,7 @@ def model_of(
     random = np.random.default_rng(3)
     x = random.normal(size=(rows, 7)).astype(np.float32)
     np.savez(folder / "rows.npz", x=x, label=x[:, :3].argmax(1))
-    text = NETWORK.format(settings=settings, optimizer=optimizer)
+    text = NETWORK.format(batch=batch, settings=settings, optimizer=optimizer)
     path = folder / "net.nn"
     path.write_text(text)
     return compiled(SourceFile(str(path), text, path), sets={}, device=device, precision=precision)

@@ -40,6 +40,14 @@ class MemoryPool:
         finally:
             machine.private_pools -= 1
 
+    def free_all_blocks(self) -> None:
+        """Nothing is kept for later here."""
+
+
+def get_default_memory_pool() -> MemoryPool:
+    """The pool that arrays come from."""
+    return MemoryPool()
+
 
 _allocators: list[Callable[[int], MemoryPointer]] = []
 
