@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +66,36 @@ def section(options: Options) -> str:
     tables: list[str] = []
     for precision in PRECISIONS:
         best = measured_best(precision)
-        rows = [_measured(network, precision, best, options.pairs) for network in chosen]
-        told = f"{best.flops / 1e12:,.0f} TFLOP/s and {best.moving / 1e12:.2f} TB/s at best"
-        tables.append(f"### {precision}\n\n{device_name()}, {told}.\n\n{_table(rows)}")
+        told = f"{device_name()}, {best.flops / 1e12:,.0f} TFLOP/s and {best.moving / 1e12:.2f} TB/s at best."
+        found = [_tried(network, precision, best, options.pairs) for network in chosen]
+        table = _table([row for row in found if isinstance(row, Row)])
+        failed = "\n".join(f"- {each}" for each in found if isinstance(each, str))
+        tables.append("\n\n".join(part for part in (f"### {precision}", told, table, failed) if part) + "\n")
     return "\n".join(tables)
+
+
+def _tried(network: Network, precision: str, best: Best, rounds: int) -> Row | str:
+    """A network's row, told as soon as it is there; or why there is none: the others are measured all the same."""
+    try:
+        row = _measured(network, precision, best, rounds)
+    except (Exception, SystemExit) as failure:  # noqa: BLE001 - of whatever side, for whatever reason
+        told = f"{network.name}: not measured: {type(failure).__name__}: {failure}"
+        traceback.print_exc()
+        return told.partition("\n")[0]
+    finally:
+        _give_memory_back()
+    print(f"{precision}: {', '.join(_cells(row, list(row.ratios)))}", file=sys.stderr, flush=True)
+    return row
+
+
+def _give_memory_back() -> None:
+    """What a network's sides have kept of the device's memory is there for the next network's."""
+    import torch
+
+    gc.collect()
+    importlib.import_module("cupy").get_default_memory_pool().free_all_blocks()
+    torch.compiler.reset()
+    torch.cuda.empty_cache()
 
 
 def require_gpu() -> None:
@@ -166,6 +195,8 @@ def _device_seconds(call: Callable[[], object], times: int = 20) -> float:
 
 
 def _table(rows: list[Row]) -> str:
+    if not rows:
+        return ""
     names = list(rows[0].ratios)
     header = ["network", "roofline ms", "nndsl ms", *(f"{name}: ms, times nndsl" for name in names)]
     return markdown(header, [_cells(row, names) for row in rows])

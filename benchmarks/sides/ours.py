@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +61,7 @@ def side_of(model: Model, network: Network, columns: Columns, name: str) -> tupl
     memory.begin(train)
     weights = {path: memory.weight(path).copy() for path, _ in generated.program.weights}
     step = train.training(network.batch, memory, 0)
-    _fill(step.inputs, columns, network.batch)
+    _take(step, memory, columns, network.batch)
     run = step.run
     count = 0
 
@@ -72,12 +73,14 @@ def side_of(model: Model, network: Network, columns: Columns, name: str) -> tupl
     def losses() -> tuple[float, ...]:
         step.totals[:] = 0
         one_step()
+        while memory.notes:
+            print(f"{network.name}: {memory.notes.pop()}", file=sys.stderr)
         return tuple(map(float, train.report(step.totals, network.batch, count, 1).values()))
 
     assert train.prediction is not None
     whole, single = (train.prediction(rows, memory, 0) for rows in (network.batch, 1))
-    _fill(whole.inputs, columns, network.batch)
-    _fill(single.inputs, columns, 1)
+    _take(whole, memory, columns, network.batch)
+    _take(single, memory, columns, 1)
 
     @contextmanager
     def held() -> Generator[None]:
@@ -87,6 +90,8 @@ def side_of(model: Model, network: Network, columns: Columns, name: str) -> tupl
     return Side(name, one_step, losses, lambda: whole.run(0, 0, 0), lambda: single.run(0, 0, 0), held=held), weights
 
 
-def _fill(inputs: Any, columns: Columns, rows: int) -> None:
-    for name, buffer in inputs.items():
-        buffer[...] = columns[name][:rows]
+def _take(step: Any, memory: Any, columns: Columns, rows: int) -> None:
+    """Gives a step the first rows; on a device it has them there, and takes them anew at every run, as in training."""
+    part = {name: columns[name][:rows].astype(buffer.dtype) for name, buffer in step.inputs.items()}
+    memory.hold([part], 0)
+    step.taking(part, None)(0)
