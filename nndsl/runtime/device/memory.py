@@ -14,7 +14,8 @@ import numpy as np
 
 from nndsl.runtime.device.feeding import MOST_ROWS, Held
 from nndsl.runtime.device.kernels import Kernels, cupy
-from nndsl.runtime.device.products import Products
+from nndsl.runtime.device.products import PrecisionError, Products
+from nndsl.runtime.standalone.callbacks import TrainingError
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table
 
 FREE_SHARE = 0.95
@@ -286,13 +287,36 @@ class DeviceMemory(Memory):
         return self.slots.twins[name].device()
 
 
+class NoDeviceError(TrainingError):
+    """There is no device that steps could run on; str() says why."""
+
+
+def _require_device() -> None:
+    """Raises NoDeviceError where CuPy finds none."""
+    if cupy.cuda.is_available():
+        return
+    reason = "it finds none"
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as failure:
+        reason = str(failure)
+    raise NoDeviceError(f"there is no GPU that CuPy could use: {reason}")
+
+
 class Machine:
-    """A device's stream, on which all steps of a memory run, and what makes products on it."""
+    """A device's stream, on which all steps of a memory run, and what makes products on it.
+
+    Raises NoDeviceError where there is none, or none that makes such products.
+    """
 
     def __init__(self, products: str | None) -> None:
+        _require_device()
         self.stream = cupy.cuda.Stream(non_blocking=True)
         with self.stream:
-            self.products = Products(self.stream, products)
+            try:
+                self.products = Products(self.stream, products)
+            except PrecisionError as failure:
+                raise NoDeviceError(str(failure)) from None
 
     def kernels(self, source: str, dtype: Any, n: int, largest: int) -> Kernels:
         """The kernels of a source."""

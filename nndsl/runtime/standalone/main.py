@@ -128,7 +128,8 @@ def run_command(program: Program, arguments: Sequence[str]) -> int:
 def _parser(program: Program) -> ArgumentParser:
     from argparse import ArgumentParser
 
-    parser = ArgumentParser(description=f"A network and its training, made from {program.source}; needs only NumPy.")
+    needs = "only NumPy" if program.memory_class is Memory else "CuPy, nvmath-python and a GPU"
+    parser = ArgumentParser(description=f"A network and its training, made from {program.source}; needs {needs}.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     columns = "an .npz file of the raw columns, a row for each sample"
 
