@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nndsl.runtime.device.feeding import MOST_ROWS, Held
-from nndsl.runtime.device.kernels import Kernels, cupy
+from nndsl.runtime.device.kernels import Kernels, Launch, cupy
 from nndsl.runtime.device.products import PrecisionError, Products
 from nndsl.runtime.standalone.callbacks import TrainingError
 from nndsl.runtime.standalone.program import Array, Memory, Program, Table
@@ -133,6 +133,7 @@ class DeviceMemory(Memory):
     def __init__(self, program: Program, dtype: str) -> None:
         self.products = program.products if dtype == program.dtype else None
         self._narrow: Any = None
+        self._averages: tuple[Launch, Any] | None = None
         self.twins: dict[str, Twins] = {}
         self._machine: Machine | None = None
         self._held: list[Held] = []
@@ -243,9 +244,11 @@ class DeviceMemory(Memory):
         twins = self.slots.twins[slot]
         with self.machine.stream:
             weights, average = self.twins["weights"].device(), twins.device()
-            kernels = self.machine.kernels(AVERAGE, self.dtype, 1, weights.size)
-            factors = (self.dtype.type(momentum), self.dtype.type(1.0 - momentum))
-            kernels.over("average_in", weights.size)(average, weights, *factors, kernels.index(weights.size))
+            if self._averages is None:
+                kernels = self.machine.kernels(AVERAGE, self.dtype, 1, weights.size)
+                self._averages = kernels.over("average_in", weights.size), kernels.index(weights.size)
+            launch, count = self._averages
+            launch(average, weights, self.dtype.type(momentum), self.dtype.type(1.0 - momentum), count)
         twins.changed()
 
     def part(self, name: str, path: str) -> Any:

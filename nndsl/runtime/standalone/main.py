@@ -375,7 +375,7 @@ def _chosen(program: Program, options: Namespace) -> list[Train]:
 
 def _trained(program: Program, options: Namespace) -> tuple[Memory, dict[str, Any]]:
     """A memory with the weights of the file that the user names, and what that file says about itself."""
-    memory = Memory(program, program.dtype)
+    memory = program.memory_class(program, program.dtype)
     return memory, read_weights(options.weights, program, memory)
 
 

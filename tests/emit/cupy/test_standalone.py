@@ -68,6 +68,14 @@ def test_it_trains_evaluates_and_predicts(precision: str, tmp_path: Path, capsys
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 151
 
 
+def test_its_gradients_are_checked_in_float64(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module: Any
+    with standin():
+        module = load(written(tmp_path, "bfloat16"))
+        code = module.run_command(module.PROGRAM, ["check-gradients", str(tmp_path / "rows.npz")])
+    assert code == 0, capsys.readouterr().out
+
+
 def test_what_it_needs_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     module: Any
     with standin():
