@@ -48,18 +48,22 @@ BATCHES_WHOLE = (BATCH_ALONE, BATCH_LAST)
 
 
 class Twins:
-    """A vector on the device and on the host. `host()` and `device()` give it where it is wanted, as it is now."""
+    """A vector on the device and on the host. `host()` and `device()` give it where it is wanted, as it is now.
+
+    It is copied on the stream that `device()` is first asked on: that of the steps, which no other stream waits for.
+    """
 
     def __init__(self, host: Array) -> None:
         self._host = host
         self._device: Any = None
+        self._stream: Any = None
         self._newer_there = False
         self._newer_here = True
 
     def host(self) -> Array:
         """The vector on the host, which may be changed until the next step."""
         if self._newer_there:
-            self._device.get(out=self._host)
+            self._device.get(stream=self._stream, out=self._host)
             self._newer_there = False
         self._newer_here = True
         return self._host
@@ -75,9 +79,10 @@ class Twins:
         """The vector on the device, always the same memory there."""
         if self._device is None:
             self._device = cupy.empty(self._host.size, self._host.dtype)
+            self._stream = cupy.cuda.get_current_stream()
             self._newer_here = True
         if self._newer_here and self._host.size:
-            self._device.set(self._host)
+            self._device.set(self._host, stream=self._stream)
         self._newer_here = False
         return self._device
 

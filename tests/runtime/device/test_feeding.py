@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nndsl.runtime.devices import lacking, look
 from nndsl.runtime.model import Model
 from tests.cupy_standin import Machine, standin
 from tests.runtime.device.training import events_of, model_of
@@ -100,6 +101,25 @@ def test_nothing_depends_on_how_far_the_host_is_ahead(
     assert_alike(found, expected)
 
 
+def test_what_is_asked_of_the_memory_between_steps_is_what_they_made(tmp_path: Path) -> None:
+    """On a device that only works when it is waited for: copies to the host wait for the steps' own stream."""
+    found: dict[str, list[Any]] = {}
+    for device in ("cpu", "gpu"):
+        with standin(deferred=True):
+            model = model_of(tmp_path, device)
+            events = events_of(model)
+            kept = found[device] = []
+            for step in range(12):
+                next(events)
+                if step % 3 == 0:
+                    kept.append([model.memory.weights.copy(), model.memory.gradients.copy()])
+                if step % 4 == 0:
+                    kept.append([values.copy() for values in model.memory.slots.values()])
+    for there, host in zip(found["gpu"], found["cpu"], strict=True):
+        for values, expected in zip(there, host, strict=True):
+            np.testing.assert_allclose(values, expected, rtol=0, atol=1e-4)
+
+
 def test_a_part_that_does_not_fit_beside_the_steps_is_copied_ahead(tmp_path: Path) -> None:
     with standin(memory=(32 << 20) + (1 << 16)) as machine:
         model = model_of(tmp_path, "gpu", rows=4000)
@@ -138,3 +158,22 @@ def test_a_loss_that_is_lost_is_noticed_within_some_steps(tmp_path: Path) -> Non
     assert raised.value.diagnostics[0].code == "NN617"
     ahead = model.generated.names["STEPS_AHEAD"]
     assert ahead // 2 < steps <= 2 * ahead
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(lacking(look()) is not None, reason="there is no GPU that could be used")
+@pytest.mark.parametrize("away", [False, True])
+def test_on_a_gpu_cupy_sees_no_wait_in_a_step(away: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the steps that are replayed on; CuPy counts every copy to the host as a wait, so none is due in them."""
+    import cupyx  # pyright: ignore[reportMissingImports]
+
+    model = model_of(tmp_path, "gpu", rows=600)
+    if away:
+        monkeypatch.setitem(model.generated.names, AWAY, 0)
+    events = events_of(model)
+    for _ in range(8):
+        next(events)
+    with cupyx.allow_synchronize(False):
+        for _ in range(16):
+            assert type(next(events)).__name__ == "StepDone"
+    assert not model.memory.notes
