@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nndsl.ir.device import Pointwise
+from nndsl.ir.device import Call, Pointwise
 from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample, same_axis
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.device import accumulated, zero
@@ -27,7 +27,7 @@ from nndsl.ops.text import (
 )
 
 if TYPE_CHECKING:
-    from nndsl.ir.device import Element
+    from nndsl.ir.device import DeviceForm, Element
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
     from nndsl.ops.text import Define
@@ -165,24 +165,30 @@ def _scatter_add_text(e: Emission, more: str = "") -> str:
 
 
 def _scatter_add_element(e: Element) -> str:
-    """Each row goes through all ids, in their order: slower than adding at once, and the same bits every time."""
-    values, ids = e.node.inputs
+    """Each row of a sample goes through all its ids, in their order."""
+    ids = e.node.inputs[1]
     total = accumulated(e)
 
-    def through(places: tuple[str, ...], sample: str | None) -> None:
+    def through(places: tuple[str, ...]) -> None:
         if len(places) < ids.type.rank:
             with e.loop(str(ids.type.shape[len(places)])) as place:
-                through((*places, place), sample)
+                through((*places, place))
             return
-        with e.when(f"{e.read(1, places, sample)} == {e.axes[0]}"):
-            e.set(total, f"{total} + {e.read(0, (*places, *e.axes[1:]), sample)}")
+        with e.when(f"{e.read(1, places)} == {e.axes[0]}"):
+            e.set(total, f"{total} + {e.read(0, (*places, *e.axes[1:]))}")
 
-    if e.node.type.kind is Kind.SHARED and values.type.kind is Kind.SAMPLE:
-        with e.loop(e.samples) as sample:
-            through((), sample)
-    else:
-        through((), None)
+    through(())
     return total
+
+
+def _scatter_add_on_device(node: Node) -> DeviceForm:
+    values, ids = node.inputs
+    if node.type.kind is Kind.SAMPLE:
+        return Pointwise(_scatter_add_element, repeats=True)
+    count = ids.type.size
+    text = str(count) if values.type.kind is Kind.SHARED else "n" if count == 1 else f"n * {count}"
+    rows = integer(node, "rows")
+    return Call("ScatterAdd", lambda _: (str(rows), text, str(node.type.size // rows)))
 
 
 scatter_add = Op(
@@ -200,7 +206,7 @@ scatter_add = Op(
         )
     ),
     flops=lambda node: node.inputs[0].type.size,
-    cupy=Pointwise(_scatter_add_element, repeats=True),
+    cupy=_scatter_add_on_device,
     samples=(
         Sample((floats(5, 3), ints(5)), (Domain(), _ROWS), {"rows": 4, "kind": "shared"}),
         Sample((floats(), ints()), (Domain(), _ROWS), {"rows": 4, "kind": "shared"}),

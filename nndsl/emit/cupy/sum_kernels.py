@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from nndsl.ir.graph import Node
     from nndsl.plan.device import Store
 
+_SHORT = 32
+"""Sums of up to so many numbers are one thread's work."""
+
 
 class Totals(KernelText):
     """Sums of one number a sample."""
@@ -46,15 +49,21 @@ class ApartSums(KernelText):
     """Sums over axes that stand apart."""
 
     def written(self, headings: list[str]) -> list[Written]:
-        """A thread for each result goes through all that is summed up in it."""
+        """A thread for each result goes through all that is summed up in it; a block, where that is much."""
         (node,) = self._fused.reductions
         each = reducing(node, self._readers)
         kept = tuple(each.shape[axis] for axis in each.kept)
-        self._position(extent(kept), "k")
+        gone = [each.shape[axis] for axis in each.axes]
+        samples, length = extent(tuple(gone))
+        whole = samples or length > _SHORT
+        if whole:
+            self.line("const index k = blockIdx.x;")
+        else:
+            self._position(extent(kept), "k")
         outside = self.axes_of(Index(kept, flat="k"))
         sums = self._started(each)
-        gone = [each.shape[axis] for axis in each.axes]
-        with self.block(f"for (index r = 0; r < {count_text(extent(tuple(gone)), '(index)')}; r++)"):
+        first, step = ("threadIdx.x", str(THREADS)) if whole else ("0", "1")
+        with self.block(f"for (index r = {first}; r < {count_text((samples, length), '(index)')}; r += {step})"):
             inside = self.axes_of(Index(tuple(gone), flat="r"))
             axes = [""] * len(each.shape)
             for axis, text in (*zip(each.kept, outside, strict=True), *zip(each.axes, inside, strict=True)):
@@ -63,9 +72,13 @@ class ApartSums(KernelText):
             for line in each.form.update(sums, value, "int(r)"):
                 self.line(line)
         result = Index(array_dims(node.type), flat="k")
+        if whole:
+            self._across(each, sums, THREADS)
+            self.line("if (threadIdx.x > 0) return;")
         for store in self._fused.stores:
             self._store(store, each.form.result(sums), result)
-        return [self._finish(headings, ("over", count_text(extent(kept))))]
+        count = count_text(extent(kept))
+        return [self._finish(headings, ("over", f"{count}, 1" if whole else count))]
 
 
 class BlockSums(KernelText):

@@ -123,15 +123,16 @@ def _aligned(node: Node, axes: str, c: Contraction, wanted: str) -> Node:
 
 
 def _multiplied(node: Node, c: Contraction) -> Node:
-    """The product as numbers multiplied and summed."""
+    """The product as numbers multiplied and summed; what is summed stands together, with the samples if they are."""
     samples = _samples(c)
-    order = c.out + c.summed
+    over_samples = samples in c.summed
+    order = c.summed + c.out if over_samples else c.out + c.summed
     a, b = node.inputs
     found = ops.multiply(_aligned(a, c.left, c, order), _aligned(b, c.right, c, order))
-    kept, rank = len(c.out.replace(samples, "")), len(order.replace(samples, ""))
-    if kept < rank:
-        found = ops.sum(found, axes=tuple(range(kept, rank)))
-    return ops.batch_sum(found) if samples in c.summed else found
+    summed, rank = len(c.summed.replace(samples, "")), len(order.replace(samples, ""))
+    if summed:
+        found = ops.sum(found, axes=tuple(range(summed) if over_samples else range(rank - summed, rank)))
+    return ops.batch_sum(found) if over_samples else found
 
 
 # ------------------------------------------------------------------------------------------------ strides

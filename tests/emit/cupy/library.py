@@ -81,10 +81,10 @@ train {model} on rows {{
 
 
 def example_of(name: str) -> str:
-    """The example of a library item."""
+    """The example of a library item; of a table only a few rows."""
     found = definition(name)
     assert found is not None
-    return found.documentation.splitlines()[-1].removeprefix("Example: ")
+    return found.documentation.splitlines()[-1].removeprefix("Example: ").replace("10000", "40")
 
 
 def family_of(name: str) -> str:
