@@ -132,9 +132,13 @@ class Unit:
 
 
 class Regions:
-    """The kernels of a schedule, in their order. counts: how many read each value."""
+    """The kernels of a schedule, in their order. counts: how many read each value.
 
-    def __init__(self, values: DeviceValues, counts: Mapping[Node, int]) -> None:
+    small: a launch costs more than what its kernel does, so kernels need nothing in common to be one.
+    """
+
+    def __init__(self, values: DeviceValues, counts: Mapping[Node, int], *, small: bool = False) -> None:
+        self._small = small
         self.regions: list[Region] = []
         self._values = values
         self._counts = counts
@@ -298,7 +302,7 @@ class Regions:
 
     def _shares(self, region: Region, reads: Mapping[Node, None]) -> bool:
         inside = region.inside
-        return any(node in inside or node in region.reads for node in reads)
+        return self._small or not reads or any(node in inside or node in region.reads for node in reads)
 
     def _first(self, reads: Mapping[Node, None]) -> int:
         """The first place in the list where these lie in memory."""

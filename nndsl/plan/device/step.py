@@ -103,7 +103,7 @@ class _Planning:
         values = self._values(copied)
         self._loops = loops_of(values.nodes)
         counts = Counter(operand for node in values.nodes for operand in set(node.inputs))
-        regions = Regions(values, counts)
+        regions = Regions(values, counts, small=self.body is not None)
         if self.body is None:
             direct = _gradients_in_place(actions, values, self.outputs)
         else:

@@ -159,7 +159,15 @@ def _again(
         return True
     if form.repeats or node.op.leaf or operations > _MOST_AGAIN:
         return False
-    return sum(map(bytes_there, loads)) <= 2 * max(bytes_there(node), 1)
+    size = max(bytes_there(node), 1)
+    loaded, reads = sum(map(bytes_there, loads)) / size, sum(_share(reader, size) for reader in who)
+    return loaded * reads <= loaded + 1 + reads  # computed by each reader, or once, written, and read by each
+
+
+def _share(reader: Node, size: int) -> float:
+    """How much of a value of so many bytes a reader reads: what moves numbers on the way may leave most of them out."""
+    form = device_form(reader)
+    return min(1.0, bytes_there(reader) / size) if isinstance(form, Pointwise) and not form.repeats else 1.0
 
 
 def _takes_many(node: Node) -> bool:

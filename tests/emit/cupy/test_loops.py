@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from nndsl.emit.cupy import emit_cupy
 from nndsl.ir.program import Program
+from nndsl.runtime.planning import planned_of
+from tests.emit.cupy.library import program_of
 from tests.emit.loading import load
 from tests.emit.loops import Array, LoopMaker, fields_of, looped
 from tests.emit.test_loops import MAKERS, Made, N
@@ -49,3 +52,12 @@ def test_each_output_of_a_loop_on_a_device_can_be_had_alone(make: Callable[..., 
         fields = fields_of(results, N)
         found = predicted(maker.program(results), fields, N)[name]
         np.testing.assert_allclose(found, looped(results, fields, N)[name], rtol=1e-12, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("layer", ["SimpleRNN(8)", "LSTM(8)", "GRU(8)"])
+def test_a_step_of_a_recurrent_layer_is_one_product_and_one_kernel(layer: str) -> None:
+    text = emit_cupy(planned_of(program_of(layer), device="gpu").program)
+    forward = re.search(r"\n        for \(?t, .*:\n((?: {12}.*\n)+)", text)
+    assert forward is not None
+    lines = forward[1].splitlines()
+    assert [line.partition("(")[0].strip().rpartition("_")[2] for line in lines] == ["product", "kernel"]
