@@ -97,6 +97,17 @@ static inline unsigned long long __umul64hi(unsigned long long x, unsigned long 
     return (unsigned long long)((unsigned __int128)x * y >> 64);
 }
 static inline int __popc(unsigned x) { return __builtin_popcount(x); }
+
+// Where a standard normal distribution has the share p below: by bisection, then by Newton's steps.
+static inline double normcdfinv(double p) {
+    if (!(p > 0 && p < 1)) return p == 0 ? -INFINITY : p == 1 ? INFINITY : NAN;
+    auto below = [](double x) { return 0.5 * std::erfc(-x * 0.70710678118654752440); };
+    double low = -40, high = 40;
+    for (int i = 0; i < 40; i++) (below((low + high) / 2) < p ? low : high) = (low + high) / 2;
+    double x = (low + high) / 2;
+    for (int i = 0; i < 2; i++) x -= (below(x) - p) / (0.39894228040143267794 * std::exp(-0.5 * x * x));
+    return x;
+}
 static inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
 static inline int __ffs(int x) { return __builtin_ffs(x); }
 static inline float __uint2float_rn(unsigned x) { return (float)x; }
