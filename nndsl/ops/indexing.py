@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nndsl.ir.device import Call, Pointwise
-from nndsl.ir.op import Along, Domain, NumpyRule, Op, RuleError, Sample, same_axis
+from nndsl.ir.op import Along, Domain, Op, RuleError, Sample, same_axis
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.device import accumulated, zero
 from nndsl.ops.elementwise import bools, constant_operand, floats, ints
@@ -19,7 +19,9 @@ from nndsl.ops.text import (
     dims,
     dtype_text,
     intp_array,
+    like,
     literal,
+    offset,
     over_arrays,
     product_text,
     reshaped,
@@ -164,6 +166,14 @@ def _scatter_add_text(e: Emission, more: str = "") -> str:
     return f"scatter_add_each({values}, {own}, {rows}{more})"
 
 
+def _write_scatter_add(e: Emission, define: Define) -> list[str]:
+    values, ids = (operand.type for operand in e.node.inputs)
+    count = product_text(dims(values, e.n)[: offset(values) + ids.rank])
+    rows = [reshaped(buffer, [count, *values.shape[ids.rank :]]) for buffer in e.scratch]
+    room = define(derived(e.operands[0], "room"), f"RowRoom({', '.join(rows)})")
+    return [_scatter_add_text(e, f", out={e.out}, room={room}")]
+
+
 def _scatter_add_element(e: Element) -> str:
     """Each row of a sample goes through all its ids, in their order."""
     ids = e.node.inputs[1]
@@ -198,11 +208,12 @@ scatter_add = Op(
     type_rule=_scatter_add_type,
     gradient=lambda ct, out: (gather(ct, out.inputs[1]), None),
     numpy=over_arrays(
-        NumpyRule(
+        workspace_rule(
             _scatter_add_text,
-            statements=lambda e: [_scatter_add_text(e, f", out={e.out}")],
+            _write_scatter_add,
+            scratch=lambda node: (like(node.inputs[0].type),) * 2,
             contiguous=(0, 1),
-            runtime=("scatter_add", "scatter_add_each"),
+            runtime=("RowRoom", "scatter_add", "scatter_add_each"),
         )
     ),
     flops=lambda node: node.inputs[0].type.size,
@@ -338,7 +349,7 @@ place = Op(
     "elements, zeros elsewhere. Of ones, it is the one-hot form of the index.",
     type_rule=_place_type,
     gradient=lambda ct, out: (pick(ct, out.inputs[1]), None),
-    numpy=over_arrays(workspace_rule(_place_text, _write_place)),
+    numpy=over_arrays(workspace_rule(_place_text, _write_place, contiguous=(0,))),
     flops=lambda node: 0,
     cupy=Pointwise(_place_element),
     samples=(

@@ -12,14 +12,14 @@ from nndsl.ops.elementwise import floats, ints
 from nndsl.ops.indexing import place
 from nndsl.ops.movement import reshape, transpose
 from nndsl.ops.rules import CHOICE, NUMBER, counted, integer, integers, not_step, takes, valid_axis
-from nndsl.ops.text import intp_array, offset, over_arrays, workspace_rule
+from nndsl.ops.text import array_rank, derived, intp_array, like, offset, over_arrays, workspace_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nndsl.ir.graph import Node
     from nndsl.ir.op import Attributes, Emission
-    from nndsl.ops.text import Define
+    from nndsl.ops.text import Define, Scratch
 
 _DISTINCT = (Domain(distinct=True),)
 _DEVICE = {"max": "larger", "min": "smaller"}
@@ -88,10 +88,25 @@ def _array_axis(e: Emission) -> int:
     return integer(e.node, "axis") + offset(e.node.inputs[0].type)
 
 
+def _position_scratch(node: Node) -> tuple[Scratch, ...]:
+    """NumPy looks along the last axis alone, and copies an array first of which another one is meant."""
+    type, axis = node.inputs[0].type, integer(node, "axis")
+    if axis == type.rank - 1:
+        return ()
+    return (like(type.with_shape((*type.shape[:axis], *type.shape[axis + 1 :], type.shape[axis]))),)
+
+
 def _write_position(name: str, e: Emission, define: Define) -> list[str]:
     places = define("places", intp_array(e, e.node.type))
+    lines: list[str] = []
+    (array,) = e.operands
+    if e.scratch:
+        moved = define(derived(array, "moved"), f"np.moveaxis({array}, {_array_axis(e)}, -1)")
+        (array,) = e.scratch
+        lines.append(f"np.copyto({array}, {moved})")
     return [
-        f"np.{name}({e.operands[0]}, axis={_array_axis(e)}, out={places})",
+        *lines,
+        f"np.{name}({array}, axis={array_rank(e.node.type)}, out={places})",
         f'np.copyto({e.out}, {places}, casting="same_kind")',
     ]
 
@@ -107,6 +122,8 @@ def _position(name: str, adjective: str) -> Op:
             workspace_rule(
                 lambda e: f"np.{name}({e.operands[0]}, axis={_array_axis(e)})",
                 lambda e, define: _write_position(name, e, define),
+                scratch=_position_scratch,
+                contiguous=(0,),
             )
         ),
         flops=lambda node: node.inputs[0].type.size,

@@ -13,7 +13,7 @@ from nndsl.ir import Node
 from nndsl.plan import plan_prediction, verify_schedule
 from tests.emit.loading import load, mathematics
 from tests.emit.loops import LoopMaker, fields_of, looped, predicted, zeros
-from tests.emit.test_allocation import SMALLEST_ARRAY, peak_of
+from tests.emit.test_allocation import ALLOWED, peak_of, small_buffers
 from tests.programs import filled, sample, shared
 
 N = 5
@@ -258,9 +258,10 @@ def test_a_planned_loop_allocates_no_array(make: Callable[..., Made]) -> None:
     maker, n = LoopMaker(), 1 << 15
     results = make(maker)
     fields = fields_of(results, n)
-    module = load(emit(maker.program(results))).PROGRAM
-    step = module.trains["Recurrent"].prediction(n, module.memory(0), 0)
+    module = load(emit(maker.program(results)))
+    step = module.PROGRAM.trains["Recurrent"].prediction(n, module.PROGRAM.memory(0), 0)
     for name, array in step.inputs.items():
         array[...] = fields[name]
-    step.run(0, 1, 0)
-    assert peak_of(lambda: step.run(0, 1, 0)) < SMALLEST_ARRAY
+    with small_buffers(module):
+        step.run(0, 1, 0)
+        assert peak_of(lambda: step.run(0, 1, 0)) <= ALLOWED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -233,36 +234,80 @@ def normal_quantile(share: Array, out: Array | None = None) -> Array:
 # ------------------------------------------------------------------------------------------------ rows by their numbers
 
 
-def scatter_add(values: Array, ids: Array, rows: int, out: Array | None = None) -> Array:
+class RowRoom:
+    """What `scatter_add` works in, made once: for so many rows of values as `ordered` and `sums` have, [rows, rest]."""
+
+    def __init__(self, ordered: Array, sums: Array) -> None:
+        self.ordered = ordered
+        self.sums = sums
+        size = len(ordered)
+        self.keys, self.order, self.ids, self.starts = np.zeros((4, size), np.int64)
+        self.positions = np.arange(size)
+
+
+def scatter_add(values: Array, ids: Array, rows: int, out: Array | None = None, room: RowRoom | None = None) -> Array:
     """Rows added up at their numbers. values: [..., rest], ids: int[...] -> [rows, rest]; every id is below `rows`.
 
     Equal ids stand together after sorting, so that one `reduceat` adds them up: `np.add.at` takes many times as long.
     """
-    rest = values.shape[ids.ndim :]
+    flat = values.reshape(ids.size, *values.shape[ids.ndim :])
     if out is None:
-        out = np.empty((rows, *rest), values.dtype)
-    out.fill(0)
-    flat = ids.reshape(-1)
-    if flat.size == 0:
-        return out
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    first = np.empty(ordered.size, np.bool_)
-    first[0] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    starts = np.flatnonzero(first)
-    out[ordered[starts]] = np.add.reduceat(values.reshape(flat.size, *rest)[order], starts, axis=0)
+        out = np.empty((rows, *flat.shape[1:]), values.dtype)
+    if room is None:
+        room = RowRoom(np.empty_like(flat), np.empty_like(flat))
+    np.copyto(room.ids, ids.reshape(-1))
+    _add_rows(flat, out, room)
     return out
 
 
-def scatter_add_each(values: Array, ids: Array, rows: int, out: Array | None = None) -> Array:
+def scatter_add_each(
+    values: Array, ids: Array, rows: int, out: Array | None = None, room: RowRoom | None = None
+) -> Array:
     """`scatter_add` for each sample alone: [n, ..., rest] at int[n, ...] (int[1, ...] for all) -> [n, rows, rest]."""
-    n, rest = values.shape[0], values.shape[ids.ndim :]
+    n, size = len(values), prod(values.shape[: ids.ndim])
+    flat = values.reshape(size, *values.shape[ids.ndim :])
     if out is None:
-        out = np.empty((n, rows, *rest), values.dtype)
-    starts = np.arange(0, n * rows, rows, dtype=np.int64)
-    scatter_add(values, (ids.T + starts).T, n * rows, out.reshape(n * rows, *rest))
+        out = np.empty((n, rows, *flat.shape[1:]), values.dtype)
+    if room is None:
+        room = RowRoom(np.empty_like(flat), np.empty_like(flat))
+    each = size // max(n, 1)
+    places = room.ids.reshape(n, *ids.shape[1:])
+    np.floor_divide(room.positions, max(each, 1), out=room.ids)
+    np.multiply(room.ids, rows, out=room.ids)
+    np.add(places, ids, out=places)
+    _add_rows(flat, out.reshape(n * rows, *flat.shape[1:]), room)
     return out
+
+
+def _add_rows(values: Array, out: Array, room: RowRoom) -> None:
+    """[size, rest], at the numbers that stand in `room.ids`, added up in `out`, [rows, rest]."""
+    size = len(values)
+    out.fill(0)
+    if not size:
+        return
+    keys, order, ids, starts = room.keys, room.order, room.ids, room.starts
+    # Sorted by id and then by position: NumPy's `argsort` would make new arrays, and takes longer.
+    np.multiply(ids, size, out=keys)
+    np.add(keys, room.positions, out=keys)
+    keys.sort()
+    np.floor_divide(keys, size, out=ids)
+    np.multiply(ids, size, out=order)
+    np.subtract(keys, order, out=order)
+    values.take(order, axis=0, out=room.ordered, mode="clip")
+    numbers, ends = keys, order
+    numbers[0] = 0
+    np.not_equal(ids[1:], ids[:-1], out=numbers[1:])
+    np.add.accumulate(numbers, out=numbers)
+    count = int(numbers[-1]) + 1
+    ends[numbers] = room.positions  # of several, the last one stays
+    np.add(ends[: count - 1], 1, out=starts[1:count])
+    if count == len(out):
+        np.add.reduceat(room.ordered, starts[:count], axis=0, out=out)
+        return
+    found, sums = order[:count], room.sums[:count]
+    ids.take(starts[:count], out=found, mode="clip")
+    np.add.reduceat(room.ordered, starts[:count], axis=0, out=sums)
+    out[found] = sums
 
 
 # ------------------------------------------------------------------------------------------------ weights
