@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import compiled, compiling, gap, gpu, growth, memory, reading, startup, steps, techniques
+from benchmarks import compiled, compiling, gap, gpu, growth, memory, reading, startup, steps, techniques, trainer
 from benchmarks.options import Options
 from benchmarks.page import markdown
 
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[Options], str]] = {
     "memory": memory.section,
     "growth": growth.section,
     "steps": steps.section,
+    "trainer": trainer.section,
     "techniques": techniques.section,
     "gap": gap.section,
     "compiled": compiled.section,
