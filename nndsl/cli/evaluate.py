@@ -42,7 +42,7 @@ def command(
     data block reads; without it the test part is taken (validation or train where there is none). Of a file with
     several train blocks each is evaluated that has data, with the weights of its own run; `--train` picks one.
     """
-    from nndsl.runtime.standalone.main import numbers_line
+    from nndsl.runtime.standalone.lines import numbers_line
 
     if data is not None and part is not None:
         raise click.UsageError("give DATA or --on PART, not both")

@@ -231,7 +231,7 @@ def _as_before(
 
 
 def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    from nndsl.runtime.standalone.main import numbers_line
+    from nndsl.runtime.standalone.lines import numbers_line
 
     for outcome in outcomes:
         if outcome.before is not None:

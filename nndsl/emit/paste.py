@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,7 +12,7 @@ from nndsl.diagnostics import InternalError
 from nndsl.emit.text import ruled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 _HOST, _DEVICE = "nndsl.runtime.standalone.", "nndsl.runtime.device."
 _FIRST = (
@@ -75,21 +75,69 @@ def _texts(folder: str, before: str) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Module:
+    """What the top level of a module's text says, as far as joining it with others needs it.
+
+    imports: (module, names as they are written) of each import, "" for modules imported whole. defined: the names that
+    functions, classes and assignments give. text: without imports, the documentation as a comment.
+    """
+
+    imports: tuple[tuple[str, tuple[str, ...]], ...]
+    defined: tuple[str, ...]
+    text: str
+
+
+_STRING = re.compile(r'""".*?"""', re.DOTALL)
+_IMPORT = re.compile(r"^(?:from (\S+) import (\([^)]*\)|[^\n(]+)|import ([^\n]+))\n", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:def|class) (\w+)|^(\w+)(?:: [^=\n]+)? = ", re.MULTILINE)
+
+
+def _read(text: str) -> _Module:
+    """The module of that text, which is laid out as the package's own are. Parsing them all would take 40 ms."""
+    documentation = _STRING.match(text)
+    bare = _STRING.sub(_blank, text)
+    imports: list[tuple[str, tuple[str, ...]]] = []
+    kept: list[str] = []
+    behind = documentation.end() if documentation is not None else 0
+    for found in _IMPORT.finditer(bare):
+        module, taken, whole = found.groups()
+        names = (name.strip() for name in (taken or whole).strip("()").split(","))
+        imports.append((module or "", tuple(name for name in names if name)))
+        kept.append(text[behind : found.start()])
+        behind = found.end()
+    kept.append(text[behind:])
+    heading = [] if documentation is None else _comment(documentation[0][3:-3])
+    return _Module(
+        tuple(imports),
+        tuple(found[1] or found[2] for found in _DEFINED.finditer(bare)),
+        "\n".join([*heading, "", "", "".join(kept).strip("\n"), ""]),
+    )
+
+
+def _blank(string: re.Match[str]) -> str:
+    """As long, on as many lines."""
+    return "\n".join(" " * len(line) for line in string[0].split("\n"))
+
+
+def _comment(documentation: str) -> list[str]:
+    return [f"# {line}".rstrip() for line in documentation.strip().splitlines()]
+
+
 def joined(modules: Mapping[str, str]) -> Runtime:
     """Modules (name -> text) as one: each behind the siblings that it imports, imports merged, siblings' left out."""
     imports: dict[str, set[str]] = {}
     texts: list[str] = []
     owners: dict[str, str] = {}
-    trees = {name: ast.parse(text) for name, text in modules.items()}
-    for name in _order(trees):
-        tree = trees[name]
-        for defined in _definitions(tree.body):
-            if defined in owners:
+    read = {name: _read(text) for name, text in modules.items()}
+    for name in _order(read):
+        for defined in read[name].defined:
+            if owners.setdefault(defined, name) != name:
                 raise InternalError(f"emit: runtime modules {owners[defined]} and {name} both define {defined}")
-            owners[defined] = name
-        for module, taken in _imports(tree.body):
-            imports.setdefault(module, set()).update(taken)
-        texts.append(f"{ruled(name.replace('_', ' '))}\n\n{_without_imports(modules[name], tree)}")
+        for module, taken in read[name].imports:
+            if module != "__future__" and not module.startswith((_HOST, _DEVICE)):
+                imports.setdefault(module, set()).update(taken)
+        texts.append(f"{ruled(name.replace('_', ' '))}\n\n{read[name].text}")
     imported = {alias.partition(" as ")[2] or alias for taken in imports.values() for alias in taken}
     return Runtime(
         {module: frozenset(taken) for module, taken in sorted(imports.items())},
@@ -98,7 +146,7 @@ def joined(modules: Mapping[str, str]) -> Runtime:
     )
 
 
-def _order(modules: Mapping[str, ast.Module]) -> list[str]:
+def _order(modules: Mapping[str, _Module]) -> list[str]:
     """Each module behind those of its siblings that it imports; otherwise in the order in which they are read best."""
     ordered: list[str] = []
 
@@ -113,53 +161,7 @@ def _order(modules: Mapping[str, ast.Module]) -> list[str]:
     return ordered
 
 
-def _siblings(tree: ast.Module) -> list[str]:
-    modules = [statement.module or "" for statement in tree.body if isinstance(statement, ast.ImportFrom)]
-    host = [module.removeprefix(_HOST) for module in modules if module.startswith(_HOST)]
-    return host + [f"device {module.removeprefix(_DEVICE)}" for module in modules if module.startswith(_DEVICE)]
-
-
-def _definitions(body: Iterable[ast.stmt]) -> Iterable[str]:
-    for statement in body:
-        match statement:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Assign(targets=targets):
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
-            case _:
-                pass
-
-
-def _imports(body: Iterable[ast.stmt]) -> Iterable[tuple[str, set[str]]]:
-    """(module, names) of every import at module level that is not a sibling's; `import x as y` is ("", {"x as y"})."""
-    for statement in body:
-        match statement:
-            case ast.Import(names=names):
-                yield "", {_aliased(alias) for alias in names}
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                if module != "__future__" and not module.startswith((_HOST, _DEVICE)):
-                    yield module, {_aliased(alias) for alias in names}
-            case _:
-                pass
-
-
-def _aliased(alias: ast.alias) -> str:
-    return f"{alias.name} as {alias.asname}" if alias.asname else alias.name
-
-
-def _without_imports(text: str, tree: ast.Module) -> str:
-    """The text of a module without its imports; its docstring as a comment."""
-    lines = text.splitlines()
-    dropped: set[int] = set()
-    for statement in tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            dropped.update(range(statement.lineno - 1, statement.end_lineno or statement.lineno))
-    heading: list[str] = []
-    documentation = ast.get_docstring(tree)
-    if documentation is not None:
-        dropped.update(range(tree.body[0].lineno - 1, tree.body[0].end_lineno or 1))
-        heading = [f"# {line}".rstrip() for line in documentation.splitlines()]
-    kept = "\n".join(line for number, line in enumerate(lines) if number not in dropped)
-    return "\n".join([*heading, "", "", kept.strip("\n"), ""])
+def _siblings(module: _Module) -> list[str]:
+    imported = [name for name, _ in module.imports]
+    host = [name.removeprefix(_HOST) for name in imported if name.startswith(_HOST)]
+    return host + [f"device {name.removeprefix(_DEVICE)}" for name in imported if name.startswith(_DEVICE)]

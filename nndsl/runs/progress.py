@@ -72,7 +72,7 @@ class Lines:
 
     def epoch(self, done: EpochDone) -> None:
         """The epoch's numbers."""
-        from nndsl.runtime.standalone.main import epoch_line, is_told
+        from nndsl.runtime.standalone.lines import epoch_line, is_told
 
         if is_told(done.epoch, self.epochs):
             self.note(epoch_line(done, self.epochs))
@@ -122,7 +122,7 @@ class Bar(Lines):
         now = perf_counter()
         if now - self._shown < 1 / REFRESHES_A_SECOND:
             return
-        from nndsl.runtime.standalone.main import numbers_line
+        from nndsl.runtime.standalone.lines import numbers_line
 
         self._shown = now
         self._write_waiting()

@@ -150,7 +150,8 @@ def _probe(part: DataPart, fields: tuple[str, ...]) -> str:
     import numpy as np
 
     count = _len_of(part)
-    rows = np.unique(np.linspace(0, count - 1, min(PROBED_ROWS, count)).astype(np.int64))
+    places = np.linspace(0, count - 1, min(PROBED_ROWS, count)).astype(np.int64)
+    rows = np.array(sorted(set(places.tolist())), np.int64)
     if isinstance(part, dict):
         found = {name: values[rows] for name, values in part.items()}
     else:

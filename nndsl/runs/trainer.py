@@ -211,10 +211,8 @@ class _Running:
 
     def _follow(self, events: Iterator[Any], shows: Callable[[Any], Iterator[Shown]], draw: Draw | None) -> None:
         """Takes training to its end, or to Ctrl-C or SIGTERM, and notes what happens."""
-        from nndsl.runtime.standalone.main import Interruption
-
         outcome, progress = self.outcome, self.progress
-        with Interruption() as interruption:
+        with self.model.generated.names["Interruption"]() as interruption:
             for event in events:
                 for shown in shows(event):
                     self._own()

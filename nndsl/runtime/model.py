@@ -214,11 +214,10 @@ class Model:
 
     def planned_epochs(self, train: TrainProgram, epochs: int | None = None) -> int:
         """How many epochs training will have if nothing stops it. Raises UserError NN616: `epochs` without data."""
-        from nndsl.runtime.standalone.loop import epoch_count
-
         if train.data is None and epochs is not None:
             message = f"the train block {train.name} has no data and so no epochs"
             raise UserError(error("NN616", message, train.span, help="its setting `steps` says how long it trains"))
+        epoch_count: Any = self.generated.names["epoch_count"]
         return epoch_count(self._train(train), epochs)
 
     # -------------------------------------------------------------------------------------------- using it
@@ -254,8 +253,7 @@ class Model:
         if model is not None:
             return self._apply(model, rows)
 
-        from nndsl.runtime.standalone.loop import class_names
-
+        class_names: Any = self.generated.names["class_names"]
         block = self._predicting(train)
         with self._explained(block), np.errstate(all="ignore"):
             fields = self._fields_of(rows, block, self._train(block).prediction_fields)

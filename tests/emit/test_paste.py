@@ -8,7 +8,7 @@ import pytest
 
 from nndsl.diagnostics import InternalError
 from nndsl.emit.names import RESERVED
-from nndsl.emit.paste import joined, runtime
+from nndsl.emit.paste import _read, _texts, joined, runtime
 from nndsl.emit.text import BARE_NAMES
 
 FIRST = '''"""What the others use."""
@@ -81,6 +81,27 @@ def test_runtime_needs_numpy_and_the_standard_library_only() -> None:
     assert "nndsl.runtime" not in made.text
     assert {"Program", "Memory", "Step", "fit", "main"} <= made.names
     ast.parse(made.text)
+
+
+@pytest.mark.parametrize("folder", ["standalone", "device"])
+def test_modules_are_read_as_python_reads_them(folder: str) -> None:
+    for name, text in _texts(folder, "").items():
+        imports: list[tuple[str, tuple[str, ...]]] = []
+        defined: list[str] = []
+        for statement in ast.parse(text).body:
+            match statement:
+                case ast.Import(names=names) | ast.ImportFrom(names=names):
+                    written = tuple(alias.name + (f" as {alias.asname}" if alias.asname else "") for alias in names)
+                    imports.append((getattr(statement, "module", None) or "", written))
+                case ast.FunctionDef() | ast.ClassDef():
+                    defined.append(statement.name)
+                case ast.Assign(targets=[ast.Name(id=target)]) | ast.AnnAssign(target=ast.Name(id=target)):
+                    defined.append(target)
+                case _:
+                    pass
+        found = _read(text)
+        assert (found.imports, found.defined) == (tuple(imports), tuple(defined)), name
+        assert len(ast.parse(found.text).body) == len(ast.parse(text).body) - len(imports) - 1, name
 
 
 def test_bare_numpy_names_are_reserved() -> None:

@@ -190,9 +190,14 @@ def _numbered_values(raw: RawColumns, name: str) -> tuple[NDArray[np.bool_], NDA
     """(for each different value of a column, in order, whether it stands for a missing one; [rows] their numbers)."""
     rows = np.arange(len(raw_column(raw, name)))
     blocks = list(blocks_of(rows, NAMED_ROWS))
-    different = np.unique(np.concatenate([np.unique(raw_rows(raw, name, block)) for block in blocks]))
+    different = _different(np.concatenate([_different(raw_rows(raw, name, block)) for block in blocks]))
     numbers = np.concatenate([np.searchsorted(different, raw_rows(raw, name, block)) for block in blocks])
     return np.array([value_name(value) == "" for value in different], np.bool_), numbers
+
+
+def _different(values: Array) -> Array:
+    """The different ones of some values, in order. Asked for them alone, NumPy loads its masked arrays: 20 ms."""
+    return np.unique(values, return_index=True)[0]
 
 
 def _row_count(data: Data, columns: RawColumns, fields: Sequence[str] | None) -> int:

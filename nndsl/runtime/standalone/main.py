@@ -26,6 +26,7 @@ from nndsl.runtime.standalone.files import (
     write_weights,
 )
 from nndsl.runtime.standalone.gradient_check import check_gradients, gradient_table, trained_weights
+from nndsl.runtime.standalone.lines import epoch_line, is_told, numbers_line
 from nndsl.runtime.standalone.loop import (
     EpochDone,
     FitDone,
@@ -57,9 +58,6 @@ LARGEST_DATA = 0.5
 
 LARGEST_KEPT = 0.25
 """Of the machine's memory: what is the same for a row in every epoch is kept up to this, and else computed again."""
-
-TOLD_EPOCHS = 50
-"""About as many lines are written, however many epochs there are."""
 
 
 class Interruption:
@@ -415,32 +413,3 @@ def _one_table(path: Path, stream: bool = False) -> dict[str, Array | StoredColu
     if list(tables) != ["all"]:
         raise FileError(f"{path} should hold the columns of the rows to predict, and no parts")
     return tables["all"]
-
-
-def numbers_line(numbers: Mapping[str, float]) -> str:
-    """Reported numbers as people read them: `loss 0.1234  accuracy 0.97`."""
-    return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-
-
-def epoch_line(event: EpochDone, epochs: int) -> str:
-    """An epoch's numbers on one line, below those of the epoch before; `epochs` is how many there will be.
-
-    Where there is no data it says the step.
-    """
-    parts = [_column(event.train)]
-    if event.validation:
-        parts.append(f"validation: {_column(event.validation)}")
-    if event.rates:
-        parts.append(_column(event.rates))
-    count, of = (event.epoch, epochs) if event.of_steps is None else (event.step, event.of_steps)
-    what = "epoch" if event.of_steps is None else "step"
-    return f"{what} {count:{len(str(of))}}/{of}  {'  '.join(parts)}".rstrip()
-
-
-def _column(numbers: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:<9.4g}" for name, value in numbers.items())
-
-
-def is_told(epoch: int, epochs: int) -> bool:
-    """Whether the numbers of `epoch` are shown: every epoch of up to fifty, else some fifty and the last."""
-    return epoch % -(-epochs // TOLD_EPOCHS) == 0 or epoch in (1, epochs)
