@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nndsl import ops
 from nndsl.autodiff import gradients
 from nndsl.ir import Builder, Domain, DType, Emission, Kind, Node, Op, Sample, TensorType, reachable
-from nndsl.runtime.standalone import kernels, random, windows
+from nndsl.runtime.standalone import attention, kernels, random, windows
 
 Array = NDArray[Any]
 SAMPLES = 3
@@ -32,7 +32,10 @@ def dtype_of(dtype: DType, floats: str = "float64") -> Any:
 def scope(n: int = SAMPLES) -> dict[str, Any]:
     """The names that generated source may use."""
     names = {
-        name: value for module in (kernels, windows) for name, value in vars(module).items() if not name.startswith("_")
+        name: value
+        for module in (attention, kernels, windows)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
     }
     draws = {name: getattr(random, name) for name in ("uniform", "normal", "bernoulli")}
     return {**names, **draws, "np": np, "math": math, "n": n, "seed": 7, "step": 2, "first": 5}

@@ -20,6 +20,7 @@ from nndsl.ops.arithmetic import (
     square,
     subtract,
 )
+from nndsl.ops.attention import attention, attention_gradient
 from nndsl.ops.broadcasting import batch_sum, broadcast, share_total, sum
 from nndsl.ops.functions import (
     cos,
@@ -103,6 +104,8 @@ __all__ = [
     "argmax",
     "argmin",
     "array",
+    "attention",
+    "attention_gradient",
     "batch_size",
     "batch_sum",
     "body_of",

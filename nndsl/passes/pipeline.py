@@ -10,6 +10,7 @@ from nndsl.collector import without_collecting
 from nndsl.diagnostics import InternalError
 from nndsl.ir.verify import verify as verify_roots
 from nndsl.passes.algebra import ALGEBRA
+from nndsl.passes.attention import attention_in_blocks
 from nndsl.passes.choices import CHOICES
 from nndsl.passes.fold import FOLD
 from nndsl.passes.generation import with_generation
@@ -90,6 +91,7 @@ PIPELINE: tuple[Pass, ...] = (
     Pass(
         "numerics", "formulas in forms that neither overflow nor lose digits", lambda p: _everywhere_once(p, numerics)
     ),
+    Pass("attend", "attention as one operation over blocks", lambda p: _everywhere(p, attention_in_blocks)),
     Pass("pool", "what grows with its input, behind max pooling", lambda p: _everywhere(p, pooled_first)),
     Pass("join", "sums of products in the steps of loops, as one", _joined),
     Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),
@@ -106,7 +108,7 @@ PIPELINE: tuple[Pass, ...] = (
 STAGES: tuple[str, ...] = ("check", *(each.name for each in PIPELINE))
 """Names of the stages: "check" is the program as it was checked."""
 
-OPTIONAL = ("pool", "join", "hoist", "simplify", "settle", "turn", "share")
+OPTIONAL = ("attend", "pool", "join", "hoist", "simplify", "settle", "turn", "share")
 """Names of the stages that can be left out: a program without one computes the same, slower."""
 
 
@@ -117,7 +119,7 @@ def optimise(program: Program, *, verify: bool = False, without: Collection[str]
 
 def differentiated(program: Program, *, verify: bool = False) -> Program:
     """The program with its gradients, otherwise as it was written: for the textbook form."""
-    return run_until(program, "merge", verify=verify, without=("pool", "join"))
+    return run_until(program, "merge", verify=verify, without=("attend", "pool", "join"))
 
 
 @without_collecting

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nndsl.plan import PlanOptions, Sharing, Tiling
 
 
-NOT_ON_DEVICE = ("join", "turn")
+NOT_ON_DEVICE = ("attend", "join", "turn")
 """Techniques that a GPU is better off without: its products read matrices sideways as fast, and it adds for nothing."""
 
 
