@@ -206,15 +206,17 @@ def _rows(query: TensorType, key: TensorType) -> int:
     return min(rows, _MOST_SAMPLES * heads * times)
 
 
+def _room_for_keys(query: TensorType, key: TensorType) -> int:
+    """Keys, of all samples and heads in a block together."""
+    return _rows(query, key) // min(query.shape[0], _LEAST_QUERIES) * key.shape[0]
+
+
 def _scratch(query: TensorType, key: TensorType, masked: bool) -> tuple[Scratch, ...]:
-    rows, keys = _rows(query, key), key.shape[0]
-    hidden: tuple[Scratch, ...] = (((rows * keys,), "bool", False),) if masked else ()
-    floats: tuple[Scratch, ...] = (
-        ((rows * keys,), "float", False),
-        ((rows,), "float", False),
-        ((rows * query.shape[2],), "float", False),
-    )
-    return (*hidden, *floats)
+    """Flat: of truth values like scores, if some are hidden; for scores, for a number a row of them, and for keys."""
+    rows = _rows(query, key)
+    hidden: tuple[Scratch, ...] = (((rows * key.shape[0],), "bool", False),) if masked else ()
+    sizes = (rows * key.shape[0], rows, _room_for_keys(query, key) * key.shape[2])
+    return (*hidden, *(((size,), "float", False) for size in sizes))
 
 
 def _attention_scratch(node: Node) -> tuple[Scratch, ...]:
@@ -223,17 +225,18 @@ def _attention_scratch(node: Node) -> tuple[Scratch, ...]:
 
 
 def _gradient_scratch(node: Node) -> tuple[Scratch, ...]:
-    """Those of the way forward, then slopes, shares, gradients by rows of the result, by keys and by values."""
+    """As `attention_blocks_back` takes them, with truth values, if any, in front."""
     query, key, value = (operand.type for operand in node.inputs[2:5])
-    rows, (keys, _, size), value_size = _rows(query, key), key.shape, value.shape[2]
-    together = rows // min(query.shape[0], _LEAST_QUERIES) * keys
+    *hidden, scores, numbers, keys = _scratch(query, key, len(node.inputs) == 6)
+    rows, together, size, value_size = _rows(query, key), _room_for_keys(query, key), key.shape[2], value.shape[2]
+    out = (query.shape[0], query.shape[1], value_size)
+    flat = (rows * value_size, together * value_size, *(together * each for each in (size, value_size) * 2))
     return (
-        *_scratch(query, key, len(node.inputs) == 6),
-        ((rows * keys,), "float", False),
-        ((rows,), "float", False),
-        ((rows * value_size,), "float", False),
-        ((together * size,), "float", False),
-        ((together * value_size,), "float", False),
+        *hidden,
+        (out, "float", True),
+        (out[:2], "float", True),
+        *(scores, numbers, keys, scores, numbers),
+        *(((each,), "float", False) for each in flat),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nndsl import ops
 from nndsl.ir.graph import reachable
 from nndsl.ir.types import DType, Kind
+from nndsl.ops.attention import products_of, scores_of
 from nndsl.ops.rules import integer
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 WORTH_SHARING = 8_000_000
 """Multiply-adds from which a product gains by two threads: below a third of a millisecond their waking up and waiting
 for each other costs more than it saves, many times more where other programs use the processor too."""
+
+_SCORE_PASSES = 12
+"""About how often attention reads or writes each of its scores, exponentials counted as several times."""
 
 
 def flops_of(node: Node, samples: int) -> int:
@@ -115,6 +119,10 @@ def _count(work: Work, nodes: Iterable[Node], samples: int, float_bytes: int, ti
                 work.large += product * times
             else:
                 work.small += product * times
+            continue
+        if op in (ops.attention, ops.attention_gradient):
+            work.small += products_of(node) * samples * times
+            work.streamed += _SCORE_PASSES * scores_of(node) * samples * float_bytes * times
             continue
         size = sum(bytes_of(each.type, samples, float_bytes) for each in (node, *inputs)) * times
         if op.elementwise:

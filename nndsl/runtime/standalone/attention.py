@@ -48,14 +48,15 @@ class Seen:
 class AttentionBlock:
     """Views of what some queries read and write, all but the arrays' own in memory that blocks share.
 
-    query, value, out: [samples, heads, queries or keys, size], key: [samples, heads, size, keys]. scaled: the queries
-    times `scale`. scores: [samples, heads, queries, keys], and as `rows`; sums: one number a row, as vector and column.
+    query, value, out: [samples, heads, queries or keys, size]. key: [samples, heads, size, keys], times `scale` and in
+    this order in memory, as products read it fastest; the first block of these samples and heads fills it from `keys`.
+    scores: [samples, heads, queries, keys], and as `rows`; sums: one number a row, as vector and column.
     """
 
     query: Array
-    scaled: Array
-    scale: Array
     key: Array
+    keys: Array | None
+    scale: Array
     value: Array
     out: Array
     scores: Array
@@ -69,27 +70,43 @@ class AttentionBlock:
 
 @dataclass(frozen=True, slots=True)
 class AttentionBlockBack:
-    """A block on the way back; what has no words here is `AttentionBlock`'s, whose `out` is the attention's.
+    """A block on the way back, `block`'s views being those of the way forward.
 
-    gradient: of `out`. weighted: room for it. slopes: room like `scores`. shares: room like `sums`, as vector and
-    column. first: whether no block before adds to these keys' gradients; then their rooms are not used.
+    gradient: of its queries' results; weighted: room for it. share: for each query, `scale` times the product of result
+    and gradient; shares: room for it, and as a column. slopes: room like the scores. value: as `AttentionBlock` has the
+    key, filled from `values`. query_gradient, key_gradient, value_gradient: where those go, of keys and values either
+    the arrays' own or sums in other memory; added: rooms for what this block adds to those sums, None in the first
+    one. sums: (sum, the array's own) to be copied behind the last block.
     """
 
     block: AttentionBlock
     gradient: Array
     weighted: Array
-    weighted_rows: Array
-    slopes: Array
-    share_rows: Array
+    share: Array
     shares: Array
     share_column: Array
-    size_ones: Array
+    slopes: Array
+    value: Array
+    values: Array | None
+    key: Array
     query_gradient: Array
     key_gradient: Array
     value_gradient: Array
-    key_room: Array
-    value_room: Array
-    first: bool
+    added: tuple[Array, Array] | None
+    sums: tuple[tuple[Array, Array], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionBack:
+    """All blocks of the way back, and what they need of all queries: `products` of results and gradients, and sums."""
+
+    gradient: Array
+    out: Array
+    products: Array
+    rows: Array
+    scale: Array
+    shares: Array
+    blocks: list[AttentionBlockBack]
 
 
 # ------------------------------------------------------------------------------------------------ making blocks
@@ -136,8 +153,9 @@ def _seen(scores: Array, mask: tuple[Array, Array] | None, where: Where, causal:
         hidden = part, _room(mask[1], *part.shape)
     if not causal:
         return Seen(None, hidden)
-    first = queries.start if mask is None else 0
-    triangle = np.tri(scores.shape[2], keys.stop - first, queries.start - first, scores.dtype)
+    asked, seen = scores.shape[2:]
+    first = 0 if mask is not None or seen <= 2 * asked else queries.start
+    triangle = np.tri(asked, seen - first, queries.start - first, scores.dtype)
     return Seen((scores[..., first:], triangle, triangle == 0), hidden)
 
 
@@ -146,15 +164,15 @@ def attention_blocks(
     key: Array,
     value: Array,
     out: Array,
-    scratch: tuple[Array, Array, Array],
+    scratch: tuple[Array, ...],
     scale: float,
     causal: bool,
     mask: tuple[Array, Array] | None = None,
 ) -> list[AttentionBlock]:
     """The blocks that `attend` goes through, for arrays that stay where they are.
 
-    scratch: flat, for scores, for a number a row of scores, and for as many queries. causal: query k sees the keys up
-    to the kth. mask: [n, heads, times, keys], whether a key is seen, and a flat scratch like that for scores.
+    scratch: flat, for scores, for a number a row of scores, and for keys. causal: query k sees the keys up to the kth.
+    mask: [n, heads, times, keys], whether a key is seen, and a flat scratch like that for scores.
     """
     n, times, heads, _ = query.shape
     keys = key.shape[1]
@@ -163,14 +181,16 @@ def attention_blocks(
     for where in _places_of_blocks(n, times, keys, heads, scratch[1].size, causal and mask is None):
         samples, some, queries, seen = where
         asked = _of_heads(query, samples, some, queries)
+        whole = _of_heads(key, samples, some, slice(0, keys)).swapaxes(2, 3)
+        turned = _room(scratch[2], *whole.shape)
         scores = _room(scratch[0], *asked.shape[:3], seen.stop)
         sums = _room(scratch[1], *asked.shape[:3])
         made.append(
             AttentionBlock(
                 asked,
-                _room(scratch[2], *asked.shape),
+                turned[..., seen],
+                whole if queries.stop == times else None,
                 factor,
-                _of_heads(key, samples, some, seen).swapaxes(2, 3),
                 _of_heads(value, samples, some, seen),
                 _of_heads(out, samples, some, queries),
                 scores,
@@ -196,48 +216,54 @@ def attention_blocks_back(
     scale: float,
     causal: bool,
     mask: tuple[Array, Array] | None = None,
-) -> list[AttentionBlockBack]:
-    """The blocks that `attend_back` goes through, for arrays that stay where they are.
+) -> AttentionBack:
+    """What `attend_back` goes through, for arrays that stay where they are.
 
     gradient: of `out`. packed: [n, numbers of a query, key and value], where the gradients go, one behind the other.
-    scratch: flat, three as `attention_blocks` has them, and for slopes like scores, shares like numbers a row,
-    gradients by rows of `out`, by keys and by values.
+    scratch: like `out` and one number for each of its queries and heads; then flat ones, three as `attention_blocks`
+    has them, for slopes like scores, shares like numbers a row, gradients by rows of `out`, for values, and for sums
+    and what is added to them, of keys and of values each.
     """
-    *forward, slopes, shares, weighted, keys_room, values_room = scratch
-    blocks = attention_blocks(query, key, value, out, (forward[0], forward[1], forward[2]), scale, causal, mask)
-    n, times, heads, _ = query.shape
+    products, shares, *forward, slopes, row_shares, weighted, values_room = scratch[:9]
+    blocks = attention_blocks(query, key, value, out, tuple(forward), scale, causal, mask)
+    (n, times, heads, _), keys = query.shape, key.shape[1]
     targets: list[Array] = []
     begin = 0
     for array in (query, key, value):
         size = prod(array.shape[1:])
         targets.append(packed[:, begin : begin + size].reshape(array.shape))
         begin += size
-    wheres = _places_of_blocks(n, times, key.shape[1], heads, forward[1].size, causal and mask is None)
     made: list[AttentionBlockBack] = []
+    wheres = _places_of_blocks(n, times, keys, heads, forward[1].size, causal and mask is None)
     for block, (samples, some, queries, seen) in zip(blocks, wheres, strict=True):
-        shape, row = block.out.shape, _room(shares, *block.sums.shape)
-        weights = _room(weighted, *shape)
-        by_key, by_value = (_of_heads(target, samples, some, seen) for target in targets[1:])
+        shape, first, last = block.out.shape, queries.stop == times, queries.start == 0
+        whole = _of_heads(value, samples, some, slice(0, keys)).swapaxes(2, 3)
+        own = [_of_heads(target, samples, some, slice(0, keys)) for target in targets[1:]]
+        sums = own if first and last else [_room(room, *x.shape) for room, x in zip(scratch[9:11], own, strict=True)]
+        ends = [x[:, :, seen] for x in sums]
+        added = None if first else tuple(_room(room, *x.shape) for room, x in zip(scratch[11:], ends, strict=True))
+        row = _room(row_shares, *shape[:3])
         made.append(
             AttentionBlockBack(
                 block,
                 _of_heads(gradient, samples, some, queries),
-                weights,
-                weights.reshape(-1, shape[3]),
-                _room(slopes, *block.scores.shape),
-                row.reshape(-1),
+                _room(weighted, *shape),
+                shares[samples, queries, some].transpose(0, 2, 1),
                 row,
                 row[..., None],
-                np.ones(shape[3], query.dtype),
+                _room(slopes, *block.scores.shape),
+                _room(values_room, *whole.shape)[..., seen],
+                whole if first else None,
+                _of_heads(key, samples, some, seen),
                 _of_heads(targets[0], samples, some, queries),
-                by_key,
-                by_value,
-                _room(keys_room, *by_key.shape),
-                _room(values_room, *by_value.shape),
-                queries.stop == times,
+                ends[0],
+                ends[1],
+                None if added is None else (added[0], added[1]),
+                tuple(zip(sums, own, strict=True)) if last and not first else (),
             )
         )
-    return made
+    rows = products.reshape(-1, products.shape[3])
+    return AttentionBack(gradient, out, products, rows, np.full(rows.shape[1], scale, query.dtype), shares, made)
 
 
 # ------------------------------------------------------------------------------------------------ going through them
@@ -246,8 +272,9 @@ def attention_blocks_back(
 def _powers(block: AttentionBlock) -> None:
     """Exponentials of the scores, but for a factor that those of a row have in common, and their sums."""
     scores, seen = block.scores, block.seen
-    np.multiply(block.query, block.scale, out=block.scaled)
-    np.matmul(block.scaled, block.key, out=scores)
+    if block.keys is not None:
+        np.multiply(block.keys, block.scale, out=block.key)
+    np.matmul(block.query, block.key, out=scores)
     if seen.hidden is None and scores.max() <= _HARMLESS and scores.min() >= -_HARMLESS:
         np.exp(scores, out=scores)
         if seen.triangle is not None:
@@ -268,8 +295,8 @@ def _hide(scores: Array, seen: Seen, number: float) -> None:
         np.logical_not(mask, out=hidden)
         np.copyto(scores, number, where=hidden)
     if seen.triangle is not None:
-        offset = scores.shape[3] - seen.triangle[2].shape[1]
-        np.copyto(scores[..., offset:], number, where=seen.triangle[2])
+        unseen = seen.triangle[2]
+        np.copyto(scores[..., scores.shape[3] - unseen.shape[1] :], number, where=unseen)
 
 
 def attend(blocks: list[AttentionBlock]) -> None:
@@ -280,35 +307,34 @@ def attend(blocks: list[AttentionBlock]) -> None:
         np.divide(block.out, block.sum_column, out=block.out)
 
 
-def attend_back(blocks: list[AttentionBlockBack]) -> None:
+def attend_back(back: AttentionBack) -> None:
     """The gradients by queries, keys and values, block by block.
 
     With the weight p of a key and the gradient g of its query's result o, the score's slope is p * (g @ value - g @ o).
     """
-    for back in blocks:
-        block = back.block
-        powers, slopes = block.scores, back.slopes
-        np.multiply(back.gradient, block.out, out=back.weighted)
-        np.dot(back.weighted_rows, back.size_ones, out=back.share_rows)
+    np.multiply(back.gradient, back.out, out=back.products)
+    np.dot(back.rows, back.scale, out=back.shares.reshape(-1))
+    for each in back.blocks:
+        block, slopes = each.block, each.slopes
         _powers(block)
-        np.divide(back.share_rows, block.sum_rows, out=back.share_rows)
-        np.divide(back.gradient, block.sum_column, out=back.weighted)
-        np.matmul(back.weighted, block.value.swapaxes(2, 3), out=slopes)
-        np.subtract(slopes, back.share_column, out=slopes)
-        np.multiply(slopes, powers, out=slopes)
+        if each.values is not None:
+            np.multiply(each.values, block.scale, out=each.value)
+        np.divide(each.share, block.sums, out=each.shares)
+        np.divide(each.gradient, block.sum_column, out=each.weighted)
+        np.matmul(each.weighted, each.value, out=slopes)
+        np.subtract(slopes, each.share_column, out=slopes)
+        np.multiply(slopes, block.scores, out=slopes)
         if block.seen.hidden is not None:
             _hide(slopes, block.seen, 0.0)  # a query that sees no key has weights, but none of its own choice
-        np.matmul(slopes, block.key.swapaxes(2, 3), out=back.query_gradient)
-        np.multiply(back.query_gradient, block.scale, out=back.query_gradient)
-        by_key, by_value = (slopes.swapaxes(2, 3), block.scaled), (powers.swapaxes(2, 3), back.weighted)
-        if back.first:
-            np.matmul(*by_key, out=back.key_gradient)
-            np.matmul(*by_value, out=back.value_gradient)
-        else:
-            np.matmul(*by_key, out=back.key_room)
-            np.add(back.key_gradient, back.key_room, out=back.key_gradient)
-            np.matmul(*by_value, out=back.value_room)
-            np.add(back.value_gradient, back.value_room, out=back.value_gradient)
+        np.matmul(slopes, each.key, out=each.query_gradient)
+        by_key, by_value = each.added or (each.key_gradient, each.value_gradient)
+        np.matmul(slopes.swapaxes(2, 3), block.query, out=by_key)
+        np.matmul(block.scores.swapaxes(2, 3), each.weighted, out=by_value)
+        if each.added is not None:
+            np.add(each.key_gradient, by_key, out=each.key_gradient)
+            np.add(each.value_gradient, by_value, out=each.value_gradient)
+        for total, own in each.sums:
+            np.copyto(own, total)
 
 
 # ------------------------------------------------------------------------------------------------ whole

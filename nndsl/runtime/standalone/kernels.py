@@ -12,8 +12,9 @@ import numpy as np
 
 from nndsl.runtime.standalone.program import Array
 
-_BLOCK = 32768
-"""Elements that a function of many steps works on at a time, so that they stay in the processor's cache."""
+_BLOCK = 131072
+"""Elements that a function of many steps works on at a time: so many that threads, which wait for each other between
+steps, seldom do, and so few that they stay near the processor."""
 
 
 def in_blocks(size: int, vectors: tuple[Array, ...], scratch: tuple[Array, ...]) -> list[tuple[Array, ...]]:
