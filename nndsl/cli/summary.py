@@ -78,6 +78,11 @@ def command(
         for train in planned.program.trains
         if train.once is not None
     }
+    attention = {
+        train.name: blocks
+        for train in planned.program.trains
+        if (blocks := _attention_told(train, reports[train.name], float_bytes)) is not None
+    }
     reading = {train.name: reading_told(program, train, float_bytes) for train in program.trains}
     models = {model.name: _rows(model, program, _costs(model, reports.values())) for model in program.models}
     if as_json:
@@ -109,6 +114,8 @@ def command(
             click.echo(there[name].table().strip("\n"))
         else:
             click.echo(f"  processor   {planned.sharings[name].reason}")
+        if name in attention:
+            click.echo(f"  attention   {attention[name]}")
         if name in recomputing:
             click.echo(f"  --memory    training {told(recomputing[name])}")
         if name in once:
@@ -153,6 +160,19 @@ def _report(planned: Planned, train: TrainProgram, float_bytes: int) -> MemoryRe
 
     tiling = planned.tiling(train.name)
     return report(planned.program, train, plan_step(train.training), _batch_size(train), float_bytes, tiling)
+
+
+def _attention_told(train: TrainProgram, report: MemoryReport, float_bytes: int) -> str | None:
+    """How training computes attention, and what it spares; None where it has none in blocks."""
+    from nndsl.ir.graph import reachable
+    from nndsl.ops import attention
+
+    found = [node for node in reachable(train.training.roots()) if node.op is attention]
+    if not found:
+        return None
+    shapes = [(node.inputs[0].type.shape, node.inputs[1].type.shape) for node in found]
+    scores = sum(times * heads * keys for (times, heads, _), (keys, *_) in shapes) * report.batch_size * float_bytes
+    return f"in blocks of queries, scores computed again on the way back: all of them would take {in_bytes(scores)}"
 
 
 def _batch_size(train: TrainProgram) -> int:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 NOT_ON_DEVICE = ("attend", "join", "turn")
-"""Techniques that a GPU is better off without: its products read matrices sideways as fast, and it adds for nothing."""
+"""Techniques that a GPU is better off without: its products read matrices sideways as fast, it adds for nothing, and
+attention over blocks of queries is written for a cache."""
 
 
 @dataclass(frozen=True, slots=True)

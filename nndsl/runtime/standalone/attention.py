@@ -1,4 +1,4 @@
-"""Attention in blocks: of all scores only those of some queries are there at a time, in the processor's cache.
+"""Attention block by block: of all scores only those of some queries are there at a time, in the processor's cache.
 
 queries [n, times, heads, size], keys [n, keys, heads, size], values [n, keys, heads, value size]: each query gets the
 mean of the values, weighted by the softmax of `scale * query @ key`. Queries are independent of each other, so a block
@@ -299,9 +299,9 @@ def _hide(scores: Array, seen: Seen, number: float) -> None:
         np.copyto(scores[..., scores.shape[3] - unseen.shape[1] :], number, where=unseen)
 
 
-def attend(blocks: list[AttentionBlock]) -> None:
+def attend(parts: list[AttentionBlock]) -> None:
     """What queries get, block by block."""
-    for block in blocks:
+    for block in parts:
         _powers(block)
         np.matmul(block.scores, block.value, out=block.out)
         np.divide(block.out, block.sum_column, out=block.out)
