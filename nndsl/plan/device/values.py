@@ -89,6 +89,7 @@ def device_values(
     readers = _readers(nodes)
     last = values.last = _last_segments(nodes, segments, sinks)
     changing: dict[Node, bool] = {}
+    slow: set[Node] = set()  # goes through windows, or draws, wherever it is computed
     for node in nodes:
         if is_number(node):
             values.loads[node], values.operations[node], changing[node] = frozenset(), 0, False
@@ -109,8 +110,11 @@ def device_values(
         operations = (_OF_DRAW if node.op.leaf else 1) + sum(values.operations[operand] for operand in node.inputs)
         changes = any(changing[operand] for operand in node.inputs)
         late = changes and last[node] > segments.get(node, last[node])
-        if node in must or late or not _again(node, form, loads, operations, readers):
+        if form.repeats or node.op.leaf or any(operand in slow for operand in node.inputs):
+            slow.add(node)
+        if node in must or late or not _again(node, form, loads, operations, readers, slow=node in slow):
             values.there.add(node)
+            slow.discard(node)
             loads, operations, changes = frozenset((node,)), 0, False
         values.loads[node], values.operations[node], changing[node] = loads, operations, changes
     return values
@@ -147,17 +151,19 @@ def _again(
     loads: frozenset[Node],
     operations: int,
     readers: Mapping[Node, set[Node]],
+    *,
+    slow: bool,
 ) -> bool:
-    """Is a value computed where it is read?"""
+    """Is a value computed where it is read? slow: to compute an element takes many elements, or a draw."""
     if form.free:
         return True
     who = readers.get(node, set())
     many = any(_takes_many(reader) for reader in who)
-    if operations > (_FEW if many else _MOST_AT_ALL) or (many and (form.repeats or node.op.leaf)):
+    if operations > (_FEW if many else _MOST_AT_ALL) or (many and slow):
         return False
     if len(who) <= 1:
         return True
-    if form.repeats or node.op.leaf or operations > _MOST_AGAIN:
+    if slow or operations > _MOST_AGAIN:
         return False
     size = max(bytes_there(node), 1)
     loaded, reads = sum(map(bytes_there, loads)) / size, sum(_share(reader, size) for reader in who)
