@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _numbers = itertools.count()
 
@@ -32,17 +32,29 @@ def mathematics(text: str) -> str:
     return text[start + 1 : text.index("# " + "=" * 40)]
 
 
+PARTS = ("training", "evaluation", "prediction")
+
+
 def trained(
-    text: str, fields: Mapping[str, Any], *, steps: int, dtype: str = "float64", seed: int = 3
+    text: str,
+    fields: Mapping[str, Any],
+    *,
+    steps: int,
+    dtype: str = "float64",
+    seed: int = 3,
+    parts: Sequence[str] = PARTS,
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """What `steps` steps of training on one batch change, and what evaluation and prediction say after them."""
+    """What `steps` steps of training on one batch change, and what evaluation and prediction say after them.
+
+    parts: those of each block that run.
+    """
     program = load(text).PROGRAM
     memory = program.memory(seed, dtype)
     found: dict[str, np.ndarray[Any, Any]] = {"initial": memory.weights.copy()}
     for name, train in program.trains.items():
         memory.begin(train)
-        for part, count in (("training", steps), ("evaluation", 1), ("prediction", 1)):
-            workspace = getattr(train, part)
+        for part in parts:
+            workspace, count = getattr(train, part), steps if part == "training" else 1
             if workspace is None:
                 continue
             n = len(next(iter(fields.values())))

@@ -10,9 +10,11 @@ from nndsl.emit import emit
 from nndsl.emit.cupy import emit_cupy
 from nndsl.plan import PlanOptions
 from nndsl.runtime.planning import planned_of
-from tests.emit.loading import trained
+from tests.emit.loading import PARTS, trained
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nndsl.ir import TensorType
     from nndsl.ir.program import Program
 
@@ -46,15 +48,15 @@ def _drawn(random: np.random.Generator, n: int, type: TensorType, field: Any) ->
             return random.integers(0, 2, shape).astype(bool)
 
 
-def assert_alike(program: Program, fields: Values, *, precision: str = "float64", steps: int | None = None) -> None:
+def assert_alike(program: Program, fields: Values, *, precision: str = "float64", parts: Sequence[str] = PARTS) -> None:
     """The CuPy module does what the NumPy module does: gradients, updates, totals, predictions."""
-    steps = _STEPS[precision] if steps is None else steps
+    steps = _STEPS[precision]
     plan = PlanOptions(without=("once",))
     host, there = (
         planned_of(program, precision=precision, plan=plan, device=device).program for device in ("cpu", "gpu")
     )
-    expected = trained(emit(host, precision=precision), fields, steps=steps, dtype=precision)
-    found = trained(emit_cupy(there, precision=precision), fields, steps=steps, dtype=precision)
+    expected = trained(emit(host, precision=precision), fields, steps=steps, dtype=precision, parts=parts)
+    found = trained(emit_cupy(there, precision=precision), fields, steps=steps, dtype=precision, parts=parts)
     assert expected.keys() == found.keys()
     for name, array in expected.items():
         _assert_close(name, np.asarray(found[name], np.float64), np.asarray(array, np.float64), precision)
