@@ -12,10 +12,10 @@ import click
 from nndsl.cli.compiling import checked
 from nndsl.cli.files import write_text
 from nndsl.cli.options import (
+    any_precision_option,
     file_argument,
     level_option,
     plan_options,
-    precision_option,
     set_option,
     train_option,
     verify_option,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 )
 @set_option
 @train_option
-@precision_option
+@any_precision_option
 @level_option
 @plan_options
 @verify_option
@@ -78,6 +78,7 @@ def command(
 
     The file can be imported, and has a command line of its own: `python digits.py train columns.npz`.
     """
+    from nndsl.precision import floats_of
     from nndsl.runtime.load import generate, model_of
 
     program = checked(file, sets, train)
@@ -93,7 +94,7 @@ def command(
         write_text(written, source)
         click.echo(f"wrote {written}")
     if weights is not None:
-        model = model_of(program, precision=precision)
+        model = model_of(program, precision=floats_of(precision))
         model.load_weights(weights)
         beside = Path(f"{module_name(file)}.py") if output is None or str(output) == "-" else output
         beside = beside.with_suffix(".weights.npz")

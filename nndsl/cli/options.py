@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import click
 
 from nndsl.cli.files import remember_allowed
 from nndsl.cli.output import remember_json
-from nndsl.ir.precision import PRECISIONS
+from nndsl.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from nndsl.plan import PlanOptions
@@ -84,13 +84,17 @@ json_option = click.option(
 
 train_option = click.option("--train", metavar="NAME", help="Only the train block of this name.")
 
-precision_option = click.option(
-    "--precision",
-    type=click.Choice(PRECISIONS),
-    default="float32",
-    show_default=True,
-    help="The floating-point numbers that the network computes with; on a GPU also float32 with matrix products of "
-    "tf32 or bfloat16, which are quicker and rougher.",
+
+def _precision(choices: Sequence[str], help: str) -> Decorator:
+    return click.option("--precision", type=click.Choice(choices), default="float32", show_default=True, help=help)
+
+
+precision_option = _precision(PRECISIONS[:2], "The floating-point numbers that the network computes with.")
+
+any_precision_option = _precision(
+    PRECISIONS,
+    "The floating-point numbers that the network computes with; on a GPU also float32 with matrix products of tf32 or "
+    "bfloat16, which are quicker and rougher.",
 )
 
 device_option = click.option(

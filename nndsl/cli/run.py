@@ -14,12 +14,12 @@ from nndsl.cli.compiling import modelled
 from nndsl.cli.failures import INTERRUPTED, MISTAKE
 from nndsl.cli.files import open_program
 from nndsl.cli.options import (
+    any_precision_option,
     device_option,
     file_argument,
     json_option,
     level_option,
     plan_options,
-    precision_option,
     seed_option,
     set_option,
     train_option,
@@ -73,7 +73,7 @@ _OPTIONS: dict[str, Callable[[Started], object]] = {
 @click.option("--tensorboard", is_flag=True, help="Also write what is reported for TensorBoard, into the run folder.")
 @weights_to_start_from
 @device_option
-@precision_option
+@any_precision_option
 @level_option
 @plan_options
 @verify_option

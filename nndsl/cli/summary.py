@@ -11,19 +11,19 @@ import click
 
 from nndsl.cli.compiling import checked
 from nndsl.cli.options import (
+    any_precision_option,
     device_option,
     file_argument,
     json_option,
     plan_options,
-    precision_option,
     set_option,
     train_option,
 )
 from nndsl.cli.output import diagnostics_data, print_diagnostics, print_json
 from nndsl.cli.writing import way_of_writing, writers, writing_data
 from nndsl.diagnostics.amounts import scaled
-from nndsl.ir.precision import float_bytes as bytes_of_float
-from nndsl.ir.precision import products_of
+from nndsl.precision import float_bytes as bytes_of_float
+from nndsl.precision import products_of
 from nndsl.runtime.budget import told
 from nndsl.runtime.devices import choose
 from nndsl.runtime.once import once_told
@@ -55,7 +55,7 @@ class Row:
 @file_argument
 @set_option
 @train_option
-@precision_option
+@any_precision_option
 @device_option
 @plan_options
 @json_option

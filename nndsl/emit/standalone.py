@@ -20,8 +20,8 @@ from nndsl.emit.steps import Part, field_types, report
 from nndsl.emit.text import WIDTH, Spelling, literal, plain, ruled, wrapped
 from nndsl.emit.textbook_steps import textbook_step
 from nndsl.emit.workspaces import planned_step
-from nndsl.ir.precision import float_bytes, floats_of, products_of
 from nndsl.plan import bytes_of_row, sharing_of
+from nndsl.precision import float_bytes, floats_of, products_of
 from nndsl.version import __version__
 
 if TYPE_CHECKING:

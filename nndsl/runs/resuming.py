@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from nndsl.diagnostics import UserError, error
-from nndsl.ir.precision import PRECISIONS
 from nndsl.plan import PlanOptions
+from nndsl.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import UserError, error
 from nndsl.diagnostics.amounts import in_bytes
-from nndsl.ir.precision import products_of
+from nndsl.precision import products_of
 
 if TYPE_CHECKING:
     from nndsl.diagnostics import Diagnostic

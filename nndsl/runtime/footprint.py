@@ -10,7 +10,7 @@ from nndsl import ops
 from nndsl.diagnostics import UserError, error
 from nndsl.diagnostics.amounts import in_bytes
 from nndsl.ir import Kind, reachable
-from nndsl.ir.precision import float_bytes, products_of
+from nndsl.precision import float_bytes, products_of
 from nndsl.runtime.machine import free_memory
 
 if TYPE_CHECKING:

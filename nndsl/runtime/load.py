@@ -81,7 +81,7 @@ def model_of(
     device: str = "cpu",
 ) -> Model:
     """The model of a checked program; device: where it computes, "cpu" or "gpu"."""
-    from nndsl.ir.precision import float_bytes
+    from nndsl.precision import float_bytes
     from nndsl.runtime.footprint import refuse_weights
     from nndsl.runtime.modules import Generated, run_folders
     from nndsl.runtime.planning import planned_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndsl.diagnostics import UserError, error
-from nndsl.ir.precision import float_bytes as bytes_of_float
-from nndsl.ir.precision import products_of
+from nndsl.precision import float_bytes as bytes_of_float
+from nndsl.precision import products_of
 from nndsl.runtime.footprint import batch_size, planned_footprint
 from nndsl.runtime.sources import kept_rows
 

@@ -55,6 +55,12 @@ def test_a_run_on_the_gpu_is_used_on_the_cpu(run: Any) -> None:
     assert found["numbers"]["loss"] == pytest.approx(summary["validation"]["loss"], rel=2e-2)
 
 
+def test_build_writes_weights_beside_a_file_for_the_gpu(run: Any) -> None:
+    run("run", NET, "--device", "gpu", "--precision", "bfloat16", "--epochs", "1")
+    run("build", NET, "--target", "cupy", "--precision", "bfloat16", "-o", "net.py", "--weights", "runs/Net")
+    assert Path("net.weights.npz").is_file()
+
+
 def test_a_run_goes_on_in_the_precision_that_it_was_begun_in(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = ("--device", "gpu", "--resume")
     run("run", NET, "--device", "gpu", "--precision", "bfloat16", "--epochs", "1")

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from nndsl.cli.application import application
 from nndsl.diagnostics.codes import CODES
-from nndsl.ir.precision import PRECISIONS
+from nndsl.precision import PRECISIONS
 from nndsl.runtime import devices
 from nndsl.runtime.devices import Found
 from tests.cupy_standin import standin

@@ -15,11 +15,11 @@ from nndsl.emit.names import Names
 from nndsl.emit.steps import LOCALS, documentation, step_leaf
 from nndsl.emit.text import string
 from nndsl.ir.graph import reachable
-from nndsl.ir.precision import float_bytes
 from nndsl.ir.types import Kind
 from nndsl.plan.device import device_step
 from nndsl.plan.device.room import on_device, room_of
 from nndsl.plan.schedule import ApplyUpdate
+from nndsl.precision import float_bytes
 
 if TYPE_CHECKING:
     from nndsl.emit.module import Module

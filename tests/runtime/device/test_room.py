@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nndsl.diagnostics import UserError
-from nndsl.ir.precision import products_of
 from nndsl.plan.device.room import room_of_block
+from nndsl.precision import products_of
 from nndsl.runtime.footprint import on_device
 from tests.cupy_standin import standin
 from tests.runtime.device.training import events_of, model_of
