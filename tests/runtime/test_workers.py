@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from nndsl.runtime.standalone import workers
-from nndsl.runtime.standalone.program import Memory, Program, Step
+from nndsl.runtime.standalone.program import Array, Memory, Program, Step
 from nndsl.runtime.standalone.tiles import Tiles
 from nndsl.runtime.standalone.workers import Workers
 
@@ -14,8 +15,8 @@ from nndsl.runtime.standalone.workers import Workers
 @pytest.fixture(params=[1, 64], ids=["one core", "many cores"])
 def others(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """New threads, as they are made where there are so many cores: they are waited for in different ways."""
-    monkeypatch.setattr(workers.os, "cpu_count", lambda: request.param)
-    monkeypatch.setattr(workers, "_WORKERS", [])
+    monkeypatch.setattr("nndsl.runtime.standalone.workers.os.cpu_count", lambda: request.param)
+    monkeypatch.setattr("nndsl.runtime.standalone.workers._WORKERS", [])
 
 
 @pytest.mark.usefixtures("others")
@@ -56,7 +57,7 @@ def test_an_update_of_sums_sees_and_leaves_the_gradients_of_all_shares() -> None
 
         return Step(run, {"x": x}, {}, np.zeros(1))
 
-    def descent(weight: np.ndarray, gradient: np.ndarray, slot: np.ndarray):
+    def descent(weight: Array, gradient: Array, slot: Array) -> Callable[[int, int], None]:
         def update(step: int, epoch: int) -> None:
             np.copyto(slot, gradient)
             np.subtract(weight, gradient, out=weight)
