@@ -15,7 +15,7 @@ from nndsl.runtime.standalone.workers import Workers
 @pytest.fixture(params=[1, 64], ids=["one core", "many cores"])
 def others(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """New threads, as they are made where there are so many cores: they are waited for in different ways."""
-    monkeypatch.setattr("nndsl.runtime.standalone.workers.os.cpu_count", lambda: request.param)
+    monkeypatch.setattr("nndsl.runtime.standalone.workers._cores", lambda: request.param)
     monkeypatch.setattr("nndsl.runtime.standalone.workers._WORKERS", [])
 
 

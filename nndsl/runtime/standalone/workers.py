@@ -95,12 +95,17 @@ class _SpinLock:
         self._unlock(self._place)
 
 
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _finish_lock(number: int) -> _SpinLock | Any:
     """The lock that is waited for until thread `number` has done what others have done in the same time.
 
     Where there are fewer cores than threads, the core is better left to one that works.
     """
-    if number + 2 > (os.cpu_count() or 1):
+    if number + 2 > _cores():
         return Lock()
     try:
         return _SpinLock()
