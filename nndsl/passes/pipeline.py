@@ -14,12 +14,13 @@ from nndsl.passes.attention import attention_in_blocks
 from nndsl.passes.choices import CHOICES
 from nndsl.passes.fold import FOLD
 from nndsl.passes.generation import with_generation
+from nndsl.passes.grouping import grouped
 from nndsl.passes.joining import joined_products
 from nndsl.passes.loops import Change, hoisted, into_bodies, merged, settled, turned
 from nndsl.passes.movement import MOVEMENT
 from nndsl.passes.numerics import NUMERICS
 from nndsl.passes.pooling import POOLING, SPARING_POOLING
-from nndsl.passes.programs import graphs, over_graphs, over_training, uncast_totals
+from nndsl.passes.programs import graphs, over_answering, over_graphs, over_training, uncast_totals
 from nndsl.passes.reductions import REDUCTIONS, SPARING
 from nndsl.passes.rewrite import joined, rewrite
 from nndsl.passes.sharing import share
@@ -86,6 +87,11 @@ def _joined(program: Program) -> Program:
     return over_training(program, into_bodies(joined_products))
 
 
+def _grouped(program: Program) -> Program:
+    """Functions of parts together where it answers: the way back would have to put gradients of parts together, too."""
+    return over_answering(program, into_bodies(grouped))
+
+
 PIPELINE: tuple[Pass, ...] = (
     Pass("generate", "networks that write on from a text, for one time after another", with_generation),
     Pass(
@@ -93,6 +99,7 @@ PIPELINE: tuple[Pass, ...] = (
     ),
     Pass("attend", "attention as one operation over blocks", lambda p: _everywhere(p, attention_in_blocks)),
     Pass("pool", "what grows with its input, behind max pooling", lambda p: _everywhere(p, pooled_first)),
+    Pass("group", "functions of neighbouring parts in loops, as one", _grouped),
     Pass("join", "sums of products in the steps of loops, as one", _joined),
     Pass("hoist", "products of whole sequences, before their loops", lambda p: _everywhere(p, hoisted)),
     Pass("differentiate", "gradients written out, `grad` and `minimize` alike", differentiate),
@@ -108,7 +115,7 @@ PIPELINE: tuple[Pass, ...] = (
 STAGES: tuple[str, ...] = ("check", *(each.name for each in PIPELINE))
 """Names of the stages: "check" is the program as it was checked."""
 
-OPTIONAL = ("attend", "pool", "join", "hoist", "simplify", "settle", "turn", "share")
+OPTIONAL = ("attend", "pool", "group", "join", "hoist", "simplify", "settle", "turn", "share")
 """Names of the stages that can be left out: a program without one computes the same, slower."""
 
 
@@ -119,7 +126,7 @@ def optimise(program: Program, *, verify: bool = False, without: Collection[str]
 
 def differentiated(program: Program, *, verify: bool = False) -> Program:
     """The program with its gradients, otherwise as it was written: for the textbook form."""
-    return run_until(program, "merge", verify=verify, without=("attend", "pool", "join"))
+    return run_until(program, "merge", verify=verify, without=("attend", "pool", "group", "join"))
 
 
 @without_collecting

@@ -44,6 +44,13 @@ def over_training(program: Program, change: Change) -> Program:
     return replace(program, trains=tuple(trains))
 
 
+def over_answering(program: Program, change: Change) -> Program:
+    """`program` with the graphs changed that train blocks evaluate and predict by, and models on their own."""
+    trains = (replace(train, evaluation=_over_graph(train.evaluation, change)) for train in program.trains)
+    networks = (replace(network, graph=_over_graph(network.graph, change)) for network in program.networks)
+    return replace(program, trains=tuple(trains), networks=tuple(networks))
+
+
 def graphs(program: Program) -> list[tuple[str, tuple[Node, ...]]]:
     """Every graph of a program by a name for messages: its roots, grouped as `over_graphs` groups them."""
     found = [("initial values", tuple(kept.initial for kept in (*program.weights, *program.states)))]
