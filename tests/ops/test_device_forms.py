@@ -10,7 +10,7 @@ from nndsl.ir.device import ByPlan, NotOnDevice, device_form
 from tests.evaluation import applied
 
 ALL = list(ops.OPS.values())
-NEVER = (ops.grad, ops.orthogonalize, ops.attention, ops.attention_gradient)
+NEVER = (ops.grad, ops.orthogonalize, ops.attention, ops.attention_gradient, ops.share_total)
 PLANNED = (ops.from_step, ops.scan, ops.loop_parameter)
 
 

@@ -1,8 +1,8 @@
 """Attention block by block: of all scores only those of some queries are there at a time, in the processor's cache.
 
 queries [n, times, heads, size], keys [n, keys, heads, size], values [n, keys, heads, value size]: each query gets the
-mean of the values, weighted by the softmax of `scale * query @ key`. Queries are independent of each other, so a block
-has all scores that its softmaxes need. On the way back scores are computed again instead of having been kept.
+mean of the values, weighted by the softmax of `scale * query @ key`. Queries are independent of each other, so a
+block has all scores that its softmaxes need. On the way back scores are computed again instead of having been kept.
 (Rabe & Staats 2021, "Self-attention does not need O(n^2) memory"; Dao et al. 2022, "FlashAttention".)
 """
 
@@ -229,9 +229,9 @@ def attention_blocks_back(
     (n, times, heads, _), keys = query.shape, key.shape[1]
     targets: list[Array] = []
     begin = 0
-    for array in (query, key, value):
-        size = prod(array.shape[1:])
-        targets.append(packed[:, begin : begin + size].reshape(array.shape))
+    for given in (query, key, value):
+        size = prod(given.shape[1:])
+        targets.append(packed[:, begin : begin + size].reshape(given.shape))
         begin += size
     made: list[AttentionBlockBack] = []
     wheres = _places_of_blocks(n, times, keys, heads, forward[1].size, causal and mask is None)
