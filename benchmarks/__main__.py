@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.networks import GPU_NETWORKS, NETWORKS
+from benchmarks.networks import GPU_NETWORKS, NETWORKS, NORMALIZED
 from benchmarks.options import Options
 from benchmarks.page import Company, machine, put
 from benchmarks.parts import ASKED_FOR, PARTS
@@ -15,7 +15,7 @@ from benchmarks.sides import available
 
 def main() -> None:
     """Run the parts asked for, print what they say, and write it to the page if asked to."""
-    keys = list(dict.fromkeys(network.key for network in (*NETWORKS, *GPU_NETWORKS)))
+    keys = list(dict.fromkeys(network.key for network in (*NETWORKS, NORMALIZED, *GPU_NETWORKS)))
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of {', '.join(PARTS)}; all but gpu by default")
     parser.add_argument("--pairs", type=int, default=21, help="how often each pair is timed; 21 if not given")

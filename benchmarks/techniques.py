@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.networks import NETWORKS, Network
+from benchmarks.networks import NETWORKS, NORMALIZED, Network
 from benchmarks.options import Options
 from benchmarks.page import markdown
 from benchmarks.sides.ours import model_of, side_of
@@ -36,7 +36,7 @@ class Gains:
 
 def section(options: Options) -> str:
     """The tables: one for each thing timed, with a row for each technique and a column for each network."""
-    measured = [_told(_measured(network, options.pairs)) for network in options.of(NETWORKS)]
+    measured = [_told(_measured(network, options.pairs)) for network in options.of((*NETWORKS, NORMALIZED))]
     return "\n".join(f"### {what}\n\n{_table(what, measured)}" for what in WHAT)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.networks.cnn import CNN
 from benchmarks.networks.gan import GAN
 from benchmarks.networks.network import Network
@@ -10,9 +12,12 @@ from benchmarks.networks.recurrent import GRU, LSTM, RNN, recurrent
 from benchmarks.networks.resnet import resnet
 from benchmarks.networks.transformer import TRANSFORMER, transformer
 
-__all__ = ["GPU_NETWORKS", "NETWORKS", "Network"]
+__all__ = ["GPU_NETWORKS", "NETWORKS", "NORMALIZED", "Network"]
 
 NETWORKS = (SMALL_MLP, MLP, CNN, RNN, LSTM, GRU, AUTOENCODER, GAN, TRANSFORMER)
+
+NORMALIZED = replace(resnet(64, 32, 10, (16, 32)), key="ResNet-10")
+"""One with batch normalization, where samples meet on the way: beside itself only."""
 
 GPU_NETWORKS = (
     perceptron("MLP", 1024, (4096, 4096, 4096, 4096, 10), classes=10),
