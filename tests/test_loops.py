@@ -209,6 +209,17 @@ def test_a_sum_of_products_in_a_step_is_one_product(monkeypatch: pytest.MonkeyPa
     assert [len(node.inputs) for node in reachable([after]) if node.op is ops.concatenate] == [3]
 
 
+def test_a_product_and_a_bias_are_not_joined_but_leave_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops, "_STEPS_WORTH_A_COPY", 1)
+    gated = "scan x_t in x with h = zeros([3]) { h = tanh(x_t @ w + b) * sigmoid(h @ u) }"
+    monkeypatch.setitem(LOOPS, "gated", (*WEIGHTS, gated, "output sum(last(h)^2)"))
+    output = loop_program("gated")
+    assert into_bodies(joined_products)((output,)) == (output,)
+    (after,) = into_bodies(hoisted)((output,))
+    (body,) = {ops.body_of(node) for node in reachable([after]) if node.op is ops.scan}
+    assert [node.op.name for node in reachable(body.roots)].count("einsum") == 1
+
+
 def test_short_loops_keep_their_products_apart() -> None:
     output = loop_program("simple, last")
     assert into_bodies(joined_products)((output,)) == (output,)

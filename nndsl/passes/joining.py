@@ -68,7 +68,10 @@ def _with_joined_products(node: Node, inputs: tuple[Node, ...]) -> Node:
 
 
 def _sums(body: Body) -> list[_Sum]:
-    """The sums of a step that are worth joining: of two products or more, or of one and a bias."""
+    """The sums of a step that are worth joining: of two products or more.
+
+    One product and a bias are left: the product may leave the loop, and what is joined has to be copied together.
+    """
     nodes = reachable(body.roots)
     reads = Counter(operand for node in nodes for operand in node.inputs)
     reads.update(body.roots)
@@ -76,7 +79,7 @@ def _sums(body: Body) -> list[_Sum]:
     within = {o for node in nodes if node.op is ops.add for o in node.inputs if o.op is ops.add and reads[o] == 1}
     tops = [node for node in nodes if node.op is ops.add and node not in within and _is_row(node)]
     found = [_sum(top, _terms(top, reads), reads, steady) for top in tops]
-    return [each for each in found if each.values and len(each.values) + bool(each.biases) > 1]
+    return [each for each in found if len(each.values) > 1]
 
 
 def _is_row(node: Node) -> bool:
