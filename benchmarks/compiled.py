@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.networks import NETWORKS
 from benchmarks.networks.network import EPSILON, LEARNING_RATE, Array
+from benchmarks.networks.perceptrons import MLP
+from benchmarks.networks.recurrent import LSTM
 from benchmarks.options import Options
 from benchmarks.page import markdown
 from benchmarks.sides import PEERS
@@ -91,8 +92,7 @@ def _row(part: Part, pairs: int) -> list[str]:
 
 def _adam(folder: Path) -> Part:
     """An update of all weights of the MLP, on one thread."""
-    network = next(each for each in NETWORKS if each.key == "MLP")
-    model, _ = model_of(network, folder)
+    model, _ = model_of(MLP, folder)
     size = model.memory.weights.size
     given = [*np.random.default_rng(0).normal(size=(2, size)), *np.zeros((2, size))]
     (weight, *others), (weight_there, *others_there) = ([each.astype(np.float32) for each in given] for _ in range(2))
@@ -116,18 +116,17 @@ def _adam(folder: Path) -> Part:
 
 def _lstm(folder: Path, peers: tuple[str, ...]) -> list[Part]:
     """What the LSTM answers to one sample and to a batch."""
-    network = next(each for each in NETWORKS if each.key == "LSTM")
-    model, columns = model_of(network, folder)
-    side, weights = side_of(model, network, columns, "nndsl")
+    model, columns = model_of(LSTM, folder)
+    side, weights = side_of(model, LSTM, columns, "nndsl")
     memory, train = model.generated.memory(seed=0), model.generated.program.trains["Net"]
     for path, values in weights.items():
         memory.weight(path)[...] = values
     compiled = _lstm_of(_compiled(_tanh))
     names = ("lstm/kernel", "lstm/recurrent_kernel", "lstm/bias", "dense/kernel", "dense/bias")
     given = [np.ascontiguousarray(weights[f"Net/{name}"]) for name in names]
-    others = {name: PEERS[name][0](network, weights, columns) for name in peers}
+    others = {name: PEERS[name][0](LSTM, weights, columns) for name in peers}
     found: list[Part] = []
-    for rows, what, call in ((1, "one sample", "infer_one"), (network.batch, f"batch of {network.batch}", "infer")):
+    for rows, what, call in ((1, "one sample", "infer_one"), (LSTM.batch, f"batch of {LSTM.batch}", "infer")):
         step = train.prediction(rows, memory, 0)
         step.inputs["x"][...] = columns["x"][:rows]
         ours = Timed(_answering(step), held=side.held)

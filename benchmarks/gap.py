@@ -63,9 +63,8 @@ def watch(names: MutableMapping[str, Any], spent: Spent) -> None:
     inside = Watch()
 
     def all_watched(given: Mapping[str, Any]) -> dict[str, Any]:
-        kinds = {name: _kind(name, found) for name, found in given.items()}
         return {
-            name: found if (kind := kinds[name]) is None else _watched(found, kind, spent, inside)
+            name: _watched(found, kind, spent, inside) if (kind := _kind(name, found)) else found
             for name, found in given.items()
         }
 

@@ -26,6 +26,7 @@ from nndsl.precision import float_bytes as bytes_of_float
 from nndsl.precision import products_of
 from nndsl.runtime.budget import told
 from nndsl.runtime.devices import choose
+from nndsl.runtime.footprint import batch_size
 from nndsl.runtime.once import once_told
 from nndsl.runtime.sources import kept_rows, reading_told
 
@@ -137,7 +138,7 @@ def _on_device(planned: Planned, precision: str) -> dict[str, Footprint]:
         train.name: on_device(
             planned.program,
             train,
-            _batch_size(train),
+            batch_size(train),
             room_of_block(train, products_of(precision), bytes_of_float(precision)),
             precision,
         )
@@ -159,7 +160,7 @@ def _report(planned: Planned, train: TrainProgram, float_bytes: int) -> MemoryRe
     from nndsl.plan import plan_step, report
 
     tiling = planned.tiling(train.name)
-    return report(planned.program, train, plan_step(train.training), _batch_size(train), float_bytes, tiling)
+    return report(planned.program, train, plan_step(train.training), batch_size(train), float_bytes, tiling)
 
 
 def _attention_told(train: TrainProgram, report: MemoryReport, float_bytes: int) -> str | None:
@@ -173,11 +174,6 @@ def _attention_told(train: TrainProgram, report: MemoryReport, float_bytes: int)
     shapes = [(node.inputs[0].type.shape, node.inputs[1].type.shape) for node in found]
     scores = sum(times * heads * keys for (times, heads, _), (keys, *_) in shapes) * report.batch_size * float_bytes
     return f"in blocks of queries, scores computed again on the way back: all of them would take {in_bytes(scores)}"
-
-
-def _batch_size(train: TrainProgram) -> int:
-    size = dict(train.settings)["batch_size"]
-    return size if isinstance(size, int) else 1
 
 
 def _costs(model: ModelInfo, reports: Iterable[MemoryReport]) -> tuple[LayerCost, ...]:

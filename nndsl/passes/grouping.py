@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.ir.graph import reachable
-from nndsl.ir.types import DType, Kind
 from nndsl.ops import body_of
 from nndsl.ops.rules import text
 from nndsl.passes.loops import is_long, mapped, merged, new_constant, over_constants, replaced, steady_nodes, with_body
 from nndsl.passes.match import full_of, integers, number
+from nndsl.passes.row_products import is_row, row_bias, row_product
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -47,13 +47,9 @@ def _with_groups(node: Node, inputs: tuple[Node, ...]) -> Node:
     return over_constants(node, body, roots, (*body.constants, *arranging.constants), outer)
 
 
-def _is_row(node: Node) -> bool:
-    return node.type.kind is Kind.SAMPLE and node.type.rank == 1 and node.type.dtype is DType.FLOAT
-
-
 def _is_part(node: Node) -> bool:
     """Is it a part of a row, without gaps?"""
-    return node.op is ops.slice and _is_row(node) and integers(node, "steps") == (1,)
+    return node.op is ops.slice and is_row(node) and integers(node, "steps") == (1,)
 
 
 def _span(part: Node) -> Span:
@@ -102,7 +98,7 @@ def _neighbours(roots: tuple[Node, ...]) -> list[Node] | None:
 
 def _key(node: Node) -> Hashable | None:
     """What nodes have in common that one call can compute together; None where there is no such thing."""
-    if not node.op.elementwise or not _is_row(node) or not any(map(_is_part, node.inputs)):
+    if not node.op.elementwise or not is_row(node) or not any(map(_is_part, node.inputs)):
         return None
     operands = tuple(operand.inputs[0] if _is_part(operand) else number(operand) for operand in node.inputs)
     return None if None in operands else (node.op, node.attributes, operands)
@@ -184,7 +180,7 @@ class _Arranging:
     def _order(self, top: Node, readers: Mapping[Node, list[Node]]) -> list[Node] | None:
         """The parts that a sum is read in, those together that one function is applied to; None where they are."""
         parts = sorted(dict.fromkeys(readers[top]), key=lambda part: part.id)
-        if not _is_row(top) or top in self.body.roots or not all(map(_is_part, parts)) or not self._can_arrange(top):
+        if not is_row(top) or top in self.body.roots or not all(map(_is_part, parts)) or not self._can_arrange(top):
             return None
         parts.sort(key=_span)
         if any(a[1] > b[0] for a, b in pairwise(map(_span, parts))):
@@ -199,22 +195,8 @@ class _Arranging:
         """Is it a sum of products and biases, whose columns can change places before the loop?"""
         if node.op is ops.add:
             return all(map(self._can_arrange, node.inputs))
-        return self._is_product(node) or self._is_bias(node)
-
-    def _is_product(self, node: Node) -> bool:
-        """Is it value @ matrix, with value: [k] per sample and matrix: [k, m] shared, the same in every step?"""
-        if node.op is not ops.einsum:
-            return False
-        value, matrix = node.inputs
-        labels, result = text(node, "equation").split("->")
-        of_value, of_matrix = labels.split(",")
-        fits = len(of_value) == len(result) == 1 and of_matrix == of_value + result
-        return fits and value.type.kind is Kind.SAMPLE and matrix.type.kind is Kind.SHARED and matrix in self.steady
-
-    def _is_bias(self, node: Node) -> bool:
-        return (
-            node.op is ops.broadcast and node.inputs[0] in self.steady and node.inputs[0].type.shape == node.type.shape
-        )
+        product = row_product(node, self.steady)
+        return row_bias(node, self.steady) is not None or (product is not None and product[0] is node.inputs[0])
 
     def _arranged(self, node: Node, spans: tuple[Span, ...]) -> Node:
         """The parts of a sum one behind another."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from nndsl import ops
 from nndsl.ir.graph import reachable
-from nndsl.ir.types import DType, Kind
 from nndsl.ops import body_of
 from nndsl.ops.rules import text
 from nndsl.passes.loops import (
@@ -21,6 +20,7 @@ from nndsl.passes.loops import (
     with_body,
 )
 from nndsl.passes.match import full_of
+from nndsl.passes.row_products import is_row, row_bias, row_product
 from nndsl.records import record
 
 if TYPE_CHECKING:
@@ -77,13 +77,9 @@ def _sums(body: Body) -> list[_Sum]:
     reads.update(body.roots)
     steady = steady_nodes(body, nodes)
     within = {o for node in nodes if node.op is ops.add for o in node.inputs if o.op is ops.add and reads[o] == 1}
-    tops = [node for node in nodes if node.op is ops.add and node not in within and _is_row(node)]
+    tops = [node for node in nodes if node.op is ops.add and node not in within and is_row(node)]
     found = [_sum(top, _terms(top, reads), reads, steady) for top in tops]
     return [each for each in found if len(each.values) > 1]
-
-
-def _is_row(node: Node) -> bool:
-    return node.type.kind is Kind.SAMPLE and node.type.rank == 1 and node.type.dtype is DType.FLOAT
 
 
 def _terms(top: Node, reads: Mapping[Node, int]) -> list[Node]:
@@ -104,28 +100,13 @@ def _sum(top: Node, terms: Sequence[Node], reads: Mapping[Node, int], steady: se
     biases: list[Node] = []
     rest: list[Node] = []
     for term in terms:
-        if reads[term] == 1 and (product := _product(term, steady)) is not None:
+        if reads[term] == 1 and (product := row_product(term, steady)) is not None:
             products.append(product)
-        elif term.op is ops.broadcast and term.inputs[0] in steady and term.inputs[0].type.shape == term.type.shape:
-            biases.append(term.inputs[0])
+        elif (bias := row_bias(term, steady)) is not None:
+            biases.append(bias)
         else:
             rest.append(term)
     return _Sum(top, tuple(v for v, _ in products), tuple(m for _, m in products), tuple(biases), tuple(rest))
-
-
-def _product(node: Node, steady: set[Node]) -> tuple[Node, Node] | None:
-    """(value, matrix) of `value @ matrix`, the matrix shared and the same in every step; None for anything else."""
-    if node.op is not ops.einsum:
-        return None
-    labels, result = text(node, "equation").split("->")
-    for (value, matrix), (of_value, of_matrix) in (
-        (node.inputs, labels.split(",")),
-        (node.inputs[::-1], labels.split(",")[::-1]),
-    ):
-        shared = matrix in steady and matrix.type.kind is Kind.SHARED and value.type.kind is Kind.SAMPLE
-        if shared and len(of_value) == 1 and of_matrix == of_value + result and len(result) == 1:
-            return value, matrix
-    return None
 
 
 # ------------------------------------------------------------------------------------------------ joining them

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,16 @@ from nndsl.plan.device import Extent, Fused, Index, Pulling, Reducing, array_dim
 from nndsl.plan.schedule import InBuffer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nndsl.ir.graph import Node
     from nndsl.plan.device import Store, Target
 
 THREADS = 256
 """Threads of a block."""
+
+Combine = Callable[[tuple[str, ...], tuple[str, ...]], list[str]]
+"""(accumulators, those of another part) -> statements, as `Reduction` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class Written:
         return [each.python for each in self.arguments if each.python]
 
 
-class Arrays:
+class Arrays(ABC):
     """What kernels read and write, by its names in Python; whoever writes the step knows them.
 
     time: in the step of a loop, the number of the time.
@@ -53,45 +60,45 @@ class Arrays:
 
     time = ""
 
+    @abstractmethod
     def target(self, target: Target, node: Node) -> str:
         """The array that is at a place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def memory(self, node: Node) -> str:
         """The array that holds a node."""
-        raise NotImplementedError
 
+    @abstractmethod
     def original(self, node: Node) -> tuple[str, str, int]:
         """The array of a leaf, where a copy of it has the leaf's place; the type of its elements; its times."""
-        raise NotImplementedError
 
+    @abstractmethod
     def storage(self, node: Node) -> str:
         """The type of its elements in C."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stored(self, target: Target, node: Node) -> str:
         """The type of elements at a place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def number(self, node: Node) -> str:
         """The number of the step that a `from_step` node is, in C."""
-        raise NotImplementedError
 
+    @abstractmethod
     def name(self, node: Node) -> str:
         """What to call an element."""
-        raise NotImplementedError
 
+    @abstractmethod
     def available(self, node: Node) -> bool:
         """Is a node in memory?"""
-        raise NotImplementedError
 
+    @abstractmethod
     def times(self, target: Target, node: Node) -> int:
         """How many times the array at a place holds, of which the kernel takes the one it is called with; 0: none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def times_of(self, node: Node) -> int:
         """As `times`, of the array that holds a node."""
-        raise NotImplementedError
 
 
 @dataclass(slots=True)
@@ -166,9 +173,9 @@ class KernelText(Pulling):
 
     # -------------------------------------------------------------------------------------------- the kernel
 
+    @abstractmethod
     def written(self, headings: list[str]) -> list[Written]:
         """The kernel, and behind it the one that joins what its blocks have summed."""
-        raise NotImplementedError
 
     def _finish(self, headings: list[str], launch: tuple[str, str], *more: Argument) -> Written:
         arguments = [*self._parameters.found.values()]
@@ -237,16 +244,25 @@ class KernelText(Pulling):
             names.append(name)
         return tuple(names)
 
+    def _take_in(self, works: list[Reducing], started: Mapping[Node, tuple[str, ...]], place: str) -> None:
+        """Takes the elements at `i` into what is summed up; place: their number among those of a sum."""
+        for each in works:
+            value = self.value(each.operand, Index(each.shape, flat="i"))
+            for line in each.form.update(started[each.node], value, place):
+                self.line(line)
+
     def _across(self, each: Reducing, sums: tuple[str, ...], width: int) -> None:
         """Every thread of the row gets what all of them have together."""
-        types = [type for type, _ in each.form.initial]
-        if width == 1:
-            return
+        if width > 1:
+            self._exchange([type for type, _ in each.form.initial], sums, each.form.combine, width)
+
+    def _exchange(self, types: list[str], sums: tuple[str, ...], combine: Combine, width: int) -> None:
+        """Every thread of a warp, or of the block where `width` is more, gets what all of them have together."""
         with self.block("for (int step = 16; step > 0; step /= 2)"):
             others = tuple(self.unique(f"{name}_other") for name in sums)
             for type, name, other in zip(types, sums, others, strict=True):
                 self.line(f"const {type} {other} = __shfl_xor_sync(0xffffffffu, {name}, step);")
-            for line in each.form.combine(sums, others):
+            for line in combine(sums, others):
                 self.line(line)
         if width == 32:
             return
@@ -260,7 +276,7 @@ class KernelText(Pulling):
         for name, own in zip(shared, sums, strict=True):
             self.line(f"{own} = {name}[0];")
         with self.block(f"for (int other = 1; other < {THREADS // 32}; other++)"):
-            for line in each.form.combine(sums, tuple(f"{name}[other]" for name in shared)):
+            for line in combine(sums, tuple(f"{name}[other]" for name in shared)):
                 self.line(line)
         self.line("__syncthreads();")
 

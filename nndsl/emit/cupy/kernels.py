@@ -83,10 +83,7 @@ class Rows(KernelText):
         self.split = row_split(fused.inner)
         with self.block(f"for (int c = {start}; c < {length}; c += {step})"):
             self.line(f"const index i = row * {length} + c;")
-            for each in sums:
-                value = self.value(each.operand, Index(each.shape, flat="i"))
-                for line in each.form.update(started[each.node], value, "c"):
-                    self.line(line)
+            self._take_in(sums, started, "c")
             self._stores_at(stores, "i")
         for each in sums:
             self._across(each, started[each.node], width)

@@ -29,20 +29,10 @@ class Totals(KernelText):
                 self.line(f"{name} += double({self.value(store.node, Index(array_dims(store.node.type), flat='i'))});")
         for name, store in zip(names, stores, strict=True):
             assert isinstance(store.target, TotalOf)
-            self._block_sum(name)
+            self._exchange(["double"], (name,), lambda own, other: [f"{own[0]} += {other[0]};"], THREADS)
             parameter = self._parameter(self._arrays.target(store.target, store.node), "double", stored=True)
             self.line(f"if (threadIdx.x == 0) {parameter}[{store.target.index}] += {name};")
         return [self._finish(headings, ("alone", ""))]
-
-    def _block_sum(self, name: str) -> None:
-        with self.block("for (int step = 16; step > 0; step /= 2)"):
-            self.line(f"{name} += __shfl_xor_sync(0xffffffffu, {name}, step);")
-        shared = self.unique(f"{name}_of_warp")
-        self.line(f"__shared__ double {shared}[{THREADS // 32}];")
-        self.line(f"if (threadIdx.x % 32 == 0) {shared}[threadIdx.x / 32] = {name};")
-        self.line("__syncthreads();")
-        self.line(f"{name} = {shared}[0];")
-        self.line(f"for (int other = 1; other < {THREADS // 32}; other++) {name} += {shared}[other];")
 
 
 class ApartSums(KernelText):
@@ -126,10 +116,7 @@ class BlockSums(KernelText):
     def _whole_loop(self, works: list[Reducing], full: list[Store]) -> dict[Node, tuple[str, ...]]:
         started = {each.node: self._started(each) for each in works}
         with self.block(f"for (index i = begin + threadIdx.x; i < end; i += {THREADS})"):
-            for each in works:
-                value = self.value(each.operand, Index(each.shape, flat="i"))
-                for line in each.form.update(started[each.node], value, "int(i)"):
-                    self.line(line)
+            self._take_in(works, started, "int(i)")
             self._stores_at(full, "i")
         for each in works:
             self._across(each, started[each.node], THREADS)
@@ -155,10 +142,7 @@ class BlockSums(KernelText):
                 "const index r_all = group * count + r;" if fused.outer != (False, 1) else "const index r_all = r;"
             )
             self.line(f"const index i = r_all * {inner} + k;")
-            for each in works:
-                value = self.value(each.operand, Index(each.shape, flat="i"))
-                for line in each.form.update(started[each.node], value, "int(r)"):
-                    self.line(line)
+            self._take_in(works, started, "int(r)")
             self._stores_at(full, "i")
         self.split = None
         for each in works:

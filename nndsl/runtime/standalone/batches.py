@@ -83,14 +83,15 @@ def filled_batches(
         yield from _read_ahead(part, order, batch_size, workspace_of, first)
         return
     samples = len_of(part)
-    workspace: Step | None = None
-    for start in range(first, samples, batch_size):
-        n = min(batch_size, samples - start)
-        if workspace is None or n < batch_size:
-            workspace = workspace_of(n)
-            take = workspace.taking(part, order)
-        take(start)  # pyright: ignore[reportPossiblyUnboundVariable] - there is one with the first workspace
-        yield start, n, workspace
+    last = samples - (samples - first) % batch_size
+    for n, starts in ((batch_size, range(first, last, batch_size)), (samples - last, range(last, samples, batch_size))):
+        if not starts:
+            continue
+        workspace = workspace_of(n)
+        take = workspace.taking(part, order)
+        for start in starts:
+            take(start)
+            yield start, n, workspace
 
 
 def _read_ahead(
