@@ -249,6 +249,7 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     optional = (
         ("room", room if any(room) else ()),
         ("blas_threads", module.sharings[train.name].blas_threads),
+        ("processes", _processes(module, train)),
         ("one_workspace", train.recomputing is not None),
         ("trained", _trained(module, train)),
         ("losses", _later_losses(train)),
@@ -264,6 +265,12 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
     lines += indented(names.once)
     lines += indented(names.generation)
     return [line for text in (*lines, "),") for line in text.split("\n")]
+
+
+def _processes(module: Module, train: TrainProgram) -> bool:
+    """Whether shares of the block's batches are worked on by processes."""
+    tiling = module.sharings[train.name].tiling
+    return tiling is not None and tiling.processes
 
 
 def _solver(train: TrainProgram, curvature: str | None) -> list[str]:

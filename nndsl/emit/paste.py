@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _HOST, _DEVICE = "nndsl.runtime.standalone.", "nndsl.runtime.device."
 _FIRST = (
     "program",
+    "shared",
+    "processes",
     "workers",
     "tiles",
     "shares",

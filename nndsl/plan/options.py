@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-CHOICES = ("once", "tiles", "threads")
+CHOICES = ("once", "processes", "tiles", "threads")
 """Techniques of plans that can be switched off, besides the passes over graphs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A processor: how many cores a program may use, and the bytes of cache that each of them has to itself."""
+    """A processor: how many cores a program may use, and the bytes of cache that each of them has to itself.
+
+    copies: whether a process can have copies of it work beside it.
+    """
 
     cores: int
     cache: int
+    copies: bool = False
 
     @classmethod
     def read(cls, said: Any) -> Machine | None:
@@ -22,8 +26,10 @@ class Machine:
         if not isinstance(said, dict):
             return None
         values = cast("dict[str, Any]", said)
-        cores, cache = values.get("cores"), values.get("cache")
-        return cls(cores, cache) if isinstance(cores, int) and isinstance(cache, int) else None
+        cores, cache, copies = values.get("cores"), values.get("cache"), values.get("copies", False)
+        if not isinstance(cores, int) or not isinstance(cache, int) or not isinstance(copies, bool):
+            return None
+        return cls(cores, cache, copies)
 
 
 @dataclass(frozen=True, slots=True)

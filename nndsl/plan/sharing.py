@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nndsl.plan.options import PlanOptions
-from nndsl.plan.schedule import Meet
+from nndsl.plan.schedule import Action, Meet
 from nndsl.plan.step import plan_share, plan_step
 from nndsl.plan.tiles import Tiling, meeting, obstacle, refusal, tiled
 from nndsl.plan.work import Work, work_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nndsl.ir.program import Program, StepGraph, TrainProgram
     from nndsl.plan.options import Machine
 
-_PRODUCTS = 45e9
+_PRODUCTS = 90e9
 """Multiply-adds a second of one core, in float32; half as many in float64."""
 
 _STREAMED = 80e9
@@ -35,7 +35,11 @@ _GATHERING = 2e-6
 """Seconds that a further field takes in every step, however few bytes it has: a line of the loop that gathers rows."""
 
 _WAITING = 2e-6
-"""Seconds that a call takes longer for each thread that Python runs: only one of them at a time is in Python itself."""
+"""Seconds that a call takes longer for each thread that Python runs: only one of them at a time is in Python itself.
+Processes have a Python each."""
+
+_MESSAGE = 15e-6
+"""Seconds that a step loses by telling processes that wait with their cores busy what to do, and waiting for them."""
 
 _HAND_OVER = 35e-6
 """Seconds that a step loses by waking threads up (25 microseconds each time, on a Zen 5) and waiting for them."""
@@ -78,7 +82,9 @@ def sharing_of(train: TrainProgram, options: PlanOptions | None = None, *, float
         if why is not None:
             return Sharing(None, whole.blas_threads, f"Whole batches: {why}.")
         threads = options.threads or 1
-        return Sharing(Tiling(options.tile, threads), 1 if threads > 1 else whole.blas_threads, "As it was asked for.")
+        processes = _in_processes(train, options, work, threads, float_bytes)
+        tiling = Tiling(options.tile, threads, processes=processes)
+        return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, f"As it was asked for{_in_what(tiling)}.")
     if options.machine is None:
         return whole
     return _chosen(train, options, work, samples, float_bytes)
@@ -105,6 +111,10 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
     at_once = alone - helped + work.calls * _CALL
     threads = 1 if "threads" in options.without else _threads(work, alone, samples, machine)
     divided = _time(work, alone, threads)
+    more = 1 if "threads" in options.without else _threads(work, alone, samples, machine, processes=True)
+    processes = _in_processes(train, options, work, more, float_bytes, than=divided)
+    if processes:
+        threads, divided = more, _time(work, alone, more, processes=True)
     if threads > 1 and divided > _CLEARLY * at_once:
         return whole
     why = obstacle(train.training)
@@ -112,7 +122,8 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
         return _whole_because(whole, why) if threads > 1 else whole
     meets = meeting(train.training) is not None
     waits = _waits(train.training) if threads > 1 and meets else 0
-    if waits and divided + waits * _MEETING + len(train.training.minimizes) * _HAND_OVER > _CLEARLY * at_once:
+    meeting_each, handing_over = (_MESSAGE, _MESSAGE) if processes else (_MEETING, _HAND_OVER)
+    if waits and divided + waits * meeting_each + len(train.training.minimizes) * handing_over > _CLEARLY * at_once:
         return _whole_because(whole, f"threads would wait for each other {waits} times in a step")
     tile = None
     if "tiles" not in options.without and not meets:
@@ -120,8 +131,30 @@ def _chosen(train: TrainProgram, options: PlanOptions, work: Work, samples: int,
     if threads == 1 and (tile is None or (whole.blas_threads == 0 and machine.cores > 1)):
         return whole
     least = max(1, round(_WORTH_A_THREAD / (alone / samples)))
-    tiling = Tiling(tile, threads, min(least, -(-samples // threads)))
+    tiling = Tiling(tile, threads, min(least, -(-samples // threads)), processes)
     return Sharing(tiling, 1 if threads > 1 else whole.blas_threads, _why(tiling, work, alone, rate, waits))
+
+
+def _in_processes(
+    train: TrainProgram,
+    options: PlanOptions,
+    work: Work,
+    threads: int,
+    float_bytes: int,
+    than: float | None = None,
+) -> bool:
+    """Whether so many processes are clearly faster than threads, which take `than` seconds; None: than as many threads.
+
+    Sums that shares need of each other on the way are arrays that only threads have in common.
+    """
+    machine = options.machine
+    if threads == 1 or machine is None or not machine.copies or "processes" in options.without:
+        return False
+    alone = _alone(work, float_bytes)
+    by_threads = _time(work, alone, threads) if than is None else than
+    if _time(work, alone, threads, processes=True) > _CLEARLY * by_threads:
+        return False
+    return not any(isinstance(action, Meet) for action in _actions_of_shares(train.training))
 
 
 def _whole_because(whole: Sharing, why: str) -> Sharing:
@@ -130,9 +163,13 @@ def _whole_because(whole: Sharing, why: str) -> Sharing:
 
 def _waits(graph: StepGraph) -> int:
     """How often the threads of a step that goes through in stages wait for each other."""
-    apart = tiled(graph)
-    actions = () if apart is None else plan_share(apart.samples).actions
-    return len(graph.minimizes) + sum(isinstance(action, Meet) for action in actions)
+    return len(graph.minimizes) + sum(isinstance(action, Meet) for action in _actions_of_shares(graph))
+
+
+def _actions_of_shares(graph: StepGraph) -> tuple[Action, ...]:
+    """What each thread does in a step that goes through in stages; nothing where shares never wait for each other."""
+    apart = tiled(graph) if meeting(graph) is not None else None
+    return () if apart is None else plan_share(apart.samples).actions
 
 
 def seconds_of(work: Work, float_bytes: int) -> float:
@@ -150,9 +187,10 @@ def _alone(work: Work, float_bytes: int) -> float:
     return work.products * float_bytes / 4 / _PRODUCTS + work.streamed / _STREAMED + work.moved / _MOVED
 
 
-def _time(work: Work, alone: float, threads: int) -> float:
+def _time(work: Work, alone: float, threads: int, *, processes: bool = False) -> float:
     """Seconds of a step whose samples share out over threads; `alone`: of what is not calling, on one thread."""
-    return alone / threads + _calling(work, threads) + (_HAND_OVER if threads > 1 else 0)
+    handing_over = 0 if threads == 1 else _MESSAGE if processes else _HAND_OVER
+    return alone / threads + _calling(work, 1 if processes else threads) + handing_over
 
 
 def _calling(work: Work, threads: int) -> float:
@@ -160,11 +198,11 @@ def _calling(work: Work, threads: int) -> float:
     return work.calls * (_CALL + (threads * _WAITING if threads > 1 else 0))
 
 
-def _threads(work: Work, alone: float, samples: int, machine: Machine) -> int:
+def _threads(work: Work, alone: float, samples: int, machine: Machine, *, processes: bool = False) -> int:
     """How many threads are fastest: one, or a power of two or all cores, each with two samples at least."""
     counts = {1, machine.cores, *(1 << power for power in range(1, machine.cores.bit_length()))}
     possible = [count for count in sorted(counts) if count <= machine.cores and (count == 1 or 2 * count <= samples)]
-    return min(possible, key=lambda count: _time(work, alone, count))
+    return min(possible, key=lambda count: _time(work, alone, count, processes=processes))
 
 
 def _tile(
@@ -191,12 +229,18 @@ def _tile(
 def _why(tiling: Tiling, work: Work, alone: float, rate: float, waits: int) -> str:
     """What the machine does, and why that is fastest. waits: how often threads wait for each other on the way."""
     part = round(100 * (1 - work.products / rate / alone))
-    who = f"{tiling.threads} threads, each with a share of the batch" if tiling.threads > 1 else "One thread"
+    workers = "processes" if tiling.processes else "threads"
+    who = f"{tiling.threads} {workers}, each with a share of the batch" if tiling.threads > 1 else "One thread"
     how = "" if tiling.tile is None else f", {tiling.tile} samples at a time so that their values stay in the cache"
     if waits:
         how = f" (they wait for each other {waits} times in a step)"
     why = f": some {part} % of a step is in work that BLAS does not share out" if tiling.threads > 1 else ""
-    return f"{who}{how}{why}."
+    return f"{who}{how}{why}{_in_what(tiling)}."
+
+
+def _in_what(tiling: Tiling) -> str:
+    """Why there are processes, as the end of a sentence."""
+    return "; processes, as threads would wait for Python at every small call" if tiling.processes else ""
 
 
 def _batch_size(train: TrainProgram) -> int:

@@ -40,12 +40,14 @@ _LINEAR_IN_ONE = (ops.multiply, ops.einsum, ops.negate, ops.sum, ops.pad)
 class Tiling:
     """How a batch is divided: `tile` samples at a time, the tiles in equal shares on `threads` threads.
 
-    tile: None gives each thread its share as one tile. least: samples that a thread is worth waking up for.
+    tile: None gives each thread its share as one tile. least: samples that a thread is worth waking up for. processes:
+    processes do what threads would.
     """
 
     tile: int | None
     threads: int = 1
     least: int = 1
+    processes: bool = False
 
     @property
     def size(self) -> str:

@@ -47,7 +47,7 @@ def this_machine(root: Path = Path("/")) -> Machine:
         counts.append(int(quota) // int(period))
     limits = (os.environ.get(name, "") for name in _THREAD_LIMITS)
     counts += [int(limit) for limit in limits if limit.isdecimal()]
-    return Machine(max(1, min(counts)), _cache(root))
+    return Machine(max(1, min(counts)), _cache(root), copies=sys.platform == "linux")
 
 
 def _cache(root: Path) -> int:

@@ -85,6 +85,36 @@ def test_threads_that_would_wait_too_often_stay_asleep() -> None:
     assert sharing.reason.endswith("; and threads would wait for each other 49 times in a step.")
 
 
+COPIES = Machine(cores=2, cache=8 << 20, copies=True)
+
+LOOP = "Reshape([8, 8])\n  LSTM(64)\n  Dense(10)"
+
+
+@pytest.mark.parametrize(
+    ("machine", "without", "processes"),
+    [(COPIES, (), True), (COPIES, ("processes",), False), (COPIES, ("threads",), False), (TWO_CORES, (), False)],
+)
+def test_many_small_calls_are_shared_out_to_processes(
+    machine: Machine, without: tuple[str, ...], processes: bool
+) -> None:
+    sharing = sharing_of(block(LOOP, batch=128), PlanOptions(machine, without=without))
+    assert (sharing.tiling is not None and sharing.tiling.processes) == processes
+    assert ("processes, as threads would wait for Python" in sharing.reason) == processes
+
+
+def test_few_large_calls_are_left_to_threads() -> None:
+    sharing = sharing_of(block(CONVOLUTIONS, batch=256), PlanOptions(COPIES))
+    assert sharing.tiling is not None
+    assert not sharing.tiling.processes
+
+
+def test_shares_that_add_arrays_up_on_the_way_are_left_to_threads() -> None:
+    network = LOOP.replace("Dense(10)", "BatchNormalization\n  Dense(10)")
+    sharing = sharing_of(block(network, batch=128), PlanOptions(COPIES, threads=2))
+    assert sharing.tiling is not None
+    assert not sharing.tiling.processes
+
+
 def test_what_the_user_says_is_done() -> None:
     sharing = sharing_of(block("Flatten\n  Dense(10)"), PlanOptions(TWO_CORES, tile=3, threads=4))
     assert sharing.tiling is not None

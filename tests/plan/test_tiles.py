@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from nndsl.check import check
 from nndsl.emit import emit
 from nndsl.passes import optimise
-from nndsl.plan import PlanOptions, meeting, obstacle, refusal, sharings_of, tiled, verify_plans
+from nndsl.plan import Machine, PlanOptions, meeting, obstacle, refusal, sharings_of, tiled, verify_plans
 from nndsl.runtime.modules import Generated
+from nndsl.runtime.standalone.shared import can_share
 from nndsl.source import SourceFile
 
 DATA = """data rows {
@@ -83,6 +85,21 @@ def test_the_same_tiles_on_threads_give_the_same_bits_every_time() -> None:
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(first, second, strict=True))
 
 
+@pytest.mark.skipif(not can_share(), reason="copies of a process can't work beside it here")
+@pytest.mark.parametrize("tile", [None, 1])
+@pytest.mark.parametrize("text", ["PLAIN", "WEIGHTED", "WITHOUT_STATISTICS"])
+def test_processes_learn_the_same_bits_as_threads(text: str, tile: int | None) -> None:
+    text = globals()[text]
+    if text == WITHOUT_STATISTICS and tile is not None:
+        pytest.skip("shares that meet have no tiles")
+    plan = PlanOptions(Machine(2, 1 << 20, copies=True), tile=tile, threads=2)
+    sharings = sharings_of(program(text), plan)
+    assert "processes=True" in emit(program(text), sharings=sharings)
+    threads = after_steps(text, replace(plan, without=("processes",)))
+    processes = after_steps(text, plan)
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(processes, threads, strict=True))
+
+
 PENALTY = PLAIN.replace("minimize cross_entropy(scores, y)", "minimize cross_entropy(scores, y) + l2(Net, 0.1)")
 
 
@@ -147,6 +164,9 @@ def test_what_needs_the_whole_batch_on_the_way_goes_through_in_stages(why: str) 
     assert parts.meets
     assert meeting(block.training) == why
     assert refusal(block.training, tile=True) == why
+
+
+WITHOUT_STATISTICS = SEVERAL.replace("  BatchNormalization\n", "")
 
 
 @pytest.mark.parametrize("why", STAGES)

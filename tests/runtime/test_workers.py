@@ -15,16 +15,16 @@ from nndsl.runtime.standalone.workers import Workers
 @pytest.fixture(params=[1, 64], ids=["one core", "many cores"])
 def others(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """New threads, as they are made where there are so many cores: they are waited for in different ways."""
-    monkeypatch.setattr("nndsl.runtime.standalone.workers._cores", lambda: request.param)
+    monkeypatch.setattr("nndsl.runtime.standalone.workers.cores", lambda: request.param)
     monkeypatch.setattr("nndsl.runtime.standalone.workers._WORKERS", [])
 
 
 @pytest.mark.usefixtures("others")
 def test_all_tasks_are_done_when_threads_have_met() -> None:
-    together = Workers(3).together
     done: list[int] = []
+    together = Workers(3).together([lambda: done.append(0), lambda: done.append(1), lambda: done.append(2)])
     for _ in range(50):
-        together([lambda: done.append(0), lambda: done.append(1), lambda: done.append(2)])
+        together()
     assert sorted(done) == [0] * 50 + [1] * 50 + [2] * 50
 
 
@@ -36,8 +36,8 @@ def test_what_another_thread_raises_is_raised_here_and_threads_go_on() -> None:
         raise RuntimeError("there")
 
     with pytest.raises(RuntimeError, match="there"):
-        together([lambda: None, fails])
-    assert together([lambda: "here", lambda: None]) == "here"
+        together([lambda: None, fails])()
+    assert together([lambda: "here", lambda: None])() == "here"
 
 
 @pytest.mark.usefixtures("others")
@@ -46,6 +46,7 @@ def test_an_update_of_sums_sees_and_leaves_the_gradients_of_all_shares() -> None
     program = Program.__new__(Program)
     object.__setattr__(program, "weights", (("w", (size,)),))
     object.__setattr__(program, "states", ())
+    object.__setattr__(program, "trains", {})
     memory = Memory(program, "float64")
     drawn = np.random.default_rng(0).standard_normal((4, size))
 

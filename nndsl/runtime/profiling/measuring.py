@@ -84,11 +84,17 @@ def profile(
 
     steps: how many are measured, by default as many as 1.5 seconds hold. batch_size: instead of the block's own.
     library: tells lines of the library apart. The weights are forgotten. Raises UserError.
+
+    Where steps are worked on by processes, threads take their places: other processes' clocks can't be read.
     """
     import numpy as np
 
+    from nndsl.plan import PlanOptions
+    from nndsl.runtime.machine import this_machine
     from nndsl.runtime.standalone.threads import blas_threads
 
+    plan = plan or PlanOptions(this_machine())
+    plan = replace(plan, without=(*plan.without, "processes"))
     if batch_size is not None:
         checked = _with_batch_size(checked, batch_size)
     model = model_of(checked, sets=sets, seed=seed, precision=precision, level=level, plan=plan)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
+
+from nndsl.runtime.standalone.shared import can_share, shared_zeros
 
 Array = NDArray[Any]
 """An array of numbers, truth values or text."""
@@ -38,6 +40,8 @@ class Memory:
     last_of_step: whether the next batch is the last one of its step; where gradients are accumulated, the others only
     add theirs up, and it makes the update with their mean.
 
+    shared: whether copies of this process that work beside it see the vectors and slots, and it what they write there.
+
     The vectors are made once and never replaced, so workspaces may keep views of them.
     """
 
@@ -45,9 +49,10 @@ class Memory:
         self.dtype = np.dtype(dtype)
         self._weight_places = _places(program.weights)
         self._state_places = _places(program.states)
-        self.weights: Array = np.zeros(_size(program.weights), self.dtype)
-        self.gradients: Array = np.zeros(_size(program.weights), self.dtype)
-        self.states: Array = np.zeros(_size(program.states), self.dtype)
+        self.shared = any(train.processes for train in program.trains.values()) and can_share()
+        self.weights: Array = self.zeros(_size(program.weights))
+        self.gradients: Array = self.zeros(_size(program.weights))
+        self.states: Array = self.zeros(_size(program.states))
         self.directions: Array = np.zeros(0, self.dtype)
         self.slots: dict[str, Array] = {}
         self.scalars: dict[str, float] = {}
@@ -60,6 +65,11 @@ class Memory:
         self._summed = 0.0
         self._batches = 0
         self._scratch: Array = np.zeros(0, self.dtype)
+
+    def zeros(self, *shape: int, dtype: DTypeLike | None = None) -> Array:
+        """Zeros of the memory's floats, or of another type, for all processes that work on the step to see."""
+        kind = self.dtype if dtype is None else dtype
+        return shared_zeros(shape, kind) if self.shared else np.zeros(shape, kind)
 
     def weight(self, path: str) -> Array:
         """The weight at `path`, a view in its own shape."""
@@ -119,9 +129,9 @@ class Memory:
     def twin(self, *, with_states: bool = False) -> Memory:
         """This memory with gradients of its own, and where that is wanted states; all else is shared."""
         twin = copy(self)
-        twin.gradients = np.zeros_like(self.gradients)
+        twin.gradients = self.zeros(self.gradients.size)
         if with_states:
-            twin.states = self.states.copy()
+            twin.states = self.zeros(self.states.size)
         return twin
 
     def note(self, text: str) -> None:
@@ -160,7 +170,7 @@ class Memory:
             self.directions = np.zeros_like(self.weights)
         for name, size, initial in train.slots:
             if name not in self.slots:
-                self.slots[name] = np.empty(size, self.dtype)
+                self.slots[name] = self.zeros(size)
             self.slots[name].fill(initial)
         for name, initial in train.scalars:
             self.scalars[name] = initial
@@ -274,6 +284,7 @@ class Once:
     fields: tuple[str, ...]
     width: int
     blas_threads: int = 0
+    processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +339,7 @@ class Train:
     losses: for each weight whose gradient is of a later minimize's loss that loss's name; of the others it is "loss".
     slots: (name, size, initial value) of each array of its optimizers. scalars: (name, initial value) of each number.
     blas_threads: how many threads its matrix products are held to; 0 leaves that to the BLAS library.
+    processes: whether shares of a batch are worked on by processes of their own, not by threads.
     room: bytes that its steps take on a device: those that they always do, and those for each sample of a batch.
     one_workspace: memory is short, so that only the workspace in use is kept, not one for each batch size and one for
         validation.
@@ -354,6 +366,7 @@ class Train:
     slots: tuple[tuple[str, int, float], ...] = ()
     scalars: tuple[tuple[str, float], ...] = ()
     blas_threads: int = 0
+    processes: bool = False
     room: tuple[int, int] = (0, 0)
     one_workspace: bool = False
     callbacks: tuple[tuple[str, Mapping[str, bool | int | float | str | None]], ...] = ()

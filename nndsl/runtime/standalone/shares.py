@@ -1,4 +1,4 @@
-"""A step over a batch in stages: each thread goes through one share of the samples, and all meet between stages.
+"""A step over a batch in stages: each worker goes through one share of the samples, and all meet between stages.
 
 The `run` of a share's workspace is a generator. It yields arrays where something reads the sums of them over all
 shares, and goes on when they hold those; it yields None where the gradients of one `minimize` are complete, and goes
@@ -16,22 +16,21 @@ from typing import Any
 import numpy as np
 
 from nndsl.runtime.standalone.program import Array, Memory, Step
-from nndsl.runtime.standalone.tiles import Divided, Tile, TileWorkspace
+from nndsl.runtime.standalone.shared import Signal
+from nndsl.runtime.standalone.tiles import Divided, Tile, TileWorkspace, move
 from nndsl.runtime.standalone.workers import vector_sums
 
 
 class _Crossing:
-    """Where `count` threads wait for each other, again and again.
+    """Where workers wait for each other, again and again.
 
-    Each has a lock for each other one, which it opens when it arrives; two in turn, as one thread may be at the next
+    Each has a lock for each other one, which it opens when it arrives; two in turn, as one worker may be at the next
     crossing before another has left this one. That takes half of the time that `threading.Barrier` does.
     """
 
-    def __init__(self, count: int) -> None:
-        self.broken = False
-        self._locks = [[[Lock() for _ in range(count)] for _ in range(count)] for _ in range(2)]
-        for lock in self._all():
-            lock.acquire()
+    def __init__(self, count: int, memory: Memory) -> None:
+        self._broken = memory.zeros(1, dtype=np.bool_)
+        self._locks = [[[_closed(memory, count) for _ in range(count)] for _ in range(count)] for _ in range(2)]
         self._own = [
             [[locks[me][other] for other in range(count) if other != me] for locks in self._locks]
             for me in range(count)
@@ -41,8 +40,13 @@ class _Crossing:
             for me in range(count)
         ]
 
+    @property
+    def broken(self) -> bool:
+        """Whether a worker will never arrive."""
+        return bool(self._broken[0])
+
     def wait(self, me: int, turn: int) -> None:
-        """Thread `me` waits until all others are here too, at their crossing number `turn`."""
+        """Worker `me` waits until all others are here too, at their crossing number `turn`."""
         if self.broken:
             return
         with suppress(RuntimeError):  # one that breaks off opens all locks
@@ -52,8 +56,8 @@ class _Crossing:
             lock.acquire()
 
     def break_off(self) -> None:
-        """One thread will never arrive: lets all others through."""
-        self.broken = True
+        """One worker will never arrive: lets all others through."""
+        self._broken[0] = True
         for lock in self._all():
             with suppress(RuntimeError):  # it is open
                 lock.release()
@@ -62,8 +66,17 @@ class _Crossing:
         return (lock for locks in self._locks for row in locks for lock in row)
 
 
+def _closed(memory: Memory, count: int) -> Any:
+    """A lock that is closed, for `count` threads or processes."""
+    if memory.shared:
+        return Signal(count)
+    lock = Lock()
+    lock.acquire()
+    return lock
+
+
 class _Share:
-    """The samples of one thread, number `me`: where it is in the step, and what it brought to each meeting of it."""
+    """The samples of one worker, number `me`: where it is in the step, and what it brought to each meeting of it."""
 
     def __init__(self, me: int, memory: Memory, tile: Tile) -> None:
         self.me = me
@@ -71,12 +84,12 @@ class _Share:
         self.tile = tile
         self.steps: Iterator[Sequence[Array] | None] = iter(())
         self.brought: list[list[Array]] = []
-        self.meetings = 0
-        self.waits = 0
+        self.totals = memory.zeros(*tile.step.totals.shape, dtype=np.float64)
+        self.stage = self.meetings = self.waits = 0
 
 
 class Shares(Divided):
-    """A step over `n` samples in stages: at most `threads` shares of `size` samples, a thread for each.
+    """A step over `n` samples in stages: at most `threads` shares of `size` samples, a worker for each.
 
     `run` goes through the first stage, `go_on` through the next one. gradients: for each minimize the parts (first,
     behind the last) of the flat vector that its gradients are in. After its stage their sums over all shares are in
@@ -94,51 +107,58 @@ class Shares(Divided):
         threads: int,
         gradients: Sequence[Sequence[tuple[int, int]]],
     ) -> None:
-        super().__init__(n, threads)
-        self._memory = memory
+        super().__init__(n, memory, threads)
         self._shares: list[_Share] = []
         for me, first in enumerate(range(0, n, size)):
             own = memory if me == 0 or not gradients else memory.twin(with_states=True)
             step = make(min(size, n - first), own, seed, n)
             self._shares.append(_Share(me, own, self.tile(step, first, min(size, n - first))))
-            self.made.append(step)
-        self.totals = np.zeros_like(self.made[0].totals)
-        self._crossing = _Crossing(len(self._shares))
+        self.totals = np.zeros_like(self._shares[0].totals)
         self._sums = [
             [vector_sums([s.memory.gradients[first:last] for s in self._shares], threads) for first, last in parts]
             for parts in gradients
         ]
-        self._begin = [partial(self._go, share, begins=True) for share in self._shares]
-        self._on = [partial(self._go, share) for share in self._shares]
-        self._stage = 0
+        self._begin_together()
+
+    def _begin_together(self) -> None:
+        """Makes what all shares do at once; anew where one has failed, as the others may be anywhere."""
+        self._crossing = _Crossing(len(self._shares), self.memory)
+        self._begin = self.workers.together([partial(self._start, share) for share in self._shares])
+        self._on = self.workers.together([partial(self._go, share) for share in self._shares])
 
     def run(self, step: int, epoch: int, first: int) -> None:
         """The first stage over the samples in `inputs`; the batch's first one is at position `first` of the epoch."""
         if self._crossing.broken:
-            self._crossing = _Crossing(len(self._shares))
-        self._stage = 0
-        for share in self._shares:
-            share.steps = share.tile.step.run(step, epoch, first + share.tile.first)
-            share.meetings = share.waits = 0
-            if share.memory is not self._memory:
-                np.copyto(share.memory.states, self._memory.states)
-        self.workers.together(self._begin)
-        self.gather(self.totals)
+            self._begin_together()
+        for share in self._shares[1:]:
+            if share.memory is not self.memory:
+                np.copyto(share.memory.states, self.memory.states)
+        self._begin(step, epoch, first)
+        self._gather()
 
     def go_on(self) -> None:
         """The next stage, with the new weights."""
-        self._stage += 1
-        self.workers.together(self._on)
-        self.gather(self.totals)
+        self._on()
+        self._gather()
 
-    def _go(self, share: _Share, *, begins: bool = False) -> None:
-        """Takes a share through a stage; at its end the thread adds up its part of the gradients."""
+    def _gather(self) -> None:
+        for share in self._shares:
+            move(share.totals, self.totals)
+
+    def _start(self, share: _Share, step: int, epoch: int, first: int) -> None:
+        """Takes a share through the first stage."""
+        share.steps = share.tile.step.run(step, epoch, first + share.tile.first)
+        share.stage = share.meetings = share.waits = 0
+        share.tile.take()
+        self._go(share)
+
+    def _go(self, share: _Share) -> None:
+        """Takes a share through a stage; at its end the worker adds up its part of the gradients."""
         try:
-            if begins:
-                share.tile.take()
             for arrays in share.steps:
                 if arrays is None:
                     self._add_gradients(share)
+                    share.stage += 1
                     return
                 if not self._add_up(share, arrays):
                     return
@@ -146,6 +166,8 @@ class Shares(Divided):
         except BaseException:
             self._crossing.break_off()
             raise
+        finally:
+            move(share.tile.step.totals, share.totals)
 
     def _add_up(self, share: _Share, arrays: Sequence[Array]) -> bool:
         """Replaces the arrays by their sums over all shares, unless another share has failed."""
@@ -168,7 +190,7 @@ class Shares(Divided):
     def _add_gradients(self, share: _Share) -> None:
         if len(self._shares) == 1 or not self._met(share):
             return
-        for tasks in self._sums[self._stage]:
+        for tasks in self._sums[share.stage]:
             if share.me < len(tasks):
                 tasks[share.me]()
 

@@ -1,9 +1,9 @@
-"""A step over a batch as steps over tiles of it, whose values stay in the cache, on one thread or several."""
+"""A step over a batch as steps over tiles of it, whose values stay in the cache, by one worker or several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,12 +36,15 @@ class Tile:
 
 
 class Divided:
-    """What goes through a batch of `n` samples in parts: whole `inputs` and `outputs`, and the sums of all `totals`."""
+    """What goes through a batch of `n` samples in parts: whole `inputs` and `outputs`, and the sums of all `totals`.
 
-    def __init__(self, n: int, threads: int) -> None:
+    Its workers are threads; where what is in `memory` is shared they are processes, and what it makes is shared, too.
+    """
+
+    def __init__(self, n: int, memory: Memory, workers: int) -> None:
         self.n = n
-        self.workers = Workers(threads)
-        self.made: list[Step] = []
+        self.memory = memory
+        self.workers = Workers(workers, processes=memory.shared)
         self.inputs: dict[str, Array] = {}
         self.outputs: dict[str, Array] = {}
 
@@ -50,34 +53,36 @@ class Divided:
         for whole, parts in ((self.inputs, step.inputs), (self.outputs, step.outputs)):
             for name, part in parts.items():
                 if name not in whole:
-                    whole[name] = np.empty((self.n, *part.shape[1:]), part.dtype)
+                    whole[name] = self.memory.zeros(self.n, *part.shape[1:], dtype=part.dtype)
         own = slice(first, first + size)
         read = [(target, self.inputs[name][own]) for name, target in step.inputs.items()]
         written = [(self.outputs[name][own], source) for name, source in step.outputs.items()]
         return Tile(step, first, read, written)
 
-    def gather(self, totals: Array) -> None:
-        """Adds to `totals` what the workspaces have added to theirs."""
-        for made in self.made:
-            totals += made.totals
-            made.totals.fill(0.0)
-
     def update(self, make: Callable[..., Callable[..., Any]], *vectors: Array) -> Callable[..., Any]:
-        """An optimizer's update of flat vectors, on all threads."""
+        """An optimizer's update of flat vectors, by all workers."""
         return self.workers.update(make, *vectors)
 
 
-@dataclass(slots=True)
-class _TilesOfThread:
-    """The tiles of one thread. The sum of their gradients is in `sums`: in `memory` where it has one tile."""
+def move(source: Array, into: Array) -> None:
+    """Adds `source` to `into`, and leaves zeros there."""
+    into += source
+    source.fill(0.0)
 
-    memory: Memory
-    sums: Array
-    tiles: list[Tile] = field(default_factory=list[Tile])
+
+class _TilesOfWorker:
+    """The tiles of one worker. The sum of their gradients is in `sums`: in `memory` where it has one tile."""
+
+    def __init__(self, tiles: Sequence[Tile], memory: Memory, sums: Array) -> None:
+        self.tiles = tiles
+        self.sums = sums
+        self._gradients = memory.gradients
+        self._steps = list({id(tile.step): tile.step for tile in tiles}.values())
+        self.totals = memory.zeros(*tiles[0].step.totals.shape, dtype=np.float64)
 
     def run(self, step: int, epoch: int, first: int) -> None:
         """Goes through the tiles."""
-        gradients, sums = self.memory.gradients, self.sums
+        gradients, sums = self._gradients, self.sums
         for number, tile in enumerate(self.tiles):
             tile.take()
             tile.step.run(step, epoch, first + tile.first)
@@ -88,10 +93,12 @@ class _TilesOfThread:
                 np.add(sums, gradients, out=sums)
             else:
                 np.copyto(sums, gradients)
+        for each in self._steps:
+            move(each.totals, self.totals)
 
 
 class Tiles(Divided):
-    """A step over `n` samples: `tile` at a time, the tiles in equal shares on `threads` threads.
+    """A step over `n` samples: `tile` at a time, the tiles in equal shares for `threads` workers.
 
     After `run` the sums of the tiles' gradients are in `memory.gradients` (where `trains`) and those of their totals in
     `totals`, added in the same order every time.
@@ -100,41 +107,38 @@ class Tiles(Divided):
     def __init__(
         self, make: TileWorkspace, n: int, memory: Memory, seed: int, *, tile: int, threads: int, trains: bool
     ) -> None:
-        super().__init__(n, threads)
+        super().__init__(n, memory, threads)
         firsts = range(0, n, tile)
         count = min(threads, len(firsts))
         self._trains = trains
-        self._shares: list[_TilesOfThread] = []
+        self._shares: list[_TilesOfWorker] = []
         for number in range(count):
             own = firsts[number * len(firsts) // count : (number + 1) * len(firsts) // count]
             alone = not trains or (number == 0 and len(own) == 1)
             into = memory if alone else memory.twin()
-            sums = (
-                memory.gradients if number == 0 else into.gradients if len(own) == 1 else np.zeros_like(into.gradients)
-            )
-            share = _TilesOfThread(into, sums if trains else into.gradients)
-            made: dict[int, Step] = {}
-            for first in own:
-                size = min(tile, n - first)
-                if size not in made:
-                    made[size] = make(size, into, seed, n)
-                share.tiles.append(self.tile(made[size], first, size))
-            self._shares.append(share)
-            self.made += made.values()
-        self.totals = np.zeros_like(self.made[0].totals)
-        self._memory = memory
-        self._sums = vector_sums([share.sums for share in self._shares], threads) if trains and count > 1 else []
+            sums = into.gradients
+            if trains and len(own) > 1:
+                sums = memory.gradients if number == 0 else memory.zeros(memory.gradients.size)
+            sizes = [min(tile, n - first) for first in own]
+            made = {size: make(size, into, seed, n) for size in dict.fromkeys(sizes)}
+            tiles = [self.tile(made[size], first, size) for first, size in zip(own, sizes, strict=True)]
+            self._shares.append(_TilesOfWorker(tiles, into, sums))
+        self.totals = np.zeros_like(self._shares[0].totals)
+        self._go = self.workers.together([share.run for share in self._shares])
+        sums_of_all = [share.sums for share in self._shares]
+        adds = trains and count > 1
+        self._add: Callable[[], Any] | None = self.workers.together(vector_sums(sums_of_all, threads)) if adds else None
 
     def update_of_sums(
         self, make: Callable[..., Callable[..., Any]], start: int, stop: int, *slots: Array
     ) -> Callable[..., Any]:
         """An optimizer's update of the weights from `start` to `stop`, which adds up the gradients of all shares first.
 
-        So threads meet once less. From then on `run` leaves the sums to such updates.
+        So workers meet once less. From then on `run` leaves the sums to such updates.
         """
         own = slice(start, stop)
         others = [share.sums[own] for share in self._shares[1:]] if self._trains else []
-        self._sums = []
+        self._add = None
 
         def make_adding(weight: Array, gradient: Array, *arrays: Array) -> Callable[..., Any]:
             change = make(weight, gradient, *arrays[: len(slots)])
@@ -146,18 +150,19 @@ class Tiles(Divided):
 
             return update
 
-        weights, gradients = self._memory.weights[own], self._memory.gradients[own]
+        weights, gradients = self.memory.weights[own], self.memory.gradients[own]
         return self.workers.update(make_adding if others else make, weights, gradients, *slots, *others)
 
     def run(self, step: int, epoch: int, first: int) -> None:
         """One step over the samples in `inputs`; the batch's first one is at position `first` of the epoch."""
-        self.workers.together([share.run for share in self._shares], step, epoch, first)
-        if self._sums:
-            self.workers.together(self._sums)
-        self.gather(self.totals)
+        self._go(step, epoch, first)
+        if self._add is not None:
+            self._add()
+        for share in self._shares:
+            move(share.totals, self.totals)
 
     def step(self) -> Step:
         """The step as a workspace gives it; a single tile's own, where it changes nothing but its buffers."""
         if not self._trains and sum(len(share.tiles) for share in self._shares) == 1:
-            return self.made[0]
+            return self._shares[0].tiles[0].step
         return Step(self.run, self.inputs, self.outputs, self.totals)

@@ -1,9 +1,8 @@
-"""Threads that wait for work: what a step does at once for several parts of its batch, or of its flat vectors."""
+"""Workers: what a step does at once for several parts of its batch, or of its flat vectors, on threads or processes."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from threading import Lock, Thread
@@ -11,54 +10,64 @@ from typing import Any
 
 import numpy as np
 
+from nndsl.runtime.standalone.processes import TasksOfProcesses
 from nndsl.runtime.standalone.program import Array
+from nndsl.runtime.standalone.shared import cores
 
 _LEAST_PART = 1 << 15
-"""The numbers of a flat vector that a thread must have to do before another one is woken for the rest."""
+"""The numbers of a flat vector that a worker must have to do before another one is woken for the rest."""
 
 _LINE = 16
-"""Parts of a flat vector begin at multiples of this, so that no two threads write to one line of the cache."""
+"""Parts of a flat vector begin at multiples of this, so that no two workers write to one line of the cache."""
 
 
 class Workers:
-    """This thread and others: `threads` in all, which all steps share. No two steps run at the same time."""
+    """This thread and others, `count` in all, or this process and others. All steps share them: no two run at once."""
 
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-        self._others = [_worker(number) for number in range(threads - 1)]
+    def __init__(self, count: int, *, processes: bool = False) -> None:
+        self.count = count
+        self._processes = processes
 
-    def together(self, tasks: Sequence[Callable[..., Any]], *arguments: float) -> Any:
-        """Calls each task on a thread of its own, the first one on this thread, whose result is given back."""
-        working = [worker.begin(task, arguments) for worker, task in zip(self._others, tasks[1:], strict=False)]
-        failures: list[BaseException | None] = []
-        try:
-            result = tasks[0](*arguments)
-        finally:
-            failures += [worker.finish() for worker in working]
-        for failure in failures:
-            if failure is not None:
-                raise failure
-        return result
+    def together(self, tasks: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+        """What calls each task by a worker of its own, all with the numbers that it is called with.
+
+        It gives what the first task gives, which is called here, and raises what any of them raises.
+        """
+        if len(tasks) == 1:
+            return tasks[0]
+        if self._processes:
+            return TasksOfProcesses(tasks)
+        others = [_worker(number) for number in range(len(tasks) - 1)]
+
+        def together(*arguments: float) -> Any:
+            working = [worker.begin(task, arguments) for worker, task in zip(others, tasks[1:], strict=True)]
+            failures: list[BaseException | None] = []
+            try:
+                result = tasks[0](*arguments)
+            finally:
+                failures += [worker.finish() for worker in working]
+            for failure in failures:
+                if failure is not None:
+                    raise failure
+            return result
+
+        return together
 
     def update(self, make: Callable[..., Callable[..., Any]], *vectors: Array) -> Callable[..., Any]:
-        """An optimizer's update of flat vectors, `make(*vectors)`, on all threads: each takes a part of the vectors."""
-        updates = [make(*(vector[part] for vector in vectors)) for part in vector_parts(vectors[0].size, self.threads)]
-
-        def update(*numbers: float) -> Any:
-            return self.together(updates, *numbers)
-
-        return update if len(updates) > 1 else updates[0]
+        """An optimizer's update of flat vectors, `make(*vectors)`, by all workers: each takes a part of the vectors."""
+        parts = vector_parts(vectors[0].size, self.count)
+        return self.together([make(*(vector[part] for vector in vectors)) for part in parts])
 
 
-def vector_parts(size: int, threads: int) -> list[slice]:
-    """Parts of a flat vector for that many threads at most, where it is long enough to gain by it."""
-    count = max(1, min(threads, size // _LEAST_PART))
+def vector_parts(size: int, workers: int) -> list[slice]:
+    """Parts of a flat vector for that many workers at most, where it is long enough to gain by it."""
+    count = max(1, min(workers, size // _LEAST_PART))
     edges = [size * number // count // _LINE * _LINE for number in range(count)] + [size]
     return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
-def vector_sums(vectors: Sequence[Array], threads: int) -> list[Callable[[], None]]:
-    """For each thread what adds its part of all vectors to the first one."""
+def vector_sums(vectors: Sequence[Array], workers: int) -> list[Callable[[], None]]:
+    """For each worker what adds its part of all vectors to the first one."""
 
     def task(part: slice) -> Callable[[], None]:
         into, *others = (vector[part] for vector in vectors)
@@ -69,7 +78,7 @@ def vector_sums(vectors: Sequence[Array], threads: int) -> list[Callable[[], Non
 
         return add
 
-    return [task(part) for part in vector_parts(vectors[0].size, threads)]
+    return [task(part) for part in vector_parts(vectors[0].size, workers)]
 
 
 class _SpinLock:
@@ -95,17 +104,12 @@ class _SpinLock:
         self._unlock(self._place)
 
 
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _finish_lock(number: int) -> _SpinLock | Any:
     """The lock that is waited for until thread `number` has done what others have done in the same time.
 
     Where there are fewer cores than threads, the core is better left to one that works.
     """
-    if number + 2 > _cores():
+    if number + 2 > cores():
         return Lock()
     try:
         return _SpinLock()
