@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nndsl.runtime.standalone.alignment import aligned, aligned_zeros
+
 Array = NDArray[Any]
 """An array of numbers, truth values or text."""
 
@@ -45,9 +47,9 @@ class Memory:
         self.dtype = np.dtype(dtype)
         self._weight_places = _places(program.weights)
         self._state_places = _places(program.states)
-        self.weights: Array = np.zeros(_size(program.weights), self.dtype)
-        self.gradients: Array = np.zeros(_size(program.weights), self.dtype)
-        self.states: Array = np.zeros(_size(program.states), self.dtype)
+        self.weights: Array = aligned_zeros(_size(program.weights), self.dtype)
+        self.gradients: Array = aligned_zeros(_size(program.weights), self.dtype)
+        self.states: Array = aligned_zeros(_size(program.states), self.dtype)
         self.directions: Array = np.zeros(0, self.dtype)
         self.slots: dict[str, Array] = {}
         self.scalars: dict[str, float] = {}
@@ -119,7 +121,7 @@ class Memory:
     def twin(self, *, with_states: bool = False) -> Memory:
         """This memory with gradients of its own, and where that is wanted states; all else is shared."""
         twin = copy(self)
-        twin.gradients = np.zeros_like(self.gradients)
+        twin.gradients = aligned_zeros(self.gradients.size, self.dtype)
         if with_states:
             twin.states = self.states.copy()
         return twin
@@ -160,7 +162,7 @@ class Memory:
             self.directions = np.zeros_like(self.weights)
         for name, size, initial in train.slots:
             if name not in self.slots:
-                self.slots[name] = np.empty(size, self.dtype)
+                self.slots[name] = aligned(size, self.dtype)
             self.slots[name].fill(initial)
         for name, initial in train.scalars:
             self.scalars[name] = initial
