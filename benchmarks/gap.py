@@ -19,6 +19,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from benchmarks import one_sample
 from benchmarks.networks import NETWORKS, Network
 from benchmarks.options import Options
 from benchmarks.page import markdown
@@ -54,8 +55,10 @@ class Watch(local):
 
 
 def section(options: Options) -> str:
-    """The table: a row for each network."""
-    return markdown(HEADER, [_row(network) for network in options.of(NETWORKS)])
+    """Two tables with a row for each network: of training steps, and of the inference of one sample."""
+    networks = options.of(NETWORKS)
+    steps = markdown(HEADER, [_row(network) for network in networks])
+    return f"{steps}\nOne sample:\n\n{one_sample.table(networks)}"
 
 
 def watch(names: MutableMapping[str, Any], spent: Spent) -> None:

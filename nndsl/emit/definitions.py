@@ -75,11 +75,11 @@ class Surroundings:
 
     def empty(self, type: TensorType) -> str:
         """A new array for values of `type`."""
-        return f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})"
+        return f"aligned({array_shape(type)}, {DTYPES[type.dtype]})"
 
     def buffer(self, buffer: Buffer) -> str:
         """A new buffer."""
-        return f"np.empty({elements(buffer.size, buffer.per_sample)}, {DTYPES[buffer.dtype]})"
+        return f"aligned({elements(buffer.size, buffer.per_sample)}, {DTYPES[buffer.dtype]})"
 
     def total_remark(self, index: int) -> str:
         """What total `index` is for."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOST, _DEVICE = "nndsl.runtime.standalone.", "nndsl.runtime.device."
 _FIRST = (
+    "alignment",
     "program",
     "shared",
     "processes",

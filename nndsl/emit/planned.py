@@ -76,6 +76,11 @@ def _by_time(type: TensorType) -> str:
     return shape((type.shape[0], "n", *type.shape[1:]))
 
 
+def _alike(type: TensorType) -> tuple[int, ...]:
+    """The shape of what is the same for all samples, with an axis for them: for one sample NumPy need not broadcast."""
+    return (1, *type.shape) if type.kind is Kind.SAMPLE else type.shape
+
+
 @dataclass(slots=True)
 class PlannedCode:
     """The code of one schedule: `sections` hold the definitions, `lines` the step (both without indentation)."""
@@ -286,12 +291,18 @@ class PlannedCode:
                 return self.array(node) if whole else self._before_broadcast(node)
 
     def _before_broadcast(self, node: Node) -> str:
-        """What NumPy broadcasts to `node` by itself: `bias`, or a column where axes come behind the samples."""
+        """What NumPy broadcasts to `node` by itself: `bias`, or a column where axes come behind the samples.
+
+        What is as large as a sample gets an axis for the samples: where there is one alone, shapes are then the same,
+        and NumPy calls its loop straight away.
+        """
         source = node
         while source.op is broadcast and isinstance(self.schedule.places[source], ViewOf):
             (source,) = source.inputs
         text = self.array(source)
         missing = node.type.rank - source.type.rank
+        if source.type.kind is not Kind.SAMPLE and node.type.kind is Kind.SAMPLE and not missing:
+            return self.define(Definition("views", f"{text}_row", f"{text}[None]"))
         if source.type.kind is not Kind.SAMPLE or not missing:
             return text
         return self.define(Definition("views", f"{text}_column", f"{text}[:{', None' * missing}]"))
@@ -303,7 +314,7 @@ class PlannedCode:
         if not isinstance(place, Literal) or self.surroundings.all_alike or self._lies_by_time(node):
             return text
         per_sample = node.type.kind is Kind.SAMPLE and node.type.size < _SMALL
-        sizes = array_shape(node.type) if per_sample else shape(node.type.shape)
+        sizes = array_shape(node.type) if per_sample else shape(_alike(node.type))
         value = number(operand["value"], operand.type.dtype.value).strip("()")
         name = f"all_{number_name(operand)}"
         return self.define(Definition("numbers", name, f"np.full({sizes}, {value}, {DTYPES[operand.type.dtype]})"))
@@ -393,7 +404,7 @@ class PlannedCode:
         alone = self._buffer_users[buffer] == 1 and made.part_of is None
         if alone and (named or not self.surroundings.all_alike):
             name = self.names.unique(wish)
-            text = f"np.empty({_by_time(type)}, {DTYPES[type.dtype]})" if by_time else self.surroundings.empty(type)
+            text = f"aligned({_by_time(type)}, {DTYPES[type.dtype]})" if by_time else self.surroundings.empty(type)
             self.sections["buffers"].append(f"{name} = {text}")
             return name
         text = self._buffer(buffer) if made.part_of is None else self._part(made.part_of, made.first, type)

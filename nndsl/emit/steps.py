@@ -147,7 +147,7 @@ class PlannedStep(Surroundings):
         return Definition(
             "inputs",
             name,
-            f"np.empty({array_shape(type)}, {DTYPES[type.dtype]})",
+            f"aligned({array_shape(type)}, {DTYPES[type.dtype]})",
             "" if identifier(name) == name else f"field {one_line(name)}",
         )
 

@@ -12,6 +12,8 @@ import pytest
 from benchmarks import compiled
 from benchmarks.gap import KINDS, Spent, watch
 from benchmarks.networks.perceptrons import perceptron
+from benchmarks.networks.transformer import transformer
+from benchmarks.one_sample import table, weight_bytes
 from benchmarks.sides.ours import model_of, ours, side_of
 from benchmarks.steps import require_agreement
 from benchmarks.techniques import ways
@@ -47,6 +49,21 @@ def test_watched_functions_compute_what_they_do_unwatched_and_are_counted(tmp_pa
     assert products == step.count(" dot(")
     assert elementwise > 3
     assert moved >= step.count("copyto(")
+
+
+def test_bytes_of_weights_are_those_that_a_prediction_reads_whole(tmp_path: Path) -> None:
+    dense, _ = model_of(NETWORK, tmp_path)
+    assert weight_bytes(dense.planned.trains[0].evaluation) == 4 * (6 * 5 + 5 + 5 * 3 + 3)
+    small = transformer(2, blocks=1, heads=2, width=4, length=3)
+    model, _ = model_of(small, tmp_path)
+    weights = model.generated.program.weights
+    read = sum(int(np.prod(shape)) for path, shape in weights if path != "Net/embedding/embeddings")
+    assert weight_bytes(model.planned.trains[0].evaluation) == 4 * read
+
+
+def test_the_table_of_one_sample_counts_the_calls_of_its_lines() -> None:
+    row = table([NETWORK]).splitlines()[2].split("|")
+    assert [cell.strip() for cell in (row[1], row[6])] == ["MLP", "5"]
 
 
 def test_the_tangent_that_is_made_for_compilers_is_the_hyperbolic_tangent() -> None:

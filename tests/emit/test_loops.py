@@ -248,7 +248,7 @@ def test_the_planned_form_goes_through_views_and_computes_over_the_carry() -> No
 def test_sequences_between_loops_are_neither_copied_nor_scattered() -> None:
     maker = LoopMaker()
     text = mathematics(emit(maker.program(chained(maker))))
-    assert "loop_square_all = empty((4, n, 3, 2), real)" in text
+    assert "loop_square_all = aligned((4, n, 3, 2), real)" in text
     assert "square(loop_reshape, out=loop_square_t)" in text
     assert "matmul(loop_square_t_2, loop_tanh_t_2_matrix, out=loop_einsum_matrix)" in text
 

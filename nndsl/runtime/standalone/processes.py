@@ -1,12 +1,13 @@
 """Processes that work beside this one, each on its share of a batch.
 
-Python runs one thread at a time outside of NumPy. Where a step is thousands of calls on small arrays, threads wait for
-each other at every one of them; processes do not. Each is a copy of this one (`fork`): it has every array, function and
-number that was there when it was made, and sees later changes only of arrays that were made to be shared.
+Python runs one thread at a time outside of NumPy. Where a step is thousands of calls on small arrays, threads wait
+for each other at every one of them; processes do not. Each is a copy of this one (`fork`): it has every array, function
+and number that was there when it was made, and sees later changes only of arrays that were made to be shared.
 """
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import pickle
@@ -14,7 +15,6 @@ import signal
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import count
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
@@ -163,7 +163,7 @@ def _sendable(failure: BaseException | None) -> BaseException | None:
     return failure if len(text) <= _MESSAGE else RuntimeError(repr(failure)[: _MESSAGE // 8])
 
 
-_NUMBERS = count(1)
+_NUMBERS = itertools.count(1)
 
 _IN_USE: WeakValueDictionary[int, TasksOfProcesses] = WeakValueDictionary()
 """All tasks that somebody may still call, by number."""

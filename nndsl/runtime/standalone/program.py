@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from nndsl.runtime.standalone.alignment import aligned_zeros
 from nndsl.runtime.standalone.shared import can_share, shared_zeros
 
 Array = NDArray[Any]
@@ -69,7 +70,7 @@ class Memory:
     def zeros(self, *shape: int, dtype: DTypeLike | None = None) -> Array:
         """Zeros of the memory's floats, or of another type, for all processes that work on the step to see."""
         kind = self.dtype if dtype is None else dtype
-        return shared_zeros(shape, kind) if self.shared else np.zeros(shape, kind)
+        return shared_zeros(shape, kind) if self.shared else aligned_zeros(shape, kind)
 
     def weight(self, path: str) -> Array:
         """The weight at `path`, a view in its own shape."""
