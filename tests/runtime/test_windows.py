@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nndsl.runtime.standalone.windows import gather_parts, window_blocks, window_edges, windows
+from nndsl.runtime.standalone.windows import (
+    gather_parts,
+    mark_first_maxima,
+    mark_parts,
+    pool_parts,
+    window_blocks,
+    window_edges,
+    windows,
+)
 
 AXIS = st.tuples(
     st.integers(1, 7), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(0, 4)
@@ -62,3 +70,11 @@ def test_windows_that_see_the_same_places_are_one_copy_where_a_row_of_them_is_lo
     assert all(np.may_share_memory(small, out) and np.may_share_memory(large, x) for small, large in blocks)
     gather_parts(blocks)
     np.testing.assert_array_equal(out, windows(x, (3, 3), (count, count), before=(before, before)))
+
+
+def test_the_maximum_of_a_window_of_one_is_its_element_whatever_the_memory_held() -> None:
+    x, largest, taken = np.arange(6.0).reshape(2, 3), np.empty((2, 3)), np.empty((2, 3), np.bool_)
+    marks = np.zeros((2, 1, 3), np.bool_)
+    for _ in range(2):
+        mark_first_maxima(pool_parts(largest, x, (1,)), mark_parts(marks, x, (1,)), marks, largest, taken)
+        assert marks.all()

@@ -204,7 +204,11 @@ def mark_first_maxima(parts: list[Part], marked: list[Array], marks: Array, larg
     overwritten by the maximum (of all places but the last) and by anything.
     """
     final = len(parts) - 1
-    if all(mark.size == taken.size for mark in marked):
+    whole = all(mark.size == taken.size for mark in marked)
+    if whole and not final:
+        marks.fill(True)
+        return
+    if whole:
         np.copyto(largest, parts[0][1])
         begin = 1
     else:
