@@ -67,11 +67,11 @@ def _windows_gradient(ct: Node, out: Node) -> tuple[Node]:
 
 def _write_windows(e: Emission, define: Define) -> list[str]:
     (x,) = e.operands
-    parts = define_parts(e, define, "window", e.out, e.out, x)
-    lines = [f"gather_parts({parts})"]
+    arrays = f"{samples_text(e, e.out)}, {samples_text(e, x)}"
+    blocks = define(derived(e.out, "blocks"), f"window_blocks({arrays}{pitch_text(e.node)})")
+    lines = [f"gather_parts({blocks})"]
     if not pooling(e.node, e.node.inputs[0].type).reach_outside:
         return lines
-    arrays = f"{samples_text(e, e.out)}, {samples_text(e, x)}"
     edges = define(derived(e.out, "edges"), f"window_edges({arrays}{pitch_text(e.node)})")
     return [f"clear_parts({edges})", *lines]
 
@@ -107,7 +107,7 @@ windows = Op(
         call_text("windows", "sizes", "counts"),
         _write_windows,
         "windows",
-        "window_parts",
+        "window_blocks",
         "gather_parts",
         "window_edges",
         "clear_parts",

@@ -57,6 +57,57 @@ def window_parts(
     ]
 
 
+def _alike(
+    length: int, count: int, size: int, stride: int, dilation: int, outside: int
+) -> list[tuple[slice, slice, int]]:
+    """Along an axis: windows that have the same places inside of `length`, those places, and the first's element."""
+    found: list[tuple[slice, slice, int]] = []
+    for window in range(count):
+        begin = window * stride - outside
+        first = max(0, -(begin // dilation))
+        last = min(size, (length - 1 - begin) // dilation + 1)
+        if first >= last:
+            continue
+        if found and found[-1][0].stop == window and found[-1][1] == slice(first, last):
+            windows, places, element = found[-1]
+            found[-1] = (slice(windows.start, window + 1), places, element)
+        else:
+            found.append((slice(window, window + 1), slice(first, last), begin + first * dilation))
+    return found
+
+
+def window_blocks(
+    windows: Array, x: Array, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
+) -> list[Part]:
+    """Parts of `windows` that are together all that lies in `x`, and what stands there, to copy in few long runs.
+
+    windows: [n, counts, sizes, rest], x: [n, lengths, rest]. Both parts are views, of one shape, and that of `x` is
+    only to be read: windows share elements. Windows with the same places inside are one part, whose innermost run in
+    memory is a window's row; with one number an element, a part for each place has longer ones, of a row of windows.
+    """
+    end = 1 + windows.ndim - x.ndim
+    axes = end - 1
+    counts, sizes = windows.shape[1:end], windows.shape[end : end + axes]
+    ones = (1,) * axes
+    strides, dilations, before = strides or ones, dilations or ones, before or (0,) * axes
+    if x.shape[end:] == (1,) * (x.ndim - end) and counts[-1] > sizes[-1]:
+        return window_parts(windows, x, strides=strides, dilations=dilations, before=before)
+    alike = [_alike(*each) for each in zip(x.shape[1:end], counts, sizes, strides, dilations, before, strict=True)]
+    parts: list[Part] = []
+    for block in product(*alike):
+        inside = [places for _, places, _ in block]
+        spans = [(p.stop - p.start - 1) * step + 1 for p, step in zip(inside, dilations, strict=True)]
+        slid = np.lib.stride_tricks.sliding_window_view(x, spans, axis=tuple(range(1, end)))
+        slid = np.moveaxis(slid, range(x.ndim, x.ndim + axes), range(end, end + axes))
+        begins = tuple(
+            slice(element, element + (which.stop - which.start - 1) * stride + 1, stride)
+            for (which, _, element), stride in zip(block, strides, strict=True)
+        )
+        elements = slid[(_ALL, *begins, *(slice(None, None, step) for step in dilations))]
+        parts.append((windows[(_ALL, *(which for which, _, _ in block), *inside)], elements))
+    return parts
+
+
 def window_edges(
     windows: Array, x: Array, *, strides: Sizes = (), dilations: Sizes = (), before: Sizes = ()
 ) -> list[Array]:
@@ -153,7 +204,11 @@ def mark_first_maxima(parts: list[Part], marked: list[Array], marks: Array, larg
     overwritten by the maximum (of all places but the last) and by anything.
     """
     final = len(parts) - 1
-    if all(mark.size == taken.size for mark in marked):
+    whole = all(mark.size == taken.size for mark in marked)
+    if whole and not final:
+        marks.fill(True)
+        return
+    if whole:
         np.copyto(largest, parts[0][1])
         begin = 1
     else:
@@ -202,7 +257,7 @@ def windows(
 ) -> Array:
     """The windows of x: [n, lengths, rest] -> [n, counts, sizes, rest]."""
     out = np.zeros((len(x), *counts, *sizes, *x.shape[1 + len(sizes) :]), x.dtype)
-    gather_parts(window_parts(out, x, strides=strides, dilations=dilations, before=before))
+    gather_parts(window_blocks(out, x, strides=strides, dilations=dilations, before=before))
     return out
 
 
