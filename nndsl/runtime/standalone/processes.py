@@ -1,8 +1,8 @@
 """Processes that work beside this one, each on its share of a batch.
 
 Python runs one thread at a time outside of NumPy. Where a step is thousands of calls on small arrays, threads wait
-for each other at every one of them; processes do not. Each is a copy of this one (`fork`): it has every array, function
-and number that was there when it was made, and sees later changes only of arrays that were made to be shared.
+for each other at every one of them; processes do not. Each is a copy of this one (`fork`): it has every array,
+function and number that was there when it was made, and sees later changes only of arrays made to be shared.
 """
 
 from __future__ import annotations
