@@ -49,6 +49,9 @@ class Surroundings:
     all_alike = False
     """Whether all arrays have one shape, so that a buffer's own name does for what is in it."""
 
+    blocks = False
+    """Whether matrix products may be written as stacks of smaller ones."""
+
     def given(self, node: Node) -> Definition:
         """The variable that holds a leaf."""
         raise InternalError(f"emit: {node!r} is not known here")

@@ -144,6 +144,9 @@ class _Inside(Surroundings):
     times: Times
     vectors: dict[str, str] = field(default_factory=dict[str, str])
 
+    def __post_init__(self) -> None:
+        self.blocks = self.around.surroundings.blocks
+
     def given(self, node: Node) -> Definition:
         body = self.outputs.body
         if node in body.carries:

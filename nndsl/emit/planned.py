@@ -201,7 +201,7 @@ class PlannedCode:
             operands = tuple(self._operand(operand, lines, whole=False) for operand in node.inputs)
             if rule.spread:
                 operands = tuple(self._spread(*each, node) for each in zip(node.inputs, operands, strict=True))
-            emission = Emission(node, operands, self.array(node), dtype=REAL)
+            emission = Emission(node, operands, self.array(node), dtype=REAL, blocks=self.surroundings.blocks)
             if rule.prepare is None or not rule.prepare(emission):
                 statements = rule.statements(emission)
                 if len(statements) == 1 and _UFUNC_CALL.fullmatch(statements[0]):
@@ -209,7 +209,14 @@ class PlannedCode:
         if node.inputs and all(operand.type.kind is Kind.STEP for operand in node.inputs):
             return self._from_host(node)
         operands = tuple(self._operand(operand, lines) for operand in node.inputs)
-        emission = Emission(node, operands, self.array(node), self._scratch(node, scratch), dtype=REAL)
+        emission = Emission(
+            node,
+            operands,
+            self.array(node),
+            self._scratch(node, scratch),
+            dtype=REAL,
+            blocks=self.surroundings.blocks,
+        )
         if rule.prepare is not None and (wanted := rule.prepare(emission)):
             emission = replace(emission, prepared=self._prepared(wanted))
         return [*lines, *(part for line in rule.statements(emission) for part in _within_page(line))]

@@ -113,6 +113,8 @@ class PlannedStep(Surroundings):
 
     def __post_init__(self) -> None:
         self.conditions = Conditions(self.names)
+        sharing = self.module.sharings.get(self.train.name)
+        self.blocks = sharing is None or sharing.blocks
 
     def given(self, node: Node) -> Definition:
         """A field's buffer, a part of the memory, or a constant."""

@@ -12,7 +12,7 @@ from nndsl.emit.planned import PlannedCode
 from nndsl.emit.steps import LOCALS, Part, PlannedStep, accumulates, documentation, mapping, step_leaf, total_uses
 from nndsl.emit.text import REAL
 from nndsl.emit.updates import planned_update
-from nndsl.plan import ApplyUpdate, divided, is_elementwise, plan_share, plan_step
+from nndsl.plan import ApplyUpdate, Meet, divided, is_elementwise, plan_share, plan_step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
@@ -42,6 +42,8 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     schedule = plan_share(apart.samples) if apart.meets else plan_step(apart.samples)
     name = _workspace(module, train, of_part, schedule, batch=_BATCH, share=apart.meets)
     trains = bool(part.graph.minimizes)
+    if any(isinstance(action, Meet) for action in schedule.actions):
+        module.adding_up.add(train.name)
     if apart.meets:
         made = f"{name}, n, memory, seed, size={tiling.size}, threads={tiling.threads}"
         tiles = _call("tiles = Shares", made, f"gradients={_ranges(module, part)}")

@@ -81,7 +81,7 @@ class Emission:
     out: the name of the result's buffer. scratch: names of the buffers asked for by `NumpyRule.scratch`.
     prepared: names of what `NumpyRule.prepare` asked to be made once. n: the source text of the number of samples in
     the batch. dtype: NumPy's name of the floats (without `np.`), "float32" or "float64", or "real": a variable, where
-    the same source runs in both.
+    the same source runs in both. blocks: whether matrix products may be written as stacks of smaller ones.
     """
 
     node: Node
@@ -91,6 +91,7 @@ class Emission:
     prepared: tuple[str, ...] = ()
     n: str = "n"
     dtype: str = "float32"
+    blocks: bool = False
 
 
 @record

@@ -89,6 +89,11 @@ class Matrix:
         """The stored groups' positions, in the order of `groups`."""
         return tuple([self.stored_groups.index(group) for group in self.groups])
 
+    @property
+    def turned(self) -> bool:
+        """Whether it is stored column by column."""
+        return self.turn == (1, 0)
+
 
 @record
 class Gemm:

@@ -8,7 +8,7 @@ from nndsl.ir.device import NotOnDevice, Product
 from nndsl.ir.op import Along, NoGradient, NumpyRule, Op, RuleError, Sample
 from nndsl.ir.types import DType, Kind, TensorType
 from nndsl.ops.elementwise import floats
-from nndsl.ops.products import contraction_of, einsum_text, parse_equation, product_scratch, write_product
+from nndsl.ops.products import BLOCKS, contraction_of, einsum_text, parse_equation, product_scratch, write_product
 from nndsl.ops.rules import FLOAT, counted, kind_name, kind_of, not_step, takes, text
 from nndsl.ops.text import over_arrays, workspace_rule
 
@@ -114,6 +114,7 @@ def _by_time(node: Node, by_time: tuple[bool, ...]) -> NumpyRule | None:
         lambda e, define: write_product(e, define, by_time),
         scratch=lambda node: product_scratch(node, by_time),
         contiguous=(0, 1),
+        runtime=BLOCKS,
     )
 
 
@@ -134,7 +135,14 @@ einsum = Op(
     type_rule=_einsum_type,
     gradient=_einsum_gradient,
     numpy=over_arrays(
-        workspace_rule(einsum_text, write_product, scratch=product_scratch, contiguous=(0, 1), by_time=_by_time)
+        workspace_rule(
+            einsum_text,
+            write_product,
+            scratch=product_scratch,
+            contiguous=(0, 1),
+            runtime=BLOCKS,
+            by_time=_by_time,
+        )
     ),
     flops=_flops,
     cupy=Product(),

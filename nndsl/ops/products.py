@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from nndsl.ir.op import Emission
     from nndsl.ir.types import TensorType
     from nndsl.ops.text import Define, Scratch
+
+LARGE = 1_000_000
+"""Multiply-adds of a product that may be worth writing as a stack of smaller ones."""
+
+BLOCKS = ("row_blocks", "column_blocks")
+"""What of the runtime the planned form calls."""
 
 _SAMPLES_LETTERS = "nNmMbBqQzZacdefghijklopqrstuvwxyACDEFGHIJKLOPRSTUVWXY"
 
@@ -170,32 +177,44 @@ def write_product(e: Emission, define: Define, by_time: tuple[bool, ...] = (Fals
 def _write_gemm(e: Emission, define: Define, gemm: Gemm, function: str) -> list[str]:
     scratch = iter(e.scratch)
     lines: list[str] = []
-    factors: list[str] = []
+    factors: list[_Seen] = []
     for matrix, array in zip((gemm.left, gemm.right), _operands(e, gemm), strict=True):
-        if matrix.copied:
-            buffer = next(scratch)
+        buffer = next(scratch) if matrix.copied else None
+        if buffer is not None:
             to, source = _copy_sides(e, define, matrix, array, buffer)
             lines.append(f"np.copyto({to}, {source})")
-            factors.append(_defined_matrix(e, define, matrix, array, buffer))
-        else:
-            factors.append(_defined_matrix(e, define, matrix, array, None))
-    if not gemm.out.copied:
-        return [*lines, _product_line(e, define, gemm, function, factors, None)]
-    buffer = next(scratch)
-    lines.append(_product_line(e, define, gemm, function, factors, buffer))
+        factors.append(_seen(e, matrix, array, buffer))
+    left, right = factors
+    buffer = next(scratch) if gemm.out.copied else None
+    lines.append(_product_line(e, define, gemm, function, left, right, _seen(e, gemm.out, e.out, buffer)))
+    if buffer is None:
+        return lines
     source, to = _copy_sides(e, define, gemm.out, e.out, buffer)
     return [*lines, f"np.copyto({to}, {source})"]
 
 
-def _product_line(
-    e: Emission, define: Define, gemm: Gemm, function: str, factors: list[str], buffer: str | None
-) -> str:
-    left, right = factors
-    if function == "np.dot" and buffer is None and gemm.out.axes != gemm.out.order:
+def _product_line(e: Emission, define: Define, gemm: Gemm, function: str, left: _Seen, right: _Seen, out: _Seen) -> str:
+    if function == "np.dot" and not gemm.out.copied and gemm.out.axes != gemm.out.order:
         # `dot` fills only what is stored row by row; `matmul` fills the transpose as well.
         function = "np.matmul"
-    out = _defined_matrix(e, define, gemm.out, e.out, buffer)
-    return f"{function}({left}, {right}, out={out})"
+    if function != "np.dot" or not e.blocks or not _is_large(e, gemm):
+        return f"{function}({left.name(define)}, {right.name(define)}, out={out.name(define)})"
+    if gemm.right.turned:
+        a = left.name(define)
+        b, c = (define(derived(m.array, "blocks"), f"column_blocks({m.view}, {left.view})") for m in (right, out))
+    else:
+        each = f"{right.array}.size" + (", least=32" if gemm.left.turned else "")
+        a, c = (define(derived(m.array, "blocks"), f"row_blocks({m.view}, {each})") for m in (left, out))
+        b = right.name(define)
+    # `dot` starts sooner, and takes no stacks
+    return f"{define('product', f'np.dot if {e.n} == 1 else np.matmul')}({a}, {b}, out={c})"
+
+
+def _is_large(e: Emission, gemm: Gemm) -> bool:
+    """Whether it is a product of two matrices that BLAS would put in order first, for a typical batch."""
+    groups = (gemm.left.first, gemm.left.second, gemm.right.second)
+    c = contraction_of(e.node)
+    return all(groups) and c.size("".join(groups)) > LARGE and not (gemm.left.turned and gemm.right.turned)
 
 
 def _copy_sides(e: Emission, define: Define, matrix: Matrix, array: str, buffer: str) -> tuple[str, str]:
@@ -208,16 +227,26 @@ def _copy_sides(e: Emission, define: Define, matrix: Matrix, array: str, buffer:
     )
 
 
-def _defined_matrix(e: Emission, define: Define, matrix: Matrix, array: str, buffer: str | None) -> str:
-    """The matrix that the product takes, of the array itself or of the buffer that it was copied to."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The matrix that a product takes, or fills: the text of its `view` of an `array`."""
+
+    array: str
+    view: str
+
+    def name(self, define: Define) -> str:
+        """A name of it."""
+        if self.view == self.array:
+            return self.array
+        return define(derived(self.array, "transposed" if self.view == f"{self.array}.T" else "matrix"), self.view)
+
+
+def _seen(e: Emission, matrix: Matrix, array: str, buffer: str | None) -> _Seen:
+    """The matrix of the array itself or of the buffer that it is copied to."""
     if buffer is None:
-        view = _as_matrix(e, matrix, array)
-    else:
-        view = reshaped(buffer, sizes_text(matrix.groups, dict(contraction_of(e.node).sizes), e.n))
-    view = _stacked(matrix, view)
-    if view == array:
-        return array
-    return define(derived(array, "transposed" if view == f"{array}.T" else "matrix"), view)
+        return _Seen(array, _stacked(matrix, _as_matrix(e, matrix, array)))
+    view = reshaped(buffer, sizes_text(matrix.groups, dict(contraction_of(e.node).sizes), e.n))
+    return _Seen(array, _stacked(matrix, view))
 
 
 def _stacked(matrix: Matrix, view: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-CHOICES = ("once", "processes", "tiles", "threads")
+CHOICES = ("blocks", "once", "processes", "tiles", "threads")
 """Techniques of plans that can be switched off, besides the passes over graphs."""
 
 

@@ -6,7 +6,7 @@ that they were fitted on. They need not be better: where two ways are close, it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nndsl.plan.options import PlanOptions
@@ -63,17 +63,24 @@ class Sharing:
     """How the steps of a train block use the processor.
 
     tiling: how batches are divided; None: they go through whole. blas_threads: the threads that a matrix product may
-    use; 0 leaves that to the BLAS library. reason: why, as a sentence.
+    use; 0 leaves that to the BLAS library. reason: why, as a sentence. blocks: whether products may go through in
+    blocks, where BLAS is faster so.
     """
 
     tiling: Tiling | None
     blas_threads: int
     reason: str
+    blocks: bool = True
 
 
 def sharing_of(train: TrainProgram, options: PlanOptions | None = None, *, float_bytes: int = 4) -> Sharing:
     """The way that a block's steps take: as the user said, else the one that is estimated to be fastest."""
     options = options or PlanOptions()
+    found = _sharing_of(train, options, float_bytes)
+    return replace(found, blocks=False) if "blocks" in options.without else found
+
+
+def _sharing_of(train: TrainProgram, options: PlanOptions, float_bytes: int) -> Sharing:
     samples = _batch_size(train)
     work = work_of(train.training.roots(), samples, float_bytes)
     whole = _whole(work)

@@ -7,18 +7,18 @@ import tiny
 
 from nndsl.runtime.standalone import loop, threads
 
-functions = threads._openblas()
-needs_openblas = pytest.mark.skipif(functions is None, reason="this NumPy has no OpenBLAS of its own")
+library = threads.openblas()
+needs_openblas = pytest.mark.skipif(library is None, reason="this NumPy has no OpenBLAS of its own")
 
 
 def now():
-    return functions[0]()
+    return library.get_num_threads()
 
 
 @needs_openblas
 @pytest.mark.parametrize("inside", [1, 2])
 def test_threads_are_held_and_given_back(inside):
-    functions[1](2)
+    library.set_num_threads(2)
     with threads.blas_threads(inside):
         assert now() == inside
     assert now() == 2
@@ -29,14 +29,14 @@ def test_threads_are_held_and_given_back(inside):
 
 @needs_openblas
 def test_nothing_is_asked_for_by_0():
-    functions[1](2)
+    library.set_num_threads(2)
     with threads.blas_threads(0):
         assert now() == 2
 
 
 @needs_openblas
 def test_a_block_says_how_many_and_only_while_it_runs():
-    functions[1](2)
+    library.set_num_threads(2)
     seen = []
 
     def spying(workspace):
@@ -71,6 +71,6 @@ def test_a_block_says_how_many_and_only_while_it_runs():
 
 
 def test_without_openblas_nothing_happens(monkeypatch):
-    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    monkeypatch.setattr(threads, "openblas", lambda: None)
     with threads.blas_threads(1):
         pass

@@ -369,5 +369,5 @@ def test_every_value_of_the_memory_is_known_to_checkpoints() -> None:
     saved = {"weights", "states", "slots", "scalars", "fitted"}
     of_one_step = {"assumed", "gradients", "directions", "updating", "last_of_step", "_sums", "_summed", "_batches"}
     of_one_step |= {"_scratch", "notes"}
-    layout = {"dtype", "_weight_places", "_state_places"}
+    layout = {"dtype", "shared", "_weight_places", "_state_places"}
     assert set(vars(Memory(empty, "float32"))) == saved | of_one_step | layout

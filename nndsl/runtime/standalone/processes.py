@@ -7,10 +7,11 @@ function and number that was there when it was made, and sees later changes only
 
 from __future__ import annotations
 
+import builtins
 import itertools
+import json
 import mmap
 import os
-import pickle
 import signal
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,6 +27,9 @@ from nndsl.runtime.standalone.threads import blas_threads
 
 _MESSAGE = 1 << 16
 """Bytes of room for what is to be done, with which numbers, and for what was raised there."""
+
+_LONGEST = 4096
+"""Characters that are told of what was raised."""
 
 
 class WorkerError(TrainingError):
@@ -86,7 +90,7 @@ class _Process:
         """Sets it to work."""
         if self._works:  # somebody pressed Ctrl-C instead of waiting for it
             self.finish()
-        self._write((tasks, arguments))
+        self._write(tasks, arguments)
         self._works = True
         self._begin.release()
         return self
@@ -95,7 +99,7 @@ class _Process:
         """Waits until it is done, and says what was raised there."""
         self._end.acquire(self._look)
         self._works = False
-        return self._read()
+        return _failure(*self._read())
 
     def stop(self) -> None:
         """Ends it."""
@@ -115,12 +119,13 @@ class _Process:
         why = ", as the system does when memory is short" if code == -signal.SIGKILL else ""
         raise WorkerError(f"a process that worked on a share of the batch was ended {how}{why}")
 
-    def _write(self, content: object) -> None:
-        text = pickle.dumps(content)
+    def _write(self, *content: object) -> None:
+        text = f"{json.dumps(content)}\n".encode()
         self._message[: len(text)] = text
 
-    def _read(self) -> Any:
-        return pickle.loads(self._message)  # noqa: S301 - what this program has written
+    def _read(self) -> list[Any]:
+        self._message.seek(0)
+        return json.loads(self._message.readline())
 
     def _serve(self, number: int) -> None:
         """In the process: does what it is told, until nobody is left to tell it."""
@@ -132,12 +137,12 @@ class _Process:
             while True:
                 self._begin.acquire(self._look_for_maker)
                 tasks, arguments = self._read()
-                failure: BaseException | None = None
+                raised: list[str] = []
                 try:
                     known[tasks](*arguments)
-                except BaseException as raised:  # noqa: BLE001 - raised again in the process that wants it done
-                    failure = raised
-                self._write(_sendable(failure))
+                except BaseException as failure:  # noqa: BLE001 - raised again in the process that wants it done
+                    raised = [type(failure).__name__, str(failure)[:_LONGEST]]
+                self._write(*raised)
                 self._end.release()
 
     def _look_for_maker(self) -> None:
@@ -153,14 +158,15 @@ def _close_files() -> None:
     os.closerange(3, 1 << 16)
 
 
-def _sendable(failure: BaseException | None) -> BaseException | None:
-    """The failure, or one that says the same where that can't be sent to another process."""
-    try:
-        text = pickle.dumps(failure)
-        pickle.loads(text)  # noqa: S301 - what was made in the line before
-    except Exception:  # noqa: BLE001 - whatever a class of exceptions does when it is made again
-        text = b" " * (_MESSAGE + 1)
-    return failure if len(text) <= _MESSAGE else RuntimeError(repr(failure)[: _MESSAGE // 8])
+def _failure(name: str = "", message: str = "") -> BaseException | None:
+    """What was raised in another process, by the name of its class; one that Python does not know is a RuntimeError."""
+    if not name:
+        return None
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        with suppress(TypeError):
+            return kind(message)
+    return RuntimeError(f"{name}: {message}")
 
 
 _NUMBERS = itertools.count(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ def blas_threads(count: int) -> Generator[None]:
     Small products are no faster on several threads, and much slower where others use the machine too; and on one thread
     they give the same bits on any number of cores.
     """
-    functions = _openblas() if count > 0 else None
-    if functions is None:
+    library = openblas() if count > 0 else None
+    if library is None:
         yield
         return
-    get, put = functions
+    get, put = library.get_num_threads, library.set_num_threads
     before = get()
     put(count)
     try:
@@ -35,19 +35,31 @@ def blas_threads(count: int) -> Generator[None]:
         put(before)
 
 
+class OpenBLAS:
+    """The OpenBLAS library in NumPy's wheels, the file at `path`. Raises OSError or AttributeError where it is none."""
+
+    def __init__(self, path: Path) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self.get_num_threads = self._known("get_num_threads")
+        self.set_num_threads = self._known("set_num_threads")
+
+    def find(self, name: str) -> Any:
+        """A function of it by its usual name; None where it has none called so."""
+        spelled = (f"{prefix}{name}{suffix}" for prefix in _PREFIXES for suffix in _SUFFIXES)
+        return next((found for each in spelled if (found := getattr(self._library, each, None)) is not None), None)
+
+    def _known(self, name: str) -> Any:
+        found = self.find(name)
+        if found is None:
+            raise AttributeError(name)
+        return found
+
+
 @cache
-def _openblas() -> tuple[Any, Any] | None:
-    """The functions that tell and set the number of threads, of the OpenBLAS in NumPy's wheels."""
+def openblas() -> OpenBLAS | None:
+    """NumPy's own OpenBLAS; None where NumPy has another library."""
     package = Path(np.__file__).parent
     for path in (*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")):
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError:
-            continue  # not for this machine; then products run on as many threads as they like
-        for prefix in _PREFIXES:
-            for suffix in _SUFFIXES:
-                get = getattr(library, f"{prefix}get_num_threads{suffix}", None)
-                put = getattr(library, f"{prefix}set_num_threads{suffix}", None)
-                if get is not None and put is not None:
-                    return get, put
+        with suppress(OSError, AttributeError):  # OSError: it is not for this machine
+            return OpenBLAS(path)
     return None
