@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nndsl.diagnostics import InternalError, UserError, error
+from nndsl.runtime.sections import codes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,17 +133,18 @@ def _executed(source: str, filename: str, given: Mapping[str, object]) -> Mappin
     # With no modification time `linecache` never looks for a file of that name.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     try:
-        code = compile(source, filename, "exec")
+        codes = codes_of(source, filename)
     except SyntaxError as failure:
         message = f"emit: line {failure.lineno} of the generated source is not Python: {failure.msg}"
         raise InternalError(message) from failure
-    module = ModuleType(f"nndsl_generated_{id(code):x}")
+    module = ModuleType(f"nndsl_generated_{id(codes):x}")
     module.__file__ = filename
     module.__dict__.update(given)
     with _findable(module):
         # This is what nndsl is for: the text was made from a checked program by the emitter, which quotes all that
         # users write.
-        exec(code, module.__dict__)  # noqa: S102
+        for code in codes:
+            exec(code, module.__dict__)  # noqa: S102
     return module.__dict__
 
 

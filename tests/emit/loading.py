@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nndsl.runtime.sections import codes_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,7 +22,8 @@ def load(text: str) -> Any:
     module = types.ModuleType(f"generated_{next(_numbers)}")
     sys.modules[module.__name__] = module  # dataclasses look their module up by name
     try:
-        exec(compile(text, f"<{module.__name__}>", "exec"), module.__dict__)
+        for code in codes_of(text, f"<{module.__name__}>"):
+            exec(code, module.__dict__)
     finally:
         del sys.modules[module.__name__]
     return module

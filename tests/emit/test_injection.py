@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -88,10 +89,20 @@ def injected(program: Program, text: str) -> Program:
     )
 
 
+def statements_of(source: str) -> list[str]:
+    """The kinds of a module's statements."""
+    return [type(node).__name__ for node in ast.parse(source).body]
+
+
+@cache
+def statements_of_an_honest_program(level: int) -> list[str]:
+    return statements_of(emit(digits_mlp(), level=level))
+
+
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_texts_stay_texts(text: str, level: int) -> None:
-    honest, hostile = digits_mlp(), injected(digits_mlp(), text)
+    hostile = injected(digits_mlp(), text)
     source = emit(hostile, level=level)
     program = load(source.encode("utf-8", "replace").decode("utf-8") if "\ud800" in source else source).PROGRAM
     train = program.trains[text]
@@ -99,8 +110,7 @@ def test_texts_stay_texts(text: str, level: int) -> None:
     assert train.settings[text] == text
     assert program.source == f"{text}.nn".rpartition("/")[2]
     assert program.data["digits"].fields[-1].name == text
-    statements = [type(node).__name__ for node in ast.parse(source).body]
-    assert statements == [type(node).__name__ for node in ast.parse(emit(honest, level=level)).body]
+    assert statements_of(source) == statements_of_an_honest_program(level)
 
 
 def test_names_become_identifiers() -> None:

@@ -1,4 +1,4 @@
-"""NVRTC compiles every kernel of every example and library item for each architecture, without a GPU."""
+"""NVRTC compiles every kernel of every example and library item, without a GPU: those of some for each architecture."""
 
 from __future__ import annotations
 
@@ -96,6 +96,6 @@ def test_kernels_of_some_examples_compile_in_double_precision() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
-def test_every_kernel_compiles_for_each_architecture(architecture: str) -> None:
+@pytest.mark.parametrize("architecture", [nvrtc.ARCHITECTURES[0], nvrtc.ARCHITECTURES[-1]])
+def test_every_kernel_compiles_for_the_oldest_and_the_newest_architecture(architecture: str) -> None:
     compile_all(every_kernel(), architecture)
