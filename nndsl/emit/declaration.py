@@ -268,9 +268,9 @@ def _train(module: Module, train: TrainProgram, names: TrainNames) -> list[str]:
 
 
 def _processes(module: Module, train: TrainProgram) -> bool:
-    """Whether shares of the block's batches are worked on by processes: none of its steps has shares add arrays up."""
+    """Whether shares of the block's batches are worked on by processes."""
     tiling = module.sharings[train.name].tiling
-    return tiling is not None and tiling.processes and train.name not in module.adding_up
+    return tiling is not None and tiling.processes
 
 
 def _solver(train: TrainProgram, curvature: str | None) -> list[str]:

@@ -26,8 +26,7 @@ class Module:
     precision: the program's floats. products: what they are narrowed to in matrix products, None where these are exact.
     sharings: how each train block uses the processor, by name. sites: where training steps spend their time, where they
     are to tell. names: those of its functions and constants. functions: what was written so far that others may call,
-    by its text without its name, so that two alike are one. adding_up: the train blocks of which some step has shares
-    add arrays up on the way.
+    by its text without its name, so that two alike are one.
     """
 
     program: Program
@@ -38,7 +37,6 @@ class Module:
     spelling: Spelling
     reserved: frozenset[str]
     sharings: dict[str, Sharing] = field(default_factory=dict[str, "Sharing"])
-    adding_up: set[str] = field(default_factory=set[str])
     sites: Sites | None = None
     products: str | None = None
     rooms: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])

@@ -42,13 +42,13 @@ def planned_step(module: Module, train: TrainProgram, part: Part) -> str:
     schedule = plan_share(apart.samples) if apart.meets else plan_step(apart.samples)
     name = _workspace(module, train, of_part, schedule, batch=_BATCH, share=apart.meets)
     trains = bool(part.graph.minimizes)
-    if any(isinstance(action, Meet) for action in schedule.actions):
-        module.adding_up.add(train.name)
+    add_up = any(isinstance(action, Meet) for action in schedule.actions)
+    workers = f"{'processes' if tiling.processes and not add_up else 'threads'}={tiling.threads}"
     if apart.meets:
-        made = f"{name}, n, memory, seed, size={tiling.size}, threads={tiling.threads}"
+        made = f"{name}, n, memory, seed, size={tiling.size}, {workers}"
         tiles = _call("tiles = Shares", made, f"gradients={_ranges(module, part)}")
     else:
-        made = f"{name}, n, memory, seed, tile={tiling.size}, threads={tiling.threads}, trains={trains}"
+        made = f"{name}, n, memory, seed, tile={tiling.size}, {workers}, trains={trains}"
         tiles = _call("tiles = Tiles", made)
     if not trains:
         return module.function(part.name, "(n, memory, seed)", [*documentation(part), *tiles, "return tiles.step()"])

@@ -57,7 +57,7 @@ def test_each_task_is_done_by_a_process_of_its_own_and_the_first_one_here() -> N
 
         return task
 
-    together = Workers(3, processes=True).together([tells(number) for number in range(3)])
+    together = Workers(processes=3).together([tells(number) for number in range(3)])
     assert together() == 0
     assert whose[0] == os.getpid()
     assert set(whose[1:]) == set(beside().values())

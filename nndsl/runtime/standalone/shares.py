@@ -7,7 +7,7 @@ on when the weights have changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Lock
@@ -28,9 +28,11 @@ class _Crossing:
     crossing before another has left this one. That takes half of the time that `threading.Barrier` does.
     """
 
-    def __init__(self, count: int, memory: Memory) -> None:
+    def __init__(self, count: int, memory: Memory, *, processes: bool) -> None:
         self._broken = memory.zeros(1, dtype=np.bool_)
-        self._locks = [[[_closed(memory, count) for _ in range(count)] for _ in range(count)] for _ in range(2)]
+        self._locks = [
+            [[_closed(count, processes=processes) for _ in range(count)] for _ in range(count)] for _ in range(2)
+        ]
         self._own = [
             [[locks[me][other] for other in range(count) if other != me] for locks in self._locks]
             for me in range(count)
@@ -66,9 +68,9 @@ class _Crossing:
         return (lock for locks in self._locks for row in locks for lock in row)
 
 
-def _closed(memory: Memory, count: int) -> Any:
+def _closed(count: int, *, processes: bool) -> Any:
     """A lock that is closed, for `count` threads or processes."""
-    if memory.shared:
+    if processes:
         return Signal(count)
     lock = Lock()
     lock.acquire()
@@ -89,7 +91,7 @@ class _Share:
 
 
 class Shares(Divided):
-    """A step over `n` samples in stages: at most `threads` shares of `size` samples, a worker for each.
+    """A step over `n` samples in stages: shares of `size` samples, for each one of `threads` or `processes`.
 
     `run` goes through the first stage, `go_on` through the next one. gradients: for each minimize the parts (first,
     behind the last) of the flat vector that its gradients are in. After its stage their sums over all shares are in
@@ -104,25 +106,27 @@ class Shares(Divided):
         seed: int,
         *,
         size: int,
-        threads: int,
+        threads: int = 1,
+        processes: int = 1,
         gradients: Sequence[Sequence[tuple[int, int]]],
     ) -> None:
-        super().__init__(n, memory, threads)
+        super().__init__(n, memory, threads, processes)
         self._shares: list[_Share] = []
         for me, first in enumerate(range(0, n, size)):
             own = memory if me == 0 or not gradients else memory.twin(with_states=True)
             step = make(min(size, n - first), own, seed, n)
             self._shares.append(_Share(me, own, self.tile(step, first, min(size, n - first))))
         self.totals = np.zeros_like(self._shares[0].totals)
-        self._sums = [
-            [vector_sums([s.memory.gradients[first:last] for s in self._shares], threads) for first, last in parts]
-            for parts in gradients
-        ]
+        self._sums = [[self._sum_of(slice(first, last)) for first, last in parts] for parts in gradients]
         self._begin_together()
+
+    def _sum_of(self, part: slice) -> list[Callable[[], None]]:
+        """For each worker what adds up its part of these gradients."""
+        return vector_sums([share.memory.gradients[part] for share in self._shares], self.workers.count)
 
     def _begin_together(self) -> None:
         """Makes what all shares do at once; anew where one has failed, as the others may be anywhere."""
-        self._crossing = _Crossing(len(self._shares), self.memory)
+        self._crossing = _Crossing(len(self._shares), self.memory, processes=self.workers.are_processes)
         self._begin = self.workers.together([partial(self._start, share) for share in self._shares])
         self._on = self.workers.together([partial(self._go, share) for share in self._shares])
 

@@ -38,13 +38,13 @@ class Tile:
 class Divided:
     """What goes through a batch of `n` samples in parts: whole `inputs` and `outputs`, and the sums of all `totals`.
 
-    Its workers are threads; where what is in `memory` is shared they are processes, and what it makes is shared, too.
+    threads, processes: how many there are of one kind. Where `memory` is not shared, threads do what processes would.
     """
 
-    def __init__(self, n: int, memory: Memory, workers: int) -> None:
+    def __init__(self, n: int, memory: Memory, threads: int, processes: int) -> None:
         self.n = n
         self.memory = memory
-        self.workers = Workers(workers, processes=memory.shared)
+        self.workers = Workers(threads, processes) if memory.shared else Workers(max(threads, processes))
         self.inputs: dict[str, Array] = {}
         self.outputs: dict[str, Array] = {}
 
@@ -98,18 +98,27 @@ class _TilesOfWorker:
 
 
 class Tiles(Divided):
-    """A step over `n` samples: `tile` at a time, the tiles in equal shares for `threads` workers.
+    """A step over `n` samples: `tile` at a time, the tiles in equal shares for `threads` or `processes`.
 
     After `run` the sums of the tiles' gradients are in `memory.gradients` (where `trains`) and those of their totals in
     `totals`, added in the same order every time.
     """
 
     def __init__(
-        self, make: TileWorkspace, n: int, memory: Memory, seed: int, *, tile: int, threads: int, trains: bool
+        self,
+        make: TileWorkspace,
+        n: int,
+        memory: Memory,
+        seed: int,
+        *,
+        tile: int,
+        threads: int = 1,
+        processes: int = 1,
+        trains: bool,
     ) -> None:
-        super().__init__(n, memory, threads)
+        super().__init__(n, memory, threads, processes)
         firsts = range(0, n, tile)
-        count = min(threads, len(firsts))
+        count = min(self.workers.count, len(firsts))
         self._trains = trains
         self._shares: list[_TilesOfWorker] = []
         for number in range(count):
@@ -127,7 +136,7 @@ class Tiles(Divided):
         self._go = self.workers.together([share.run for share in self._shares])
         sums_of_all = [share.sums for share in self._shares]
         adds = trains and count > 1
-        self._add: Callable[[], Any] | None = self.workers.together(vector_sums(sums_of_all, threads)) if adds else None
+        self._add: Callable[[], Any] | None = self.workers.together(vector_sums(sums_of_all, count)) if adds else None
 
     def update_of_sums(
         self, make: Callable[..., Callable[..., Any]], start: int, stop: int, *slots: Array

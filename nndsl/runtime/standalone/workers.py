@@ -22,11 +22,14 @@ _LINE = 16
 
 
 class Workers:
-    """This thread and others, `count` in all, or this process and others. All steps share them: no two run at once."""
+    """This thread and others, `threads` in all, or this process and others, `processes` in all where that is more.
 
-    def __init__(self, count: int, *, processes: bool = False) -> None:
-        self.count = count
-        self._processes = processes
+    All steps share them: no two run at once.
+    """
+
+    def __init__(self, threads: int = 1, processes: int = 1) -> None:
+        self.count = max(threads, processes)
+        self.are_processes = processes > threads
 
     def together(self, tasks: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
         """What calls each task by a worker of its own, all with the numbers that it is called with.
@@ -35,7 +38,7 @@ class Workers:
         """
         if len(tasks) == 1:
             return tasks[0]
-        if self._processes:
+        if self.are_processes:
             return TasksOfProcesses(tasks)
         others = [_worker(number) for number in range(len(tasks) - 1)]
 
