@@ -82,16 +82,19 @@ def compile_all(kernels: tuple[str, ...], architecture: str, real: str = "float"
 
 
 def kernels_of_some() -> tuple[str, ...]:
-    """The kernels of some examples, each once."""
-    return tuple(sorted({each for name in SOME for each in kernels_of(check(read_program(FOLDER / f"{name}.nn")))}))
+    """The kernels of some examples and of the runtime, each once."""
+    found = kernels_of_runtime()
+    for name in SOME:
+        found |= kernels_of(check(read_program(FOLDER / f"{name}.nn")))
+    return tuple(sorted(found))
 
 
 @pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
-def test_kernels_of_some_examples_compile_for_each_architecture(architecture: str) -> None:
+def test_kernels_of_some_examples_and_of_the_runtime_compile_for_each_architecture(architecture: str) -> None:
     compile_all(kernels_of_some(), architecture)
 
 
-def test_kernels_of_some_examples_compile_in_double_precision() -> None:
+def test_kernels_of_some_examples_and_of_the_runtime_compile_in_double_precision() -> None:
     compile_all(kernels_of_some(), "sm_90", "double")
 
 
