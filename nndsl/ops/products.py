@@ -202,12 +202,20 @@ def _product_line(e: Emission, define: Define, gemm: Gemm, function: str, left: 
     if gemm.right.turned:
         a = left.name(define)
         b, c = (define(derived(m.array, "blocks"), f"column_blocks({m.view}, {left.view})") for m in (right, out))
+        return f"np.matmul({a}, {b}, out={c})"
+    each = f"{right.array}.size" + (", least=32" if gemm.left.turned else "")
+    a, c = (define(derived(m.array, "blocks"), f"row_blocks({m.view}, {each})") for m in (left, out))
+    if not gemm.left.turned and _is_of_samples(e, gemm.left.first):
+        # One row is no stack, and `dot` starts sooner; of a stack it makes no use of BLAS.
+        function = define("product", f"np.dot if {e.n} == 1 else np.matmul")
     else:
-        each = f"{right.array}.size" + (", least=32" if gemm.left.turned else "")
-        a, c = (define(derived(m.array, "blocks"), f"row_blocks({m.view}, {each})") for m in (left, out))
-        b = right.name(define)
-    # `dot` starts sooner, and takes no stacks
-    return f"{define('product', f'np.dot if {e.n} == 1 else np.matmul')}({a}, {b}, out={c})"
+        function = "np.matmul"
+    return f"{function}({a}, {right.name(define)}, out={c})"
+
+
+def _is_of_samples(e: Emission, letters: str) -> bool:
+    """Whether the letters are that of the samples' axis alone."""
+    return len(letters) == 1 and dict(contraction_of(e.node).sizes)[letters] is None
 
 
 def _is_large(e: Emission, gemm: Gemm) -> bool:

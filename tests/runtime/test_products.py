@@ -103,8 +103,12 @@ train Net on d {{
 
 @pytest.mark.parametrize(
     ("layers", "shape"),
-    [("Dense(256, activation=tanh)\n  Dense(64)\n  Dense(3)", (784,)), ("LSTM(128)\n  Dense(3)", (4, 128))],
-    ids=["dense", "recurrent"],
+    [
+        ("Dense(256, activation=tanh)\n  Dense(64)\n  Dense(3)", (784,)),
+        ("LSTM(128)\n  Dense(3)", (4, 128)),
+        ("Conv2D(64, 3, activation=relu)\n  Conv2D(64, 3)\n  GlobalAveragePooling2D\n  Dense(3)", (14, 14, 32)),
+    ],
+    ids=["dense", "recurrent", "convolutional"],
 )
 @pytest.mark.parametrize("n", [1, 6, 32])
 def test_a_network_learns_in_blocks_what_it_learns_without(
@@ -126,7 +130,11 @@ def test_a_network_learns_in_blocks_what_it_learns_without(
             sizes.append(1)
             return 1_000_000 if not learnt else 0
 
-        generated.names["small_products"] = small  # pyright: ignore[reportIndexIssue]
+        def of_matrices(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+            assert max(a.ndim, b.ndim) <= 2  # of stacks NumPy's `dot` does without BLAS
+            return np.dot(a, b, out=out)
+
+        generated.names.update(small_products=small, dot=of_matrices)  # pyright: ignore[reportAttributeAccessIssue]
         train = generated.program.trains["Net"]
         memory = generated.memory(seed=0)
         memory.begin(train)
