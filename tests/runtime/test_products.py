@@ -96,7 +96,7 @@ model Net {{
 train Net on d {{
   batch_size = {n}
   scores = Net(x)
-  minimize cross_entropy(scores, y) using SGD(0.5)
+  minimize cross_entropy(scores, y) using SGD(0.1)
 }}
 """
 
@@ -106,7 +106,7 @@ train Net on d {{
     [
         ("Dense(256, activation=tanh)\n  Dense(64)\n  Dense(3)", (784,)),
         ("LSTM(128)\n  Dense(3)", (4, 128)),
-        ("Conv2D(64, 3, activation=relu)\n  Conv2D(64, 3)\n  GlobalAveragePooling2D\n  Dense(3)", (14, 14, 32)),
+        ("Conv2D(64, 3, activation=tanh)\n  Conv2D(64, 3)\n  GlobalAveragePooling2D\n  Dense(3)", (14, 14, 32)),
     ],
     ids=["dense", "recurrent", "convolutional"],
 )
